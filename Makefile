@@ -1,0 +1,34 @@
+# make demo   draw phantoms, train Inception v2 on them, write a Kaggle CSV
+# make test   every check and every test
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := demo
+
+.PHONY: demo test install clean
+
+install: .venv/installed
+
+.venv/installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: install
+	rm -rf $(DEMO)
+	$(BIN)/cervix-tf phantom $(DEMO)/phantoms --per-class 110 --test 24
+	$(BIN)/cervix-tf fit --model inception --weights none --data $(DEMO)/phantoms --run $(DEMO)/run \
+		--cache $(DEMO)/cache $(DEMO_SETTINGS)
+	$(BIN)/cervix-tf predict $(DEMO)/run $(DEMO)/phantoms/test --out $(DEMO)/test-predictions.csv
+	$(BIN)/cervix-tf submit $(DEMO)/run --test $(DEMO)/phantoms/test --out kaggle_submission/demo.csv
+	$(BIN)/cervix-tf evaluate $(DEMO)/run
+
+test: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n 2 --dist worksteal -q
+
+clean:
+	rm -rf .venv $(DEMO) build *.egg-info

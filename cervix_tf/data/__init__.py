@@ -1,0 +1,22 @@
+"""Photographs on disk become a manifest, one row a photograph, and then batches.
+
+In: folders, CSVs, JPEG files. Out: pandas manifests, squares of uint8, `tf.data` batches and the
+layer that draws a random view of each. Knows nothing of models.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "manifests": ["class_names", "read_manifest", "summary"],
+        "kaggle": ["read_kaggle"],
+        "splits": ["split"],
+        "phantoms": ["phantom"],
+        "photographs": ["read_square", "unreadable"],
+        "squares": ["Squares", "prepare", "square_size"],
+        "views": ["RandomView"],
+        "mixing": ["cutmix", "mixup"],
+        "streams": ["batches", "training_stream"],
+    },
+)

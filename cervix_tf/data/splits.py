@@ -1,0 +1,111 @@
+"""Training and validation photographs, a group always on one side."""
+
+import warnings
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from cervix_tf.errors import UserError
+
+
+def split(manifest: pd.DataFrame, validation: float = 0.1, seed: int = 0) -> pd.DataFrame:
+    """Choose the validation photographs: stratified by class, groups kept whole, seeded.
+
+    The photographs are put into folds by scikit-learn's `StratifiedGroupKFold`; of these as many as
+    make the share asked for become the validation set, those whose class counts come nearest to it.
+    The order of the manifest's rows does not matter. Section 4 of the report takes 10 %.
+
+    Args:
+        manifest: A manifest. Rows without a label, or whose split is `test`, keep it.
+        validation: The share of the labelled photographs to validate on, above 0 and at most 0.5.
+        seed: Seed of the choice.
+
+    Returns:
+        A copy of the manifest with `split` set to `train`, `validation` or `test` in every row.
+
+    Raises:
+        UserError: The share is out of range, or a class has photographs of one group only.
+
+    Example:
+        >>> split(read_manifest("data"), seed=1)["split"].value_counts()
+    """
+    if not 0 < validation <= 0.5:
+        raise UserError(f"validation={validation}: give a share above 0 and at most 0.5.")
+    manifest = manifest.copy()
+    chosen = manifest[manifest["label"].notna() & (manifest["split"] != "test")]
+    chosen = chosen.sort_values("path", kind="stable")
+    for label, groups in chosen.groupby("label")["group"].nunique().items():
+        if groups < 2:
+            raise UserError(
+                f"Class {label}: all its photographs belong to one group (patient), so it cannot be "
+                "both trained on and validated: add photographs of others or leave the class out."
+            )
+    share = Fraction(validation).limit_denominator(20)
+    folds = _folds(chosen, min(share.denominator, chosen["group"].nunique()), seed)
+    number = len(folds)
+    taken = max(1, min(number - 1, round(validation * number)))
+    classes, label = np.unique(chosen["label"].astype(str), return_inverse=True)
+    target = validation * np.bincount(label)
+    # Every run of neighbouring folds is a candidate; ties go to the first, so the seed decides.
+    candidates = [
+        np.concatenate([folds[(first + k) % number] for k in range(taken)])
+        for first in range(number)
+    ]
+    counts = [np.bincount(label[c], minlength=len(classes)) for c in candidates]
+    best = int(np.argmin([np.sum(((n - target) / target) ** 2) for n in counts]))
+    manifest.loc[chosen.index, "split"] = "train"
+    manifest.loc[chosen.index[candidates[best]], "split"] = "validation"
+    manifest.loc[manifest["label"].isna(), "split"] = "test"
+    for side, present in (
+        ("validation", counts[best]),
+        ("training", np.bincount(label) - counts[best]),
+    ):
+        if (present == 0).any():
+            lacking = ", ".join(classes[present == 0])
+            raise UserError(
+                f"No {side} photograph of class {lacking} is left with validation={validation} and "
+                f"seed={seed}: there are too few groups; change the share or add photographs."
+            )
+    return manifest
+
+
+def check_split(manifest: pd.DataFrame) -> None:
+    """Refuse a split that parts a group, or that lacks a side.
+
+    Args:
+        manifest: A manifest with `split`.
+
+    Raises:
+        UserError: A group has photographs on more than one side; the message names it. Or no labelled
+            photograph is left for training or for validation.
+
+    Example:
+        >>> check_split(split(read_manifest("data")))
+    """
+    labelled = manifest[manifest["label"].notna()]
+    sides = labelled.groupby("group")["split"].nunique()
+    parted = sides[sides > 1].index.tolist()
+    if parted:
+        raise UserError(
+            f"The split parts {len(parted)} groups, such as {parted[0]!r}: photographs of one group "
+            "(patient or duplicates) must be on one side. Change the column 'split' or 'group'."
+        )
+    for side in ("train", "validation"):
+        if not (labelled["split"] == side).any():
+            raise UserError(f"The manifest has no labelled photograph whose split is '{side}'.")
+
+
+def _folds(chosen: pd.DataFrame, number: int, seed: int) -> list[np.ndarray]:
+    """Row positions of each fold."""
+    folds = StratifiedGroupKFold(number, shuffle=True, random_state=seed)
+    label = chosen["label"].astype(str)
+    with warnings.catch_warnings():
+        # A class smaller than the number of folds is no fault here: only some folds are taken.
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            return [test for _, test in folds.split(np.zeros(len(label)), label, chosen["group"])]
+        except ValueError:  # every class is smaller than the number of folds
+            most = int(label.value_counts().max())
+            return _folds(chosen, max(2, min(number - 1, most)), seed)

@@ -1,0 +1,16 @@
+"""Labels and probabilities, or a run, become figures, plots and a report.
+
+In: class indices and probabilities, a run folder. Out: a dict of figures, PNG files, one HTML page.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "scores": ["log_loss"],
+        "figures": ["evaluate", "figures_of"],
+        "plots": ["plot_confusion", "plot_curves", "plot_predictions"],
+        "reports": ["write_report"],
+    },
+)

@@ -1,0 +1,79 @@
+"""Files written whole or not at all."""
+
+import contextlib
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from cervix_tf.errors import UserError
+
+
+@contextlib.contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Give a temporary path to write to, which becomes `path` when the block ends without error.
+
+    A kill or an exception at any moment leaves the old file, or none. The temporary file lies in the
+    same folder and keeps the suffix of `path`, since several libraries choose a format by it.
+
+    Args:
+        path: Where the file is to be; its folder is made.
+
+    Yields:
+        The path to write to.
+
+    Raises:
+        UserError: The folder cannot be made or written, or the disk is full.
+
+    Example:
+        >>> with replacing("run/metrics.json") as part:
+        ...     part.write_text("{}")
+    """
+    path = Path(path)
+    part: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.stem[:80]}-", suffix=path.suffix, dir=path.parent
+        )
+        os.close(handle)
+        part = Path(name)
+        part.chmod(0o644)
+        yield part
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise _worded(error, path) from error
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write `text` to `path` as UTF-8, whole or not at all.
+
+    Args:
+        path: Where the file is to be.
+        text: What it is to hold.
+
+    Raises:
+        UserError: It cannot be written there.
+
+    Example:
+        >>> write_text("run/metrics.json", "{}")
+    """
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def _worded(error: OSError, path: Path) -> Exception:
+    """Word the failures a user can mend; leave the others as they are."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return UserError(
+            f"The disk is full: {path} could not be written. Free some space and run again."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+        return UserError(f"{path} cannot be written ({error.strerror}): choose another folder.")
+    return error

@@ -1,0 +1,104 @@
+"""Class probabilities of photographs from one run or several."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cervix_tf.data import prepare
+from cervix_tf.errors import UserError
+from cervix_tf.runs import Run, load
+
+if TYPE_CHECKING:
+    import keras
+
+VIEWS = 8  # the square's own symmetries: four quarter turns, each also mirrored
+
+
+def predict(
+    run_or_runs: Run | Path | str | Sequence[Run | Path | str],
+    manifest: pd.DataFrame,
+    tta: int = 1,
+    batch_size: int = 64,
+    cache: str | Path | None = "memory",
+    progress: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Predict the class probabilities of a manifest's photographs.
+
+    Args:
+        run_or_runs: A run or its folder, or several, whose probabilities are averaged.
+        manifest: The photographs; labels are not needed.
+        tta: Views a photograph, 1 to 8: the centre crop alone, or also turned by quarter turns and
+            mirrored; their probabilities are averaged (test-time augmentation).
+        batch_size: Photographs at a time.
+        cache: Where the prepared squares are kept, as `data.prepare` takes it.
+        progress: Called with the photographs decoded and their number.
+
+    Returns:
+        A table in the manifest's order: `image`, then one column a class. Rows sum to 1.
+
+    Raises:
+        UserError: A photograph cannot be read, the runs have different classes, or `tta` is out of
+            range.
+
+    Example:
+        >>> predict("runs/first", read_manifest("photographs", labelled=False))
+    """
+    several = isinstance(run_or_runs, list | tuple)
+    runs = [load(r) for r in (run_or_runs if several else [run_or_runs])]  # type: ignore[union-attr]
+    if not runs:
+        raise UserError("No run to predict with: give at least one run folder.")
+    if not 1 <= tta <= VIEWS:
+        raise UserError(f"tta={tta}: give 1 to {VIEWS} views a photograph.")
+    classes = runs[0].class_names
+    for run in runs[1:]:
+        if run.class_names != classes:
+            raise UserError(
+                f"{run.folder} knows the classes {', '.join(run.class_names)}, {runs[0].folder} "
+                f"{', '.join(classes)}: only runs of the same classes can be averaged."
+            )
+    total = np.zeros((len(manifest), len(classes)))
+    squares: dict = {}
+    for run in runs:
+        size = run.square_size
+        if size not in squares:
+            squares[size] = prepare(manifest, size, cache=cache, progress=progress)
+        total += probabilities(run.model, squares[size].array, tta, batch_size)
+    table = pd.DataFrame(total / total.sum(axis=1, keepdims=True), columns=classes)
+    table.insert(0, "image", manifest["image"].to_numpy())
+    return table
+
+
+def probabilities(
+    model: "keras.Model", squares: np.ndarray, tta: int = 1, batch_size: int = 64
+) -> np.ndarray:
+    """Predict the centre crops of prepared squares.
+
+    Args:
+        model: A built model: RGB (N, S, S, 3) in [0, 255] in, probabilities out.
+        squares: uint8 (N, P, P, 3), P at least S.
+        tta: Views a square, 1 to 8.
+        batch_size: Squares at a time.
+
+    Returns:
+        float64 (N, classes), each row summing to 1.
+
+    Example:
+        >>> probabilities(build("cervixnet2", image_size=64), np.zeros((2, 74, 74, 3), "uint8")).shape
+        (2, 3)
+    """
+    size = model.input_shape[1]
+    margin = (squares.shape[1] - size) // 2
+    inside = slice(margin, margin + size)
+    total = np.zeros((len(squares), model.output_shape[-1]))
+    for first in range(0, len(squares), batch_size):
+        crops = np.asarray(squares[first : first + batch_size, inside, inside])
+        for view in range(tta):
+            turned = np.rot90(crops, view % 4, axes=(1, 2))
+            turned = turned[:, :, ::-1] if view >= 4 else turned
+            total[first : first + batch_size] += model.predict_on_batch(
+                np.ascontiguousarray(turned)
+            )
+    return total / total.sum(axis=1, keepdims=True)

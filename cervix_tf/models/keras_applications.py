@@ -1,0 +1,61 @@
+"""The networks of `keras.applications`, without their heads."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from cervix_tf import errors
+from cervix_tf.models.keras_facts import KerasFacts
+
+
+def features(
+    x: keras.KerasTensor,
+    facts: KerasFacts,
+    options: Mapping[str, Any],
+    weights: str | None = None,
+) -> keras.KerasTensor:
+    """Add one of Keras' networks to an input.
+
+    Args:
+        x: Input of shape (N, S, S, 3) in the network's convention.
+        facts: Which network.
+        options: Its own options.
+        weights: None for random ones, or "imagenet" for what Keras publishes.
+
+    Returns:
+        Its feature maps (N, s, s, C).
+
+    Raises:
+        UserError: The weights can neither be found in Keras' cache nor downloaded, or are not
+            published for these options.
+    """
+    build = getattr(keras.applications, facts.name)
+    try:
+        network = build(
+            include_top=False,
+            weights=weights,
+            input_tensor=x,
+            input_shape=tuple(x.shape[1:]),
+            **options,
+        )
+    except (ValueError, OSError) as error:
+        raise errors.UserError(f"keras:{facts.name}: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # what keras.utils.get_file raises for a failed download
+        address = re.search(r"https?://\S+?(?=:? |$)", str(error))
+        if weights is None or address is None:
+            raise
+        raise errors.UserError(_not_downloaded(address[0].rstrip(":"))) from None
+    return network.output
+
+
+def _not_downloaded(address: str) -> str:
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    place = home / "models" / address.rsplit("/", 1)[-1]
+    return (
+        f"{address} could not be downloaded. It was looked for in {place} (KERAS_HOME moves that "
+        "cache); put the file there, or give its path: --weights PATH."
+    )

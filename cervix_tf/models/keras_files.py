@@ -1,0 +1,190 @@
+"""Weights in Keras' own files: `.keras`, `.weights.h5` and the older `.h5`."""
+
+import collections
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import h5py
+import keras
+
+from cervix_tf import errors
+from cervix_tf.models import fine_tuning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# Standard deviations of ImageNet by which Keras' published EfficientNet divides once more.
+_EFFICIENTNET_STD = (0.229, 0.224, 0.225)
+
+
+def load_saved_model(path: Path) -> keras.Model:
+    """Read a whole model.
+
+    Raises:
+        UserError: The file is not a Keras model, or uses layers that are not known here.
+    """
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (ValueError, OSError, TypeError, KeyError) as error:
+        raise errors.UserError(
+            f"{path} cannot be read as a Keras model: {_first_line(error)}"
+        ) from None
+
+
+def copy_weights(source: keras.Model, model: keras.Model, path: Path) -> None:
+    """Copy the network's variables from one model to another, and the head's where they fit.
+
+    Layers are paired in their order, because Keras numbers the names of some as it goes along.
+
+    Args:
+        source: A model of the same network, with or without a head.
+        model: Where to.
+        path: What the source was read from, for the error.
+
+    Raises:
+        UserError: The networks differ; the first layers that do are named and nothing is changed.
+    """
+    theirs, ours = _network_layers(source), _network_layers(model)
+    _check_layers(
+        path,
+        [(layer.name, [tuple(w.shape) for w in layer.weights]) for layer in theirs],
+        ours,
+    )
+    pairs = list(zip(theirs, ours, strict=True))
+    heads = [[x for x in fine_tuning.head_layers(m) if x.weights] for m in (source, model)]
+    if [_shapes(x) for x in heads[0]] == [_shapes(x) for x in heads[1]]:
+        pairs += zip(*heads, strict=True)
+    for there, here in pairs:
+        here.set_weights(there.get_weights())
+
+
+def load_weights_file(path: Path, model: keras.Model) -> None:
+    """Set a model's variables from a file of weights.
+
+    A file of the whole classifier sets the head too, if its classes are as many; a file without a
+    head, as Keras publishes them ("no_top"), sets the network alone.
+
+    Args:
+        path: `.weights.h5`, or the older `.h5`.
+        model: A classifier or backbone.
+
+    Raises:
+        UserError: The file is not one of weights, or does not fit; what does not match is named.
+    """
+    layers = _file_layers(path, model)
+    ours = _network_layers(model)
+    head = [layer for layer in fine_tuning.head_layers(model) if layer.weights]
+    if [shapes for _, shapes in layers] == [_shapes(layer) for layer in [*ours, *head]]:
+        view = model
+    else:
+        has_head = bool(head) and len(layers) == len(ours) + len(head)
+        _check_layers(path, layers[: len(ours)] if has_head else layers, ours)
+        view = keras.Model(model.inputs, _last_feature(model))
+    try:
+        view.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        raise errors.UserError(f"{path} does not fit {model.name}: {_first_line(error)}") from None
+    if re.fullmatch(r"efficientnetb\d(_notop)?\.h5", path.name):
+        _divide_stem(model)
+
+
+def _divide_stem(model: keras.Model) -> None:
+    """Do in the first kernel what Keras does in a layer it adds for `weights="imagenet"` alone."""
+    kernel = model.get_layer("stem_conv").kernel
+    scale = [std**-0.5 for std in _EFFICIENTNET_STD]
+    kernel.assign(kernel * keras.ops.reshape(keras.ops.array(scale), (1, 1, 3, 1)))
+
+
+def _network_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    head = {id(layer) for layer in fine_tuning.head_layers(model)}
+    return [layer for layer in model.layers if layer.weights and id(layer) not in head]
+
+
+def _last_feature(model: keras.Model) -> keras.KerasTensor:
+    head = fine_tuning.head_layers(model)
+    return head[0].input if head else model.output
+
+
+def _shapes(layer: keras.layers.Layer) -> "list[tuple[int, ...]]":
+    # The order of Keras' older files, trainable variables first, is that of `weights` as well.
+    return [tuple(w.shape) for w in layer.weights]
+
+
+def _check_layers(
+    path: Path,
+    theirs: "list[tuple[str, list[tuple[int, ...]]]]",
+    ours: "list[keras.layers.Layer]",
+) -> None:
+    for number, ((name, shapes), layer) in enumerate(zip(theirs, ours, strict=False), start=1):
+        if shapes != _shapes(layer):
+            raise errors.UserError(
+                f"{path} does not fit: its layer {number} with weights, {name}, has shapes "
+                f"{_listed(shapes)} where the network's {layer.name} has {_listed(_shapes(layer))}; "
+                "check the network and its options."
+            )
+    if len(theirs) != len(ours):
+        longer = [name for name, _ in theirs] if len(theirs) > len(ours) else [x.name for x in ours]
+        extra = ", ".join(longer[min(len(theirs), len(ours)) :][:5])
+        raise errors.UserError(
+            f"{path} does not fit: it has {len(theirs)} layers with weights, the network "
+            f"{len(ours)}; only {'the file' if len(theirs) > len(ours) else 'the network'} has "
+            f"{extra}."
+        )
+
+
+def _listed(shapes: "Iterable[tuple[int, ...]]") -> str:
+    return " ".join(str(list(shape)) for shape in shapes) or "none"
+
+
+def _file_layers(path: Path, model: keras.Model) -> "list[tuple[str, list[tuple[int, ...]]]]":
+    """Read names and shapes of the layers that have weights, in the network's order."""
+    try:
+        with h5py.File(path) as file:
+            root = file["model_weights"] if "model_weights" in file else file
+            if "layer_names" in root.attrs:
+                return _older_layers(root)
+            if "layers" in root:
+                return _newer_layers(root["layers"], _keys(model))
+    except OSError as error:
+        raise errors.UserError(f"{path} cannot be read as HDF5: {_first_line(error)}") from None
+    raise errors.UserError(f"{path} is HDF5, but not a file of Keras weights.")
+
+
+def _keys(model: keras.Model) -> list[str]:
+    """Give the groups Keras 3 stores the layers in: their class, numbered as they come."""
+    counts: collections.Counter[str] = collections.Counter()
+    keys = []
+    for layer in model.layers:
+        words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", type(layer).__name__)
+        name = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+        keys.append(f"{name}_{counts[name]}" if counts[name] else name)
+        counts[name] += 1
+    return keys
+
+
+def _older_layers(root: h5py.Group) -> "list[tuple[str, list[tuple[int, ...]]]]":
+    layers = []
+    for name in root.attrs["layer_names"]:
+        name = name.decode() if isinstance(name, bytes) else name
+        weights = root[name].attrs["weight_names"]
+        if len(weights):
+            layers.append((name, [tuple(root[name][weight].shape) for weight in weights]))
+    return layers
+
+
+def _newer_layers(
+    root: h5py.Group, keys: list[str]
+) -> "list[tuple[str, list[tuple[int, ...]]]]":
+    layers = []
+    for key in [*(key for key in keys if key in root), *sorted(set(root) - set(keys))]:
+        arrays = root[key].get("vars", {})
+        if len(arrays):
+            order = sorted(arrays, key=int)
+            layers.append((key, [tuple(arrays[number].shape) for number in order]))
+    return layers
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0]

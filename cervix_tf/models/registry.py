@@ -1,0 +1,299 @@
+"""The networks by name: the facts about each, and one way to build them all."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from cervix_tf import errors
+
+if TYPE_CHECKING:
+    import keras
+
+# Options every network takes beside its own. Strengths of L2 are TF-Slim's, as the report's are: the
+# loss gains strength * sum(w^2) / 2 for each kernel.
+COMMON_OPTIONS = MappingProxyType({"dropout": 0.0, "l2": 0.0, "head_l2": 0.0})
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """What is known of a network before it is built.
+
+    Attributes:
+        name: As given on the command line.
+        summary: One line on where the network comes from.
+        image_size: Side in pixels it was made for, the default.
+        smallest: Least side in pixels it can be built for.
+        value_range: What its first layer expects, reached by `preprocess` from RGB in [0, 255].
+        options: The network's own options and their defaults; `dropout`, `l2` and `head_l2` may be
+            among them where the network's defaults differ from those common to all.
+        imagenet: What `weights="imagenet"` stands for: a TensorFlow Hub handle, "keras", or None
+            where there are no such weights.
+        slim: Whether TF-Slim checkpoints and TensorFlow Hub modules hold this network.
+        parameters: Parameters of the classifier of three classes at `image_size`, None where unknown
+            until it is built.
+        top_classes: Classes of the ImageNet logits that `top=True` adds, None where there are none.
+    """
+
+    name: str
+    summary: str
+    image_size: int
+    smallest: int
+    value_range: str
+    options: Mapping[str, Any]
+    imagenet: str | None
+    slim: bool
+    parameters: int | None
+    top_classes: int | None
+    preprocess: "Callable[..., keras.KerasTensor]" = dataclasses.field(repr=False)
+    features: "Callable[..., keras.KerasTensor]" = dataclasses.field(repr=False)
+    head: "Callable[..., keras.KerasTensor]" = dataclasses.field(repr=False)
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """The kinds of weights `build` takes for this network."""
+        return ("none", "imagenet", "PATH") if self.imagenet else ("none", "PATH")
+
+
+_SPECS: dict[str, Spec] = {}
+
+
+def register(spec: Spec) -> Spec:
+    """Add a network to the registry."""
+    _SPECS[spec.name] = spec
+    return spec
+
+
+def _specs() -> dict[str, Spec]:
+    from cervix_tf.models import catalogue  # noqa: F401  (fills the registry)
+
+    return _SPECS
+
+
+def names() -> list[str]:
+    """Name every network that `build` knows, TensorFlow not being imported for it.
+
+    Returns:
+        The names: the four networks of the report, then `keras:NAME` for every classifier of
+        `keras.applications`.
+
+    Example:
+        >>> names()[:4]
+        ['cervixnet1', 'cervixnet2', 'inception', 'resnet']
+    """
+    return list(_specs())
+
+
+def spec(name: str) -> Spec:
+    """Look up the facts about one network.
+
+    Args:
+        name: One of `names()`.
+
+    Returns:
+        Its frozen `Spec`.
+
+    Raises:
+        UserError: The name is unknown; the message gives the nearest known one.
+
+    Example:
+        >>> spec("inception").image_size
+        224
+    """
+    try:
+        return _specs()[name]
+    except KeyError:
+        raise errors.unknown("model", name, _specs()) from None
+
+
+def options(name: str) -> dict[str, Any]:
+    """Give every option a network takes with its default value.
+
+    Args:
+        name: One of `names()`.
+
+    Returns:
+        Option name to default, those common to all networks first.
+
+    Raises:
+        UserError: The name is unknown.
+
+    Example:
+        >>> options("resnet")["depth"]
+        101
+    """
+    return {**COMMON_OPTIONS, **spec(name).options}
+
+
+def table() -> "list[dict[str, Any]]":
+    """Tabulate the networks for reading.
+
+    Returns:
+        One dict a network: name, parameters (of three classes at the default size), image_size,
+        smallest, value_range, weights, options (its own), summary.
+
+    Example:
+        >>> table()[2]["name"]
+        'inception'
+    """
+    columns = ("name", "parameters", "image_size", "smallest", "value_range", "weights", "options")
+    return [
+        {**{column: getattr(each, column) for column in columns}, "summary": each.summary}
+        for each in _specs().values()
+    ]
+
+
+def build(
+    name: str,
+    classes: int = 3,
+    image_size: int | None = None,
+    weights: str | None = None,
+    **options: Any,
+) -> "keras.Model":
+    """Build a classifier of photographs.
+
+    The model is flat: the network's layers are its own, so that any of them can be asked for by name.
+    Its first layer after the input, `preprocessing`, brings RGB in [0, 255] to the network's
+    convention; its last two are `logits` and `probabilities`.
+
+    Args:
+        name: One of `names()`.
+        classes: How many classes, at least 2.
+        image_size: Side S of the square input in pixels; None takes the network's own.
+        weights: None or "none" for random weights, "imagenet" for the published ones, or the path of
+            a TF-Slim checkpoint, a TensorFlow Hub SavedModel, a `.keras`, `.h5` or `.weights.h5` file.
+        **options: The network's own (`cx.models.spec(name).options`), and for all of them `dropout`
+            (rate before the logits), `l2` (strength on every convolution and dense kernel) and
+            `head_l2` (on the dense kernels of the head). A strength s adds s * sum(w^2) / 2 to the
+            loss, TF-Slim's convention.
+
+    Returns:
+        A `keras.Model` from uint8 or float32 RGB of shape (N, S, S, 3) in [0, 255] to probabilities
+        of shape (N, classes).
+
+    Raises:
+        UserError: An unknown name or option, a size the network cannot take, or weights that cannot
+            be had or do not fit.
+
+    Example:
+        >>> model = build("cervixnet2", image_size=96)
+        >>> model.output_shape
+        (None, 3)
+    """
+    if classes < 2:
+        raise errors.UserError(f"classes is {classes}: a classifier needs at least 2.")
+    return Construction(name, image_size, weights, options).classifier(classes)
+
+
+def backbone(
+    name: str,
+    image_size: int | None = None,
+    weights: str | None = None,
+    top: bool = False,
+    **options: Any,
+) -> "keras.Model":
+    """Build a network without a head, its input in the network's own convention.
+
+    Args:
+        name: One of `names()`.
+        image_size: Side S of the square input in pixels; None takes the network's own.
+        weights: As for `build`.
+        top: Add the ImageNet logits (of the weights' 1000 or 1001 classes), so that weights can be
+            checked on photographs whose class is known. Only for networks that have them.
+        **options: The network's own.
+
+    Returns:
+        A `keras.Model` from float32 (N, S, S, 3) in `spec(name).value_range` to feature maps of shape
+        (N, s, s, C), or with `top` to logits of shape (N, 1000 or 1001).
+
+    Raises:
+        UserError: As for `build`, and `top` for a network without ImageNet logits.
+
+    Example:
+        >>> backbone("inception", image_size=96).get_layer("Mixed_4a").output.shape
+        (None, 6, 6, 576)
+    """
+    return Construction(name, image_size, weights, options).backbone(top)
+
+
+class Construction:
+    """One call of `build` or `backbone`: arguments checked, weights found, then the network.
+
+    Attributes:
+        spec: The network's facts.
+        size: Side of its input in pixels.
+        source: Where its weights come from.
+        options: All of its options: given, implied by the weights, or the defaults.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        image_size: int | None,
+        weights: str | None,
+        options: Mapping[str, Any],
+    ):
+        from cervix_tf.models import weights as sources
+
+        self.spec = spec(name)
+        self.size = self.spec.image_size if image_size is None else int(image_size)
+        if self.size < self.spec.smallest:
+            raise errors.UserError(
+                f"image_size is {self.size}: {name} needs at least {self.spec.smallest} pixels."
+            )
+        known = {**COMMON_OPTIONS, **self.spec.options}
+        for key in options:
+            if key not in known:
+                raise errors.unknown(f"option of model {name}:", key, known)
+        # Found before anything is built: a file that is not there should not cost a minute.
+        self.source = sources.find(self.spec, weights)
+        # What the weights imply (the stem of Inception v2) holds unless it was asked for otherwise.
+        implied = {k: v for k, v in self.source.implied_options().items() if k in known}
+        self.options = {**known, **implied, **options}
+
+    def _input(self) -> "keras.KerasTensor":
+        import keras
+
+        return keras.Input((self.size, self.size, 3), name="image")
+
+    def _features(self, x: "keras.KerasTensor") -> "keras.KerasTensor":
+        own = {key: self.options[key] for key in self.spec.options if key not in COMMON_OPTIONS}
+        return self.spec.features(x, **own, **self.source.feature_arguments())
+
+    def classifier(self, classes: int) -> "keras.Model":
+        """Build photographs to probabilities, with the weights."""
+        import keras
+
+        from cervix_tf.models import fine_tuning
+
+        image = self._input()
+        x = self._features(self.spec.preprocess(image, self.options))
+        logits = self.spec.head(x, classes, self.options)
+        probabilities = keras.layers.Activation(
+            "softmax", dtype="float32", name="probabilities"
+        )(logits)
+        model = keras.Model(image, probabilities, name=_identifier(self.spec.name))
+        self.source.load(model)
+        fine_tuning.regularise(model, l2=self.options["l2"], head_l2=self.options["head_l2"])
+        return model
+
+    def backbone(self, top: bool, load: bool = True) -> "keras.Model":
+        """Build the network's own input to feature maps or ImageNet logits, with the weights."""
+        import keras
+
+        from cervix_tf.models import heads
+
+        image = self._input()
+        x = self._features(image)
+        if top:
+            if self.spec.top_classes is None:
+                raise errors.UserError(f"{self.spec.name} has no ImageNet logits: leave out top.")
+            x = heads.imagenet_logits(x, self.source.top_classes() or self.spec.top_classes)
+        model = keras.Model(image, x, name=_identifier(self.spec.name))
+        if load:
+            self.source.load(model)
+        return model
+
+
+def _identifier(name: str) -> str:
+    return name.replace(":", "_")

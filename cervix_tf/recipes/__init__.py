@@ -1,0 +1,15 @@
+"""A recipe says everything that determines a training run, apart from the photographs.
+
+In: YAML files, names of the recipes that come with the package, `key=value` overrides. Out: one frozen,
+validated `Recipe`.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "schema": ["Augment", "ModelChoice", "Optimizer", "Recipe", "Stage"],
+        "reading": ["for_model", "load_recipe", "recipe_names", "summary_line"],
+    },
+)

@@ -1,0 +1,183 @@
+"""Recipes read from YAML, with overrides, every mistake worded in one line."""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from cervix_tf.errors import UserError, unknown
+from cervix_tf.recipes.schema import Recipe
+
+HERE = Path(__file__).parent
+
+
+def recipe_names() -> list[str]:
+    """List the recipes that come with the package.
+
+    Returns:
+        Their names, sorted; each is the name of a YAML file in `cervix_tf/recipes`.
+
+    Example:
+        >>> "cervixnet2" in recipe_names()
+        True
+    """
+    return sorted(p.stem for p in HERE.glob("*.yaml"))
+
+
+def summary_line(name: str) -> str:
+    """Give the first line of a shipped recipe's head, which says what it is."""
+    return (HERE / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+
+
+def for_model(model: str) -> str:
+    """Name the shipped recipe that a model is trained with unless another is asked for.
+
+    Args:
+        model: A model's name; every `keras:NAME` shares the recipe `keras`.
+
+    Returns:
+        The recipe's name.
+
+    Raises:
+        UserError: No recipe has that model's name.
+
+    Example:
+        >>> for_model("keras:MobileNet")
+        'keras'
+    """
+    name = model.split(":")[0]
+    if name not in recipe_names():
+        raise UserError(
+            f"No recipe is called after the model {model!r}: give one by --recipe FILE."
+        )
+    return name
+
+
+def load_recipe(source: str | Path | dict, overrides: Iterable[str] = ()) -> Recipe:
+    """Read a recipe and apply overrides.
+
+    Args:
+        source: The name of a shipped recipe, the path of a YAML file, or the keys themselves.
+        overrides: Settings `KEY=VALUE`: the key with dots for keys within keys (`optimizer.momentum`,
+            `stages.0.steps`), the value as YAML.
+
+    Returns:
+        The validated recipe.
+
+    Raises:
+        UserError: The file is missing or no YAML, a key is unknown (the nearest is named), or a value
+            is not allowed.
+
+    Example:
+        >>> load_recipe("cervixnet2", ["batch_size=16", "model.dropout=0.4"]).batch_size
+        16
+    """
+    if isinstance(source, dict):
+        keys, where = source, "recipe"
+    else:
+        path = _find(source)
+        where = str(path)
+        try:
+            keys = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise UserError(f"{path} is not valid YAML: {_one_line(error)}.") from error
+        if not isinstance(keys, dict):
+            raise UserError(
+                f"{path} is not a recipe: it must consist of keys such as model and stages."
+            )
+    for setting in overrides:
+        keys = _set(keys, setting)
+    try:
+        return Recipe.model_validate(keys)
+    except ValidationError as error:
+        raise _worded(error, where) from error
+
+
+def to_yaml(recipe: Recipe) -> str:
+    """Write a recipe as YAML that `load_recipe` reads back to an equal recipe."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
+
+
+def _find(source: str | Path) -> Path:
+    path = Path(source)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise UserError(f"The recipe {path} does not exist.")
+        return path
+    if str(source) not in recipe_names():
+        raise unknown("recipe", str(source), recipe_names())
+    return HERE / f"{source}.yaml"
+
+
+def _set(keys: dict, setting: str) -> dict:
+    """Apply one `KEY=VALUE` to a copy of the keys."""
+    key, equals, text = setting.partition("=")
+    if not equals or not key:
+        raise UserError(f"--set {setting!r}: write KEY=VALUE, such as batch_size=16.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(
+            f"--set {setting!r}: the value is not valid YAML: {_one_line(error)}."
+        ) from error
+    return _replaced(keys, key.split("."), value, setting)
+
+
+def _replaced(node: Any, parts: list[str], value: Any, setting: str) -> Any:
+    if not parts:
+        return value
+    first, rest = parts[0], parts[1:]
+    if isinstance(node, list | tuple):
+        if not first.isdigit() or int(first) >= len(node):
+            raise UserError(f"--set {setting!r}: {first!r} is not one of 0 to {len(node) - 1}.")
+        copy = list(node)
+        copy[int(first)] = _replaced(copy[int(first)], rest, value, setting)
+        return copy
+    if node is not None and not isinstance(node, dict):
+        raise UserError(f"--set {setting!r}: there is no key below a single value.")
+    node = dict(node or {})
+    node[first] = _replaced(node.get(first), rest, value, setting)
+    if first in ("steps", "epochs") and not rest:  # one length replaces the other
+        node.pop({"steps": "epochs", "epochs": "steps"}[first], None)
+    return node
+
+
+def _worded(error: ValidationError, where: str) -> UserError:
+    """Word the first fault that pydantic found: an unknown key with its nearest neighbour."""
+    fault = error.errors()[0]
+    parts = [str(p) for p in fault["loc"]]
+    key = ".".join(parts)
+    if fault["type"] == "extra_forbidden":
+        known = _keys_at(parts[:-1])
+        if difflib.get_close_matches(parts[-1], known, n=1, cutoff=0.5):
+            return unknown("recipe key", key, [".".join([*parts[:-1], k]) for k in known])
+        return unknown("recipe key", key, known)
+    if fault["type"] == "missing":
+        return UserError(f"{where}: the recipe key {key!r} is missing.")
+    message = fault["msg"].removeprefix("Value error, ")
+    return UserError(
+        f"{where}: recipe key {key or 'recipe'!r}: {message}; received {fault['input']!r}."
+    )
+
+
+def _keys_at(parts: list[str]) -> list[str]:
+    """The keys the schema knows at a place in the recipe."""
+    model: type[BaseModel] = Recipe
+    for part in parts:
+        if part.isdigit():
+            continue
+        kinds = [model.model_fields[part].annotation] if part in model.model_fields else []
+        while kinds:  # look through unions and tuples for the nested model
+            kind = kinds.pop()
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                model = kind
+                break
+            kinds += list(getattr(kind, "__args__", ()))
+    return list(model.model_fields)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

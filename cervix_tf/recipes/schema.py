@@ -1,0 +1,163 @@
+"""The recipe's keys, their allowed values and their defaults."""
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelChoice(_Frozen):
+    """Which network, from which weights; further keys are the network's own options.
+
+    Attributes:
+        name: A name of `cervix_tf.models.names()` or `keras:NAME`.
+        weights: `none`, `imagenet`, or the path of a checkpoint, SavedModel or Keras file.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str
+    weights: str = "none"
+
+    @property
+    def options(self) -> dict:
+        """The network's own options, such as `dropout`, `l2`, `depth` or `alpha`."""
+        return dict(self.model_extra or {})
+
+
+class Augment(_Frozen):
+    """The random views of training (section 5.1 of the report), as `data.RandomView` takes them.
+
+    Attributes:
+        flip: Mirror horizontally and vertically, each with probability one half.
+        quarter_turns: Turn by 0, 90, 180 or 270 degrees.
+        rotation: Largest free rotation to either side, in degrees.
+        scale: Smallest and largest magnification.
+        crop: Largest shift of the crop from the centre, as a share of the side.
+        brightness, contrast: Largest relative change, 0 to 1.
+        hue: Largest turn of the hue, as a share of the colour circle, 0 to 0.5.
+    """
+
+    flip: bool = True
+    quarter_turns: bool = True
+    rotation: Annotated[float, Field(ge=0, le=180)] = 180.0
+    scale: tuple[Positive, Positive] = (0.9, 1.2)
+    crop: Annotated[float, Field(ge=0, le=0.5)] = 0.06
+    brightness: Share = 0.0
+    contrast: Share = 0.0
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Augment":
+        if self.scale[0] > self.scale[1]:
+            raise ValueError("scale: the first number must not be above the second")
+        return self
+
+
+class Anneal(_Frozen):
+    """Multiply the learning rate by `factor` after every `every` steps of a stage."""
+
+    factor: Annotated[float, Field(gt=0, le=1)]
+    every: Count
+
+
+class Optimizer(_Frozen):
+    """The optimiser and its schedule.
+
+    Attributes:
+        name: `sgd` (with `momentum`), `rmsprop`, `adam` or `adamw`.
+        learning_rate: At the start of a stage that gives none of its own.
+        momentum: Of `sgd` and `rmsprop`; the others do not use it.
+        clip_norm: Largest global norm of the gradient; none by default.
+        anneal: The steps by which the learning rate falls; constant by default.
+    """
+
+    name: Literal["sgd", "rmsprop", "adam", "adamw"] = "sgd"
+    learning_rate: Positive = 0.001
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    clip_norm: Positive | None = None
+    anneal: Anneal | None = None
+
+
+class Stage(_Frozen):
+    """One stretch of training: which layers, how long, how fast.
+
+    Attributes:
+        train: `head` (the layers behind the backbone), `all`, or the name of the first layer to train.
+        steps: Optimiser steps; or `epochs` instead.
+        epochs: Passes over the training photographs, instead of `steps`.
+        learning_rate: The optimiser's own if not given.
+        backbone_rate: Learning rate of the backbone relative to the head's.
+        batch_norm: `train`, or `frozen`: BatchNorm runs on its stored statistics and does not change.
+    """
+
+    train: str = "all"
+    steps: Annotated[int, Field(ge=1)] | None = None
+    epochs: Positive | None = None
+    learning_rate: Positive | None = None
+    backbone_rate: Positive = 1.0
+    batch_norm: Literal["train", "frozen"] = "train"
+
+    @model_validator(mode="after")
+    def _one_length(self) -> "Stage":
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give either steps or epochs")
+        return self
+
+    def length(self, photographs: int, batch_size: int) -> int:
+        """The stage's optimiser steps when there are so many training photographs."""
+        if self.steps is not None:
+            return self.steps
+        assert self.epochs is not None
+        return max(1, math.ceil(self.epochs * photographs / batch_size))
+
+
+class Recipe(_Frozen):
+    """Everything that determines a training run, apart from the photographs.
+
+    Attributes:
+        model: Network, weights and the network's options.
+        image_size: Side of the network's input in pixels; the network's own if not given.
+        batch_size: Photographs a step.
+        optimizer: Optimiser, learning rate, clipping and annealing.
+        augment: The random views; null for the centre crop.
+        crop: What of a photograph is used: `square`, the square of its shorter side.
+        mixup, cutmix: Alpha of the Beta distribution that mixes pairs of photographs; 0 is off.
+        stages: One after the other.
+        class_weights: `balanced` weighs each class by the inverse of its share.
+        label_smoothing: Share of the label spread over all classes.
+        validation: Share of the labelled photographs to validate on, where the manifest has no split.
+        validate_every: Steps between two validations.
+        checkpoint_every: Steps between two checkpoints, from which a killed run goes on.
+        patience: Validations without improvement after which a stage ends; null for never.
+        keep: The weights the run ends with: `best` by validation log loss, or `last`.
+        seed: Determines split, order, views and initial weights.
+
+    Example:
+        >>> Recipe(model={"name": "cervixnet2"}, stages=[{"train": "all", "steps": 100}])
+    """
+
+    model: ModelChoice
+    image_size: Annotated[int, Field(ge=16, le=2048)] | None = None
+    batch_size: Count = 32
+    optimizer: Optimizer = Optimizer()
+    augment: Augment | None = Augment()
+    crop: Literal["square"] = "square"
+    mixup: Annotated[float, Field(ge=0)] = 0.0
+    cutmix: Annotated[float, Field(ge=0)] = 0.0
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    class_weights: Literal["none", "balanced"] = "none"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    validation: Annotated[float, Field(gt=0, le=0.5)] = 0.1
+    validate_every: Count = 50
+    checkpoint_every: Count = 100
+    patience: Count | None = None
+    keep: Literal["best", "last"] = "best"
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0

@@ -1,0 +1,186 @@
+"""The run folder and what lies in it."""
+
+import functools
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from cervix_tf.data import square_size
+from cervix_tf.errors import UserError
+from cervix_tf.files import replacing, write_text
+from cervix_tf.recipes import Recipe, load_recipe
+from cervix_tf.recipes.reading import to_yaml
+
+if TYPE_CHECKING:
+    import keras
+
+CARD = "cervix_tf.json"  # inside model.keras, beside Keras' own entries, which pass it over
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, each of its files read when it is first asked for.
+
+    Attributes:
+        folder: Where the run lies.
+
+    Example:
+        >>> load("runs/first").recipe.model.name
+        'inception'
+    """
+
+    folder: Path
+
+    def path(self, name: str) -> Path:
+        """Path of a file of the run."""
+        return self.folder / name
+
+    @property
+    def complete(self) -> bool:
+        """Whether training reached its end."""
+        return self.path("report.html").is_file()  # written last
+
+    @functools.cached_property
+    def recipe(self) -> Recipe:
+        """The recipe, fully resolved."""
+        return load_recipe(self._existing("recipe.yaml"))
+
+    @functools.cached_property
+    def manifest(self) -> pd.DataFrame:
+        """The photographs with the split they were trained and validated on."""
+        text = {c: str for c in ("image", "path", "label", "group", "source", "split")}
+        return pd.read_csv(self._existing("manifest.csv"), dtype=text)  # type: ignore[arg-type]
+
+    @functools.cached_property
+    def history(self) -> pd.DataFrame:
+        """Loss and accuracy by step."""
+        return pd.read_csv(self._existing("history.csv"))
+
+    @functools.cached_property
+    def predictions(self) -> pd.DataFrame:
+        """Probabilities of the validation photographs."""
+        return pd.read_csv(self._existing("predictions.csv"), dtype={"image": str, "label": str})
+
+    @functools.cached_property
+    def metrics(self) -> dict[str, Any]:
+        """The figures of the validation photographs."""
+        return json.loads(self._existing("metrics.json").read_text(encoding="utf-8"))
+
+    @functools.cached_property
+    def environment(self) -> dict[str, Any]:
+        """Versions, devices, seed, commit and data fingerprint at the start."""
+        return json.loads(self._existing("environment.json").read_text(encoding="utf-8"))
+
+    @functools.cached_property
+    def model(self) -> "keras.Model":
+        """The trained Keras model: RGB in [0, 255] in, probabilities out."""
+        from cervix_tf.models import load_model
+
+        return load_model(self._existing("model.keras"))
+
+    @functools.cached_property
+    def card(self) -> dict[str, Any]:
+        """What predicting needs to know besides the weights, kept inside the model file."""
+        path = self._existing("model.keras")
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return json.loads(archive.read(CARD))
+        except (zipfile.BadZipFile, KeyError) as error:
+            raise UserError(f"{path} was not written by cervix-tf fit: train again.") from error
+
+    @property
+    def class_names(self) -> list[str]:
+        """The classes, in the order of the model's outputs."""
+        return self.card["class_names"]
+
+    @property
+    def image_size(self) -> int:
+        """Side of the network's input in pixels."""
+        return self.card["image_size"]
+
+    @property
+    def square_size(self) -> int:
+        """Side of the prepared square that the centre crop is taken from."""
+        return self.card["square_size"]
+
+    def _existing(self, name: str) -> Path:
+        path = self.path(name)
+        if not path.is_file():
+            hint = (
+                f"training has not ended; go on with cervix-tf fit --resume {self.folder}"
+                if self.path("recipe.yaml").is_file() and not self.complete
+                else "give the folder that cervix-tf fit wrote"
+            )
+            raise UserError(f"{path} does not exist: {hint}.")
+        return path
+
+    # What `fit` writes ---------------------------------------------------------------------------
+
+    def write_inputs(self, recipe: Recipe, manifest: pd.DataFrame, environment: dict) -> None:
+        """Write what the run starts from: manifest, environment and, last, the recipe."""
+        self.write_table("manifest.csv", manifest)
+        self.write_json("environment.json", environment)
+        write_text(self.path("recipe.yaml"), to_yaml(recipe))
+
+    def write_model(self, model: "keras.Model", class_names: list[str]) -> None:
+        """Write `model.keras` with its card: class names, image size and crop."""
+        size = int(model.input_shape[1])
+        card = {
+            "class_names": class_names,
+            "image_size": size,
+            "square_size": square_size(size),
+            "crop": self.recipe.crop,
+            "input": "RGB, uint8 or float32 in [0, 255]; normalised inside the model",
+        }
+        with replacing(self.path("model.keras")) as part:
+            model.save(part)
+            with zipfile.ZipFile(part, "a") as archive:
+                archive.writestr(CARD, json.dumps(card, indent=2))
+
+    def write_table(self, name: str, table: pd.DataFrame) -> None:
+        """Write a table of the run as CSV."""
+        with replacing(self.path(name)) as part:
+            table.to_csv(part, index=False, lineterminator="\n")
+
+    def write_history(self, rows: list[dict]) -> None:
+        """Write `history.csv`: loss and accuracy by step, validation where there was one."""
+        columns = (
+            "step stage train learning_rate train_loss train_accuracy validation_loss "
+            "validation_accuracy"
+        )
+        self.write_table("history.csv", pd.DataFrame(rows, columns=columns.split()))
+
+    def write_json(self, name: str, content: dict) -> None:
+        """Write figures of the run as JSON."""
+        write_text(self.path(name), json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def load(run: Run | Path | str) -> Run:
+    """Open a run folder.
+
+    Args:
+        run: The folder that `fit` wrote, or a run already open.
+
+    Returns:
+        The run; its model is loaded when it is first asked for.
+
+    Raises:
+        UserError: The folder does not exist or is not a run.
+
+    Example:
+        >>> load("runs/first").metrics["log_loss"]
+    """
+    if isinstance(run, Run):
+        return run
+    folder = Path(run)
+    if not folder.is_dir():
+        raise UserError(f"The run folder {folder} does not exist.")
+    if not (folder / "recipe.yaml").is_file():
+        raise UserError(
+            f"{folder} is not a run: it has no recipe.yaml. Give a folder that fit wrote."
+        )
+    return Run(folder)

@@ -1,0 +1,11 @@
+"""A manifest and a recipe become a run.
+
+In: a manifest, a recipe, a folder. Out: a run folder with the trained model, its history and its
+figures. The last room: it uses all the others.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={"fitting": ["fit", "resume"]}
+)

@@ -1,0 +1,191 @@
+"""Fit: a manifest and a recipe become a run."""
+
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from cervix_tf.data import class_names, prepare, split, square_size
+from cervix_tf.data.manifests import labels as class_indices
+from cervix_tf.data.splits import check_split
+from cervix_tf.errors import UserError
+from cervix_tf.evaluation import (
+    figures_of,
+    plot_confusion,
+    plot_curves,
+    plot_predictions,
+    write_report,
+)
+from cervix_tf.inference import probabilities
+from cervix_tf.models import build, spec
+from cervix_tf.progress import bar
+from cervix_tf.recipes import Recipe, load_recipe
+from cervix_tf.runs import Run, environment, fingerprint, load
+from cervix_tf.training.loop import Loop, Photographs, stage_lengths
+
+
+def fit(
+    manifest: pd.DataFrame,
+    recipe: Recipe | str | dict,
+    run: Path | str | None = None,
+    resume: bool = False,
+    cache: str | Path | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Run:
+    """Train a model and write the run: weights, history, predictions, figures, plots and report.
+
+    In this order: the recipe, the weights asked for and every photograph are checked; the stages are
+    trained; the weights asked for by the recipe's `keep` are taken; the validation photographs are
+    predicted and evaluated. Where the manifest has validation photographs they are used, else the
+    recipe's share of the labelled ones is split off by group. One seed, the recipe's, determines
+    split, order, views and initial weights.
+
+    Args:
+        manifest: A manifest as `data.read_manifest` gives it.
+        recipe: A recipe, the name of one, or its keys.
+        run: The run folder; by default `runs/MODEL-DATE-TIME`. It must not hold a run yet.
+        resume: Go on with the run in `run` from its last checkpoint, with the manifest, the recipe and
+            the seed it was begun with; it ends with the weights of an uninterrupted run.
+        cache: Where prepared squares are kept, as `data.prepare` takes it.
+        say: Called with a line on each thing a person would want to know; silent by default.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        UserError: Something in recipe, photographs, weights or folder is wrong; nothing is written
+            before training starts.
+
+    Example:
+        >>> fit(read_manifest("data"), "cervixnet2", run="runs/first").metrics["log_loss"]
+    """
+    say = say or (lambda line: None)
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    folder = Path(run) if run else _new_folder(recipe)
+    if resume:
+        began = load(folder)
+        if began.complete:
+            say(f"{folder} is complete: nothing is left to train.")
+            return began
+        _same_photographs(began)
+        recipe, manifest = began.recipe, began.manifest
+    elif (folder / "recipe.yaml").exists():
+        raise UserError(
+            f"{folder} holds a run already: choose another --run, or --resume {folder}."
+        )
+
+    # What is to be learned from, and with what ------------------------------------------------------
+    keras.utils.set_random_seed(recipe.seed)
+    manifest = manifest if resume else _divided(manifest, recipe)
+    classes = class_names(manifest)
+    size = recipe.image_size or spec(recipe.model.name).image_size
+    recipe = recipe.model_copy(update={"image_size": size})
+    model = build(
+        recipe.model.name,
+        classes=len(classes),
+        image_size=size,
+        weights=None if resume or recipe.model.weights == "none" else recipe.model.weights,
+        **recipe.model.options,
+    )
+    sides = manifest[manifest["split"].isin(["train", "validation"]) & manifest["label"].notna()]
+    sides = sides.reset_index(drop=True)
+    with bar("Decoding", len(sides)) as progress:
+        squares = prepare(sides, square_size(size), cache=cache, progress=progress)
+    true = class_indices(sides, classes)
+    training, validation = (
+        Photographs(squares.array[rows], true[rows])
+        for rows in ((sides["split"] == s).to_numpy().nonzero()[0] for s in ("train", "validation"))
+    )
+
+    # Training ---------------------------------------------------------------------------------------
+    begun = Run(folder)
+    if not resume:
+        begun.write_inputs(recipe, manifest, environment(manifest, recipe.seed))
+    total = sum(stage_lengths(recipe, len(training.labels)))
+    say(
+        f"{recipe.model.name} at {size} x {size}: {len(training.labels)} training and "
+        f"{len(validation.labels)} validation photographs, {total} steps of {recipe.batch_size} on "
+        f"{', '.join(begun.environment['devices'])}"
+    )
+    loop = Loop(model, recipe, begun, training, validation, say)
+    with bar("Training", total) as progress:
+        loop.train(progress, resume)
+    say(
+        f"The step alone makes {loop.rate('step'):.1f} images/s, with the pipeline "
+        f"{loop.rate('all'):.1f}. Best validation at step {loop.state.best_step}."
+    )
+
+    # Figures ----------------------------------------------------------------------------------------
+    begun.write_history(loop.state.history)
+    begun.write_model(model, classes)
+    chosen = sides[sides["split"] == "validation"].reset_index(drop=True)
+    _evaluated(begun, chosen, validation.labels, probabilities(model, validation.squares))
+    shutil.rmtree(begun.path("checkpoint"), ignore_errors=True)
+    return load(folder)
+
+
+def resume(run: Path | str, cache: str | Path | None = None, say: Callable | None = None) -> Run:
+    """Go on with a run that was killed, from its last checkpoint.
+
+    Args:
+        run: The run folder.
+        cache: As in `fit`.
+        say: As in `fit`.
+
+    Returns:
+        The finished run, with the weights of an uninterrupted one.
+
+    Raises:
+        UserError: The folder is not a run, or its photographs have changed or gone.
+
+    Example:
+        >>> resume("runs/first")
+    """
+    begun = load(run)
+    return fit(begun.manifest, begun.recipe, run=run, resume=True, cache=cache, say=say)
+
+
+def _evaluated(run: Run, chosen: pd.DataFrame, true: np.ndarray, share: np.ndarray) -> None:
+    """Write predictions, figures, plots and, last, the report that marks the run as complete."""
+    table = chosen[["image", "path", "label", "group"]].copy()
+    table[run.class_names] = share
+    run.write_table("predictions.csv", table)
+    run.write_json("metrics.json", figures_of(run, chosen, true, share, "validation"))
+    plot_curves(run, run.path("plots/curves.png"))
+    plot_confusion(run.metrics, run.path("plots/confusion.png"))
+    plot_predictions(run, chosen, share, run.path("plots/predictions.png"))
+    write_report(run)
+
+
+def _divided(manifest: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
+    """The manifest with a split that parts no group: its own, or one drawn by the recipe's seed."""
+    if not (manifest["split"] == "validation").any():
+        return split(manifest, recipe.validation, recipe.seed)
+    undecided = manifest["split"].isna() & manifest["label"].notna()
+    manifest = manifest.assign(split=manifest["split"].where(~undecided, "train"))
+    check_split(manifest)
+    return manifest
+
+
+def _same_photographs(run: Run) -> None:
+    """Refuse to go on where photographs have changed since the run began."""
+    try:
+        now = fingerprint(run.manifest)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{error.filename} is gone: bring it back to go on with {run.folder}."
+        ) from None
+    if now != run.environment["data_fingerprint"]:
+        raise UserError(
+            f"The photographs have changed since {run.folder} began: bring the old ones back or "
+            "train anew."
+        )
+
+
+def _new_folder(recipe: Recipe) -> Path:
+    name = recipe.model.name.replace("keras:", "")
+    return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"

@@ -1,0 +1,192 @@
+"""The training loop: stages, validation, checkpoints, and going on after a kill."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+
+import keras
+import numpy as np
+
+from cervix_tf.data import RandomView, training_stream
+from cervix_tf.errors import UserError
+from cervix_tf.evaluation import log_loss
+from cervix_tf.inference import probabilities
+from cervix_tf.progress import Bar
+from cervix_tf.recipes import Recipe, Stage
+from cervix_tf.runs import Run
+from cervix_tf.training.checkpoints import load_state, load_variables, save_variables
+from cervix_tf.training.steps import Stepper, balanced_weights
+
+LOG_EVERY = 10  # steps between two entries of the history
+
+
+@dataclass
+class State:
+    """How far training has come; kept in the checkpoint beside the variables."""
+
+    step: int = 0
+    stage: int = 0
+    stage_step: int = 0
+    stage_over: bool = False
+    best: float = math.inf  # validation log loss
+    best_step: int = 0
+    stage_best: float = math.inf
+    waited: int = 0  # validations since the stage's best
+    pending: list = field(default_factory=list)  # loss and accuracy of steps not yet in the history
+    history: list = field(default_factory=list)
+
+
+@dataclass
+class Photographs:
+    """Prepared squares of one side of the split, with their class indices."""
+
+    squares: np.ndarray
+    labels: np.ndarray
+
+
+class Loop:
+    """Trains a model through the stages of a recipe.
+
+    Args:
+        model: The built model; trained in place.
+        recipe: Stages, optimiser, seed and the rest.
+        run: Where checkpoints go.
+        training, validation: The photographs of the two sides.
+        say: Called with a line after every validation.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        recipe: Recipe,
+        run: Run,
+        training: Photographs,
+        validation: Photographs,
+        say: Callable[[str], None],
+    ):
+        self.model, self.recipe, self.run, self.say = model, recipe, run, say
+        self.training, self.validation = training, validation
+        self.lengths = stage_lengths(recipe, len(training.labels))
+        self.state = State()
+        self.checkpoint = run.path("checkpoint/last.npz")
+        self.best = run.path("checkpoint/best.npz")
+        self.seconds, self.timed = {"step": 0.0, "wait": 0.0}, 0
+        options = recipe.augment.model_dump() if recipe.augment else {}
+        self.view = RandomView(model.input_shape[1], seed=recipe.seed, **options)
+        classes = model.output_shape[-1]
+        self.class_weights = (
+            balanced_weights(training.labels, classes)
+            if recipe.class_weights == "balanced"
+            else np.ones(classes, "float32")
+        )
+
+    def train(self, bar: Bar, resume: bool) -> None:
+        """Go through the stages, from the last checkpoint if `resume`, and keep the weights asked for.
+
+        Raises:
+            UserError: The loss is no longer a number; the message names the step.
+        """
+        resuming = resume and self.checkpoint.is_file()
+        if resuming:
+            self.state = State(**load_state(self.checkpoint))
+        for number in range(self.state.stage, len(self.recipe.stages)):
+            stage = self.recipe.stages[number]
+            stepper = Stepper(self.model, self.view, self.recipe, stage, self.class_weights)
+            if resuming:
+                load_variables(self.checkpoint, self._variables(stepper))
+                resuming = False
+            self._stage(stepper, stage, self.lengths[number], bar)
+            self.state.stage, self.state.stage_step, self.state.stage_over = number + 1, 0, False
+            self.state.stage_best, self.state.waited = math.inf, 0
+        if self.recipe.keep == "best" and self.best.is_file():
+            load_variables(self.best, self.model.variables)
+
+    def _stage(self, stepper: Stepper, stage: Stage, length: int, bar: Bar) -> None:
+        state = self.state
+        stream, compiling = self._stream(state.step), True
+        while state.stage_step < length and not state.stage_over:
+            began = time.perf_counter()
+            images, keys, labels = next(stream)
+            ready = time.perf_counter()
+            loss, accuracy = (float(v) for v in stepper(images, keys, labels))
+            if not compiling:
+                self.timed += 1
+                self.seconds["wait"] += ready - began
+                self.seconds["step"] += time.perf_counter() - ready
+            compiling = False
+            state.step += 1
+            state.stage_step += 1
+            if not math.isfinite(loss):
+                raise UserError(
+                    f"The loss is {loss} at step {state.step}: lower the learning rate "
+                    "(--set optimizer.learning_rate=...) or clip the gradient (optimizer.clip_norm)."
+                )
+            state.pending.append((loss, accuracy))
+            last = state.stage_step == length
+            validating = last or state.stage_step % self.recipe.validate_every == 0
+            if validating or state.stage_step % LOG_EVERY == 0:
+                self._log(stepper, stage, validating)
+            if last or state.stage_over or state.step % self.recipe.checkpoint_every == 0:
+                save_variables(self.checkpoint, self._variables(stepper), asdict(state))
+                self.run.write_history(state.history)
+            bar(state.step, sum(self.lengths), f"loss {loss:.3f}  {self.rate('step'):.0f} images/s")
+
+    def _log(self, stepper: Stepper, stage: Stage, validating: bool) -> None:
+        """Add an entry to the history, with a validation if one is due."""
+        state = self.state
+        loss, accuracy = np.mean(state.pending, axis=0)
+        state.pending = []
+        row = {
+            "step": state.step,
+            "stage": state.stage + 1,
+            "train": stage.train,
+            "learning_rate": stepper.learning_rate,
+            "train_loss": float(loss),
+            "train_accuracy": float(accuracy),
+        }
+        if validating:
+            share = probabilities(self.model, self.validation.squares)
+            row["validation_loss"] = log_loss(self.validation.labels, share)
+            row["validation_accuracy"] = float((share.argmax(1) == self.validation.labels).mean())
+            self._compare(row["validation_loss"])
+            self.say(
+                f"step {state.step:>5}  {stage.train:<8}  training {loss:.4f}  "
+                f"validation log loss {row['validation_loss']:.4f}  "
+                f"accuracy {100 * row['validation_accuracy']:.1f} %"
+            )
+        state.history.append(row)
+
+    def _compare(self, loss: float) -> None:
+        """Keep the weights if they are the best so far; end the stage if patience is at its end."""
+        state = self.state
+        if loss < state.best:
+            state.best, state.best_step = loss, state.step
+            save_variables(self.best, self.model.variables, {"step": state.step})
+        if loss < state.stage_best:
+            state.stage_best, state.waited = loss, 0
+        else:
+            state.waited += 1
+            state.stage_over = bool(self.recipe.patience and state.waited >= self.recipe.patience)
+
+    def rate(self, what: str) -> float:
+        """Photographs a second of the step alone, or with waiting for photographs (`all`)."""
+        seconds = self.seconds["step"] + (self.seconds["wait"] if what == "all" else 0)
+        return self.timed * self.recipe.batch_size / seconds if seconds else 0.0
+
+    def _variables(self, stepper: Stepper) -> list:
+        """Everything that changes in training, in a fixed order."""
+        return [*self.model.variables, *(v for o in stepper.optimizers for v in o.variables)]
+
+    def _stream(self, step: int) -> Iterator:
+        training, recipe = self.training, self.recipe
+        return iter(
+            training_stream(
+                training.squares, training.labels, recipe.batch_size, recipe.seed, start_step=step
+            )
+        )
+
+
+def stage_lengths(recipe: Recipe, photographs: int) -> list[int]:
+    """Optimiser steps of each stage when there are so many training photographs."""
+    return [stage.length(photographs, recipe.batch_size) for stage in recipe.stages]

@@ -1,0 +1,131 @@
+"""One training step of one stage, compiled: view, network, loss, clipping, update."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cervix_tf.data import cutmix, mixup
+from cervix_tf.models import head_layers, set_trainable
+from cervix_tf.recipes import Optimizer, Recipe, Stage
+
+
+class Stepper:
+    """The compiled training step of one stage.
+
+    Layers that the stage does not train are frozen, their BatchNorm in inference mode. The head and
+    the backbone have an optimiser each, so that their learning rates can differ; the gradient's
+    global norm is clipped over both.
+
+    Args:
+        model: A model with the layers `logits` and `probabilities` at its end.
+        view: The layer that makes the network's input from uint8 squares.
+        recipe: Optimiser, mixing and label smoothing.
+        stage: Which layers to train, and how fast.
+        class_weights: A float32 array (classes,) that each photograph's loss is weighed with.
+
+    Example:
+        >>> stepper = Stepper(model, view, recipe, recipe.stages[0], np.ones(3, "float32"))
+        >>> loss, correct = stepper(images, keys, labels)
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        view: Callable,
+        recipe: Recipe,
+        stage: Stage,
+        class_weights: np.ndarray,
+    ):
+        self.model, self.view, self.recipe = model, view, recipe
+        self.weights = tf.constant(class_weights, tf.float32)
+        set_trainable(model, stage.train, freeze_batch_norm=stage.batch_norm == "frozen")
+        self.logits = logits_model(model)
+        head = {id(v) for layer in head_layers(model) for v in layer.trainable_variables}
+        parts = (
+            ([v for v in model.trainable_variables if id(v) in head], 1.0),
+            ([v for v in model.trainable_variables if id(v) not in head], stage.backbone_rate),
+        )
+        rate = stage.learning_rate or recipe.optimizer.learning_rate
+        self.parts = [
+            (_optimizer(recipe.optimizer, rate * relative), variables)
+            for variables, relative in parts
+            if variables
+        ]
+        for optimizer, variables in self.parts:
+            optimizer.build(variables)
+        self._compiled = tf.function(self._step, reduce_retracing=True)
+
+    @property
+    def optimizers(self) -> list[keras.optimizers.Optimizer]:
+        """The optimisers, whose variables belong into a checkpoint."""
+        return [optimizer for optimizer, _ in self.parts]
+
+    @property
+    def learning_rate(self) -> float:
+        """The present learning rate of the head, or of the backbone where no head is trained."""
+        return float(self.parts[0][0].learning_rate)
+
+    def __call__(self, images, keys, labels) -> tuple[tf.Tensor, tf.Tensor]:
+        """Take one step.
+
+        Args:
+            images: uint8 squares (B, P, P, 3).
+            keys: int32 (B, 2): epoch and index of each photograph, which determine its view.
+            labels: int32 (B,) class indices.
+
+        Returns:
+            The mean cross-entropy of the batch, and the share of photographs classified rightly.
+        """
+        return self._compiled(images, keys, labels)
+
+    def _step(self, images, keys, labels):
+        classes = self.weights.shape[0]
+        x = self.view(images, keys, training=True)
+        smooth = self.recipe.label_smoothing
+        targets = tf.one_hot(labels, classes) * (1.0 - smooth) + smooth / classes
+        for mix, alpha in ((mixup, self.recipe.mixup), (cutmix, self.recipe.cutmix)):
+            if alpha:
+                x, targets = mix(x, targets, keys, alpha=alpha, seed=self.recipe.seed)
+        variables = [v.value for _, group in self.parts for v in group]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            logits = self.logits(x, training=True)
+            losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+            weights = tf.linalg.matvec(targets, self.weights)
+            loss = tf.reduce_mean(losses * weights)
+            penalties = self.model.losses
+            total = tf.add_n([loss, *penalties]) if penalties else loss
+        gradients = tape.gradient(total, variables)
+        if self.recipe.optimizer.clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, self.recipe.optimizer.clip_norm)
+        for optimizer, group in self.parts:
+            optimizer.apply(gradients[: len(group)], group)
+            gradients = gradients[len(group) :]
+        right = tf.equal(tf.argmax(logits, 1, tf.int32), labels)
+        return loss, tf.reduce_mean(tf.cast(right, tf.float32))
+
+
+def logits_model(model: keras.Model) -> keras.Model:
+    """The same network up to its logits, where the cross-entropy is exact however sure it is."""
+    return keras.Model(model.inputs, model.get_layer("logits").output)
+
+
+def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Weights that give every class the same part of the mean loss: N / (classes * count)."""
+    counts = np.bincount(labels, minlength=classes)
+    return (len(labels) / (classes * counts)).astype("float32")
+
+
+def _optimizer(choice: Optimizer, rate: float) -> keras.optimizers.Optimizer:
+    schedule = rate
+    if choice.anneal:
+        schedule = keras.optimizers.schedules.ExponentialDecay(
+            rate, choice.anneal.every, choice.anneal.factor, staircase=True
+        )
+    if choice.name == "sgd":
+        return keras.optimizers.SGD(schedule, momentum=choice.momentum)
+    if choice.name == "rmsprop":
+        return keras.optimizers.RMSprop(schedule, momentum=choice.momentum)
+    return {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[choice.name](schedule)

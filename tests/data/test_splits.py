@@ -1,0 +1,80 @@
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cervix_tf.data import split
+from cervix_tf.data.splits import check_split
+from cervix_tf.errors import UserError
+
+
+def manifest(groups: list[tuple[str, int]]) -> pd.DataFrame:
+    """One row a photograph from (label, photographs) of each group."""
+    rows = [
+        {"path": f"{g}-{k}.jpg", "image": f"{g}-{k}.jpg", "label": label, "group": f"g{g}"}
+        for g, (label, count) in enumerate(groups)
+        for k in range(count)
+    ]
+    return pd.DataFrame(rows).assign(split=None, source="train")
+
+
+some_groups = st.lists(
+    st.tuples(st.sampled_from(["Type_1", "Type_2", "Type_3"]), st.integers(1, 4)),
+    min_size=30,
+    max_size=80,
+).filter(lambda gs: all(sum(label == f"Type_{k}" for label, _ in gs) >= 5 for k in (1, 2, 3)))
+
+
+@settings(deadline=None, max_examples=30)
+@given(some_groups, st.integers(0, 5), st.randoms(use_true_random=False))
+def test_no_group_is_parted_and_the_order_of_rows_does_not_matter(groups, seed, shuffle):
+    table = manifest(groups)
+    done = split(table, 0.2, seed)
+    check_split(done)
+    assert set(done["split"]) == {"train", "validation"}
+    order = list(range(len(table)))
+    shuffle.shuffle(order)
+    again = split(table.iloc[order], 0.2, seed)
+    assert again["split"].reindex(done.index).equals(done["split"])
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5])
+def test_share_and_stratification(share):
+    table = manifest([("Type_1", 1)] * 100 + [("Type_2", 2)] * 150 + [("Type_3", 1)] * 200)
+    done = split(table, share, seed=1)
+    for _, part in done.groupby("label"):
+        assert (part["split"] == "validation").mean() == pytest.approx(share, abs=0.02)
+
+
+def test_seed_decides():
+    table = manifest([("a", 1)] * 40 + [("b", 1)] * 40)
+    assert split(table, seed=1)["split"].equals(split(table, seed=1)["split"])
+    assert not split(table, seed=1)["split"].equals(split(table, seed=2)["split"])
+
+
+def test_test_photographs_stay():
+    table = manifest([("a", 1)] * 20 + [("b", 1)] * 20 + [(None, 3)])
+    table.loc[0, "split"] = "test"
+    done = split(table)
+    assert done["split"].tolist()[0] == "test"
+    assert (done.loc[done["label"].isna(), "split"] == "test").all()
+
+
+def test_faults():
+    with pytest.raises(UserError, match="Class b: all its photographs belong to one group"):
+        split(manifest([("a", 1)] * 20 + [("b", 9)]))
+    with pytest.raises(UserError, match=r"validation=0\.9"):
+        split(manifest([("a", 1)] * 20), validation=0.9)
+    parted = manifest([("a", 2), ("b", 2)]).assign(split=["train", "validation"] * 2)
+    with pytest.raises(UserError, match="parts 2 groups, such as 'g0'"):
+        check_split(parted)
+    with pytest.raises(UserError, match="no labelled photograph whose split is 'validation'"):
+        check_split(manifest([("a", 2), ("b", 2)]).assign(split="train"))
+
+
+def test_patients_of_annocerv_stay_together(shared):
+    from cervix_tf.data import read_manifest
+
+    done = split(read_manifest(shared / "data/annocerv/metadata.csv"))
+    check_split(done)
+    assert (done["split"] == "validation").mean() == pytest.approx(0.1, abs=0.02)
