@@ -1,13 +1,13 @@
 """The command line: one verb a command; each parses, calls one public function and prints."""
 
+import importlib
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported by a command
 
 app = typer.Typer(
     help="Transformation-zone type of the cervix from photographs: train, predict, submit.",
@@ -97,6 +97,7 @@ def fit(
             raise UserError(
                 f"--resume takes everything from the run; leave out {', '.join(clash)}."
             )
+        _import_tensorflow()
         from cervix_tf.training import resume as go_on
 
         _print_run(go_on(resume, cache=cache, say=_say))
@@ -117,6 +118,7 @@ def fit(
     from cervix_tf.data.places import find_data
 
     manifest = read_manifest(find_data(data))
+    _import_tensorflow()
     from cervix_tf.training import fit
 
     _print_run(fit(manifest, chosen, run=run, cache=cache, say=_say))
@@ -193,6 +195,8 @@ def evaluate(
     from json import dumps
 
     from cervix_tf.data import read_manifest
+
+    _import_tensorflow()
     from cervix_tf.evaluation import evaluate
 
     figures = evaluate(run, read_manifest(data) if data else None, tta=tta)
@@ -260,15 +264,38 @@ def main() -> None:
         sys.exit(1)
 
 
+def _import_tensorflow() -> None:
+    """Import TensorFlow without its start-up lines, written before its own log level is in force.
+
+    What they say of devices, `fit` says itself.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            importlib.import_module("tensorflow")
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 def _predicted(runs: list[Path], photographs: Path, tta: int, cache: str | None):
     from cervix_tf.data import read_manifest
-    from cervix_tf.inference import predict
     from cervix_tf.progress import bar
     from cervix_tf.runs import load
 
     for run in runs:
         load(run)  # a folder that is no run is named before any photograph is read
     manifest = read_manifest(photographs, labelled=False)
+    _import_tensorflow()
+    from cervix_tf.inference import predict
+
     with bar("Decoding", len(manifest)) as progress:
         return predict(runs, manifest, tta=tta, cache=cache, progress=progress)
 

@@ -32,23 +32,20 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     part: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=f".{path.stem[:80]}-", suffix=path.suffix, dir=path.parent
-        )
-        os.close(handle)
-        part = Path(name)
-        part.chmod(0o644)
-        yield part
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise _worded(error, path) from error
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
+    with disk_errors(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(path.suffix, f".{path.stem[:80]}-", path.parent)
+            os.close(handle)
+            part = Path(name)
+            part.chmod(0o644)
+            yield part
+            with part.open("rb") as written:
+                os.fsync(written.fileno())
+            part.replace(path)
+        finally:
+            if part is not None:
+                part.unlink(missing_ok=True)
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -68,12 +65,29 @@ def write_text(path: Path | str, text: str) -> None:
         part.write_text(text, encoding="utf-8")
 
 
-def _worded(error: OSError, path: Path) -> Exception:
-    """Word the failures a user can mend; leave the others as they are."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return UserError(
-            f"The disk is full: {path} could not be written. Free some space and run again."
-        )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-        return UserError(f"{path} cannot be written ({error.strerror}): choose another folder.")
-    return error
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Word the failures of a disk that a user can mend; others pass as they are.
+
+    Args:
+        path: The file being written, for the message.
+
+    Raises:
+        UserError: The disk is full, or the place cannot be written to.
+
+    Example:
+        >>> with disk_errors(path):
+        ...     path.write_bytes(content)
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(
+                f"The disk is full: {path} could not be written. Free some space and run again."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            raise UserError(
+                f"{path} cannot be written ({error.strerror}): choose another folder."
+            ) from error
+        raise

@@ -40,3 +40,33 @@ def photograph():
         return path
 
     return write
+
+
+TINY = {
+    "model": {"name": "cervixnet1", "widths": [8, 8, 16], "dense": 16, "conv_dropout": 0.2},
+    "image_size": 32,
+    "batch_size": 8,
+    "optimizer": {"name": "sgd", "learning_rate": 0.02, "clip_norm": 2.0},
+    "stages": [{"train": "head", "steps": 8}, {"train": "all", "steps": 9}],
+    "validate_every": 2,
+    "checkpoint_every": 3,
+    "validation": 0.2,
+}
+
+
+@pytest.fixture(scope="session")
+def recipe():
+    """Maker of a recipe that trains a tiny network in two stages within seconds."""
+    from cervix_tf.recipes import load_recipe
+
+    return lambda **changes: load_recipe({**TINY, **changes})
+
+
+@pytest.fixture(scope="session")
+def finished(phantoms, recipe, tmp_path_factory):
+    """A finished run of the tiny recipe on the phantoms."""
+    from cervix_tf.data import read_manifest
+    from cervix_tf.training import fit
+
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return fit(read_manifest(phantoms), recipe(), run=folder, cache="memory")

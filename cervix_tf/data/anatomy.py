@@ -14,7 +14,7 @@ import numpy as np
 from cervix_tf.data.textures import cloud, level_for_area, mix, smooth_noise, step, wave
 
 MAP = 320  # pixels along the side of the map
-FADE = 0.25  # red far from the middle is painted lighter, to look alike in its dimmer light
+FADE = 0.12  # red far from the middle is painted lighter, to look alike in its dimmer light
 REACH = 1.3  # the map spans -REACH to REACH, in radii of the cervix
 
 
@@ -52,7 +52,7 @@ def draw_cervix(kind: int, rng: np.random.Generator) -> Cervix:
     x, y = np.meshgrid(line, line)
     radius = np.hypot(x, y)
     outline = 1 + 0.06 * wave(rng, np.arctan2(y, x), 4)
-    inside = step(radius - outline, 0.03, -0.06)
+    inside = step(radius - outline, 0.03, -0.08)
 
     # --- the os: a dot, a slit or a gape
     os_x, os_y = (float(v) for v in rng.uniform(-0.25, 0.25, 2))
@@ -69,30 +69,34 @@ def draw_cervix(kind: int, rng: np.random.Generator) -> Cervix:
     # --- red areas: the same sum for every type
     total = rng.uniform(0.11, 0.25)
     ragged = 0.045 * cloud(rng, size, 9, 4)
-    at_os, shown = _at_os(kind, rng, away, bearing, ragged, inside, total)
+    at_os, shown, visible = _at_os(kind, rng, away, bearing, ragged, inside, total)
     elsewhere = _elsewhere(rng, x, y, (os_x, os_y), away, ragged, at_os, inside, total - shown)
     red = np.maximum(at_os, elsewhere)
 
     # --- the pale rim outside the red: the transformation zone, and its like around other patches
     outward = _distance(red > 0.5) * np.exp(0.4 * smooth_noise(rng, size, 7))
-    free = (1 - red) * (away > 0.06)
+    # Where the junction lies in the canal, no rim runs along the os.
+    room = np.where(visible, step(away, 0.05, 0.07), step(away + ragged, 0.1, 0.4))
+    free = (1 - red) * room
     level = level_for_area(-outward - np.float32(9) * (free < 0.5), inside, rng.uniform(0.14, 0.24))
-    rim = step(-outward, level - 0.02, level + 0.02) * free
+    rim = step(-outward, level - 0.04, level + 0.04) * free
     nearest_os = _distance(at_os > 0.5) < _distance(elsewhere > 0.5)
-    zone = rim * inside * (nearest_os & (kind != 3))
+    zone = rim * inside * (nearest_os & visible)
 
     # --- colour
     skin = _pink(rng)
-    columnar = skin * np.array([0.92, 0.42, 0.4], np.float32) * rng.uniform(0.9, 1.1, 3).astype(np.float32)
+    columnar = (
+        skin * np.array([0.92, 0.42, 0.4], np.float32) * rng.uniform(0.9, 1.1, 3).astype(np.float32)
+    )
     fleck = smooth_noise(rng, size, 75)
-    colour = skin[:, None, None] * (1 + 0.05 * cloud(rng, size, 5, 5))
+    colour = skin[:, None, None] * (1 + 0.06 * cloud(rng, size, 4, 5))
     flush = step(cloud(rng, size, 3, 3), 0.3, 2.2) * rng.uniform(0, 0.45)
     colour = mix(colour, columnar, flush)
     villi = columnar[:, None, None] * (1 + 0.1 * fleck + 0.08 * cloud(rng, size, 12, 3))
     villi *= 1 + FADE * radius**2
-    thick = np.clip(0.92 + 0.16 * cloud(rng, size, 9, 3), 0.45, 1) * rng.uniform(0.85, 1)
+    thick = np.clip(0.92 + 0.16 * cloud(rng, size, 9, 3), 0.4, 1) * rng.uniform(0.65, 0.97)
     colour = mix(colour, villi, red * thick)
-    pallor = np.clip(0.55 + 0.25 * cloud(rng, size, 10, 3), 0.1, 1) * rng.uniform(0.25, 0.85)
+    pallor = np.clip(0.5 + 0.3 * cloud(rng, size, 8, 4), 0.05, 1) * rng.uniform(0.2, 0.75)
     colour = mix(colour, (0.93, 0.8, 0.77), rim * pallor)
     colour = mix(colour, columnar * 0.8, _dots(rng, x, y, (0.006, 0.02), 16))
     cysts = _dots(rng, x, y, (0.025, 0.06), 4)
@@ -123,7 +127,7 @@ def _os_axes(rng: np.random.Generator) -> tuple[float, float]:
 
 
 def _pink(rng: np.random.Generator) -> np.ndarray:
-    pale, deep = np.array([0.86, 0.64, 0.6]), np.array([0.8, 0.38, 0.41])
+    pale, deep = np.array([0.86, 0.59, 0.56]), np.array([0.8, 0.38, 0.41])
     tint = pale + (deep - pale) * rng.uniform(0, 1) + rng.normal(0, 0.02, 3)
     return tint.astype(np.float32)
 
@@ -137,20 +141,22 @@ def _distance(mask: np.ndarray) -> np.ndarray:
 
 
 def _at_os(kind, rng, away, bearing, ragged, inside, total):
-    """Columnar epithelium outside the os, and the share of the cervix that it covers."""
+    """Columnar epithelium outside the os, its share of the cervix, and where the junction shows."""
     reach = np.exp(0.22 * wave(rng, bearing, 4))
     share = total * rng.uniform(0.8, 1.0)
     middle, width = rng.uniform(-np.pi, np.pi), rng.uniform(0.8, 1.25)
     if kind == 3:
-        return np.zeros_like(away), 0.0
+        return np.zeros_like(away), 0.0, np.zeros(away.shape, bool)
+    visible = np.ones(away.shape, bool)
     if kind == 2:  # visible over 90 to 145 degrees only; elsewhere the junction is in the canal
         off = np.abs(np.angle(np.exp(1j * (bearing - middle)))).astype(np.float32)
         reach = reach * step(off, width + 0.35, width - 0.35) + 1e-3
         share *= 0.6
+        visible = off < width + 0.35
     score = -(away + ragged) / reach - np.float32(9) * (away <= 0)
     level = level_for_area(score, inside, share)
-    soft = 0.1 * abs(level)
-    return step(score, level - soft, level + soft) * (away > 0), share
+    soft = 0.13 * abs(level)
+    return step(score, level - soft, level + soft) * (away > 0), share, visible
 
 
 def _elsewhere(rng, x, y, os, away, ragged, at_os, inside, share):
@@ -169,7 +175,7 @@ def _elsewhere(rng, x, y, os, away, ragged, at_os, inside, share):
     level = level_for_area(score, inside, share)
     if np.isinf(level):
         return np.zeros_like(x)
-    return step(score, level - 0.03, level + 0.03)
+    return step(score, level - 0.045, level + 0.045)
 
 
 def _dots(rng, x, y, sizes, most):

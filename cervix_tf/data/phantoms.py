@@ -94,7 +94,7 @@ def phantom(
         {'Type_1': 2, 'Type_2': 2, 'Type_3': 2}
     """
     folder = Path(folder).absolute()
-    settings = {
+    settings: dict[str, Any] = {
         "version": _VERSION,
         "per_class": _counts(per_class),
         "seed": _whole("seed", seed, 0),
@@ -106,7 +106,9 @@ def phantom(
         "quality": _whole("quality", quality, 1, 100),
     }
     if sum(settings["per_class"]) == 0:
-        raise UserError(f"per_class={per_class!r} asks for no photograph: give at least one type some.")
+        raise UserError(
+            f"per_class={per_class!r} asks for no photograph: give at least one type some."
+        )
     workers = min(os.cpu_count() or 1, 16) if workers is None else _whole("workers", workers, 1)
 
     finished = _open(folder, settings)
@@ -219,7 +221,9 @@ def _open(folder: Path, settings: dict) -> pd.DataFrame | None:
             if all(os.path.isfile(path) for name in _PATHS for path in table[name]):
                 return table
         return None
-    if folder.is_dir() and any(not path.name.startswith(f".{note.stem}-") for path in folder.iterdir()):
+    if folder.is_dir() and any(
+        not path.name.startswith(f".{note.stem}-") for path in folder.iterdir()
+    ):
         raise UserError(f"{folder} is not empty: give a new or empty folder to draw phantoms in.")
     write_text(note, text)
     return None

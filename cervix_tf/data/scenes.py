@@ -95,6 +95,10 @@ def photograph(cervix: Cervix, rng, size, off_centre: float, distance) -> Photog
             seen = seen * (1 - cover)
     picture, cover = _speculum(rng, picture, u, v, small)
     seen = seen * (1 - cover)
+    if distance[1] > 1.5:  # from afar: skin and drapes around the speculum, out of focus
+        tone = rng.uniform(0.15, 0.7) * (1 + 0.3 * cloud(rng, small, 2, 2))
+        rough = far + 0.08 * cloud(rng, small, 3, 2)
+        picture = mix(picture, cervix.skin[:, None, None] * tone, step(rough, 1.5, 1.9))
 
     # --- camera
     picture = _expose(rng, picture, u - light[0], v - light[1])
@@ -162,7 +166,8 @@ def _side_wall(rng, picture, u, v, skin, size):
     round_ = np.sqrt(np.clip(1 - (1 - np.clip(depth / 0.35, 0, 1)) ** 2, 0, 1))
     tone = (0.3 + 0.55 * round_) * (1 + 0.12 * cloud(rng, size, 7, 2)) * rng.uniform(0.6, 1)
     flesh = skin[:, None, None] * tone
-    glint = step(round_ + 0.35 * smooth_noise(rng, size, 35), 1.45, 1.6)
+    ridge = np.exp(-(((depth - 0.1) / 0.05) ** 2))
+    glint = step(ridge + 0.3 * smooth_noise(rng, size, 45), 1.25, 1.4)
     return mix(picture, mix(flesh, (1, 0.97, 0.96), 0.8 * glint), cover), cover
 
 
@@ -172,7 +177,9 @@ def _speculum(rng, picture, u, v, size):
     p = u * np.float32(np.cos(axis)) + v * np.float32(np.sin(axis))
     q = v * np.float32(np.cos(axis)) - u * np.float32(np.sin(axis))
     kind = rng.choice(3, p=[0.45, 0.3, 0.25])
-    body, shine = [((0.42, 0.44, 0.42), 0.9), ((0.62, 0.62, 0.64), 0.6), ((0.1, 0.1, 0.1), 0.4)][kind]
+    body, shine = [((0.42, 0.44, 0.42), 0.9), ((0.62, 0.62, 0.64), 0.6), ((0.1, 0.1, 0.1), 0.4)][
+        kind
+    ]
     tint = np.array(body, np.float32) * rng.uniform(0.7, 1.15)
     total = np.zeros(size, np.float32)
     for side in (-1, 1):
@@ -181,14 +188,14 @@ def _speculum(rng, picture, u, v, size):
         bend = rng.uniform(1.2, 2.2)  # radius of the blade's curve
         lip = rng.uniform(0.85, 1.2)
         depth = np.hypot(p - np.float32(rng.normal(0, 0.15)), side * q - np.float32(lip - bend))
-        depth = np.where(side * q > 0, depth - np.float32(bend), -1)
-        cover = step(depth, -0.015, 0.025)
+        depth -= np.float32(bend)
+        cover = step(depth, -0.015, 0.025) * step(side * q, 0, 0.2)
         rim = np.exp(-(((depth - 0.05) / 0.035) ** 2)) * shine
         rim *= np.clip(0.5 + 0.5 * wave(rng, 3 * p, 3), 0, 1)
         ramp = np.clip(0.25 + 0.6 * depth + 0.25 * wave(rng, 2.2 * p + depth, 3), 0.06, 1.2)
         blade = tint[:, None, None] * (ramp + 0.15 * rim)
         blade = mix(blade, picture, np.full(size, 0.2 if kind == 1 else 0.05, np.float32))
-        shaded = picture * (1 - 0.5 * step(depth, -0.16, 0) * (1 - cover))
+        shaded = picture * (1 - 0.5 * step(depth, -0.16, 0) * step(side * q, 0, 0.2))
         picture = mix(shaded, blade, cover)
         picture = mix(picture, (0.97, 0.99, 0.97), rim * cover)
         total = np.maximum(total, cover)

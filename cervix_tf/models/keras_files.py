@@ -18,20 +18,6 @@ if TYPE_CHECKING:
 _EFFICIENTNET_STD = (0.229, 0.224, 0.225)
 
 
-def load_saved_model(path: Path) -> keras.Model:
-    """Read a whole model.
-
-    Raises:
-        UserError: The file is not a Keras model, or uses layers that are not known here.
-    """
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (ValueError, OSError, TypeError, KeyError) as error:
-        raise errors.UserError(
-            f"{path} cannot be read as a Keras model: {_first_line(error)}"
-        ) from None
-
-
 def copy_weights(source: keras.Model, model: keras.Model, path: Path) -> None:
     """Copy the network's variables from one model to another, and the head's where they fit.
 

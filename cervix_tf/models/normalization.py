@@ -1,5 +1,6 @@
 """Batch normalisation by TensorFlow's fused kernel, as TF-Slim computes it."""
 
+import functools
 from typing import Any
 
 import keras
@@ -22,23 +23,37 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         TensorShape([2, 8, 8, 3])
     """
 
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        # XLA makes the step several times slower on a CPU; Keras' jit_compile="auto" asks here.
+        self.supports_jit = _has_gpu()
+
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalise by the batch's statistics in training, else by the moving ones."""
-        gamma = self.gamma if self.scale else tf.ones_like(self.moving_mean)
-        beta = self.beta if self.center else tf.zeros_like(self.moving_mean)
-        if not (training and self.trainable):
-            # Scale and shift: cheaper than the kernel, whose gradient outside training is slow on a
-            # CPU and does not exist on a GPU when operations are made deterministic.
-            scale = gamma * tf.math.rsqrt(self.moving_variance + self.epsilon)
-            shift = beta - self.moving_mean * scale
-            return inputs * tf.cast(scale, inputs.dtype) + tf.cast(shift, inputs.dtype)
-        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-            inputs,
-            tf.convert_to_tensor(gamma),
-            tf.convert_to_tensor(beta),
-            epsilon=self.epsilon,
-            is_training=True,
-        )
-        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
-        return outputs
+        gamma = tf.convert_to_tensor(self.gamma if self.scale else tf.ones_like(self.moving_mean))
+        beta = tf.convert_to_tensor(self.beta if self.center else tf.zeros_like(self.moving_mean))
+        if training and self.trainable:
+            outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+                inputs, gamma, beta, epsilon=self.epsilon, is_training=True
+            )
+            for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
+            return outputs
+        mean = tf.convert_to_tensor(self.moving_mean)
+        variance = tf.convert_to_tensor(self.moving_variance)
+        if not training and not _has_gpu():
+            # TensorFlow merges this kernel on a CPU with the convolution before and the ReLU after.
+            outputs, _, _ = tf.compat.v1.nn.fused_batch_norm(
+                inputs, gamma, beta, mean, variance, self.epsilon, is_training=False
+            )
+            return outputs
+        # The gradient of that kernel is slow outside training, and does not exist on a GPU whose
+        # operations are made deterministic: a frozen layer in a training step scales and shifts.
+        scale = gamma * tf.math.rsqrt(variance + self.epsilon)
+        shift = beta - mean * scale
+        return inputs * tf.cast(scale, inputs.dtype) + tf.cast(shift, inputs.dtype)
+
+
+@functools.cache
+def _has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))

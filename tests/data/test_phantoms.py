@@ -47,7 +47,9 @@ def test_layout_is_kaggles_of_2017(drawn):
         assert len(list((folder / "train" / f"Type_{kind}").glob("*.jpg"))) == count
     names = {path.name for path in (folder / "test").iterdir()}
     assert names == {f"{number}.jpg" for number in range(7)}
-    assert all(Path(path).is_file() for name in ("path", "mask", "tz_mask") for path in manifest[name])
+    assert all(
+        Path(path).is_file() for name in ("path", "mask", "tz_mask") for path in manifest[name]
+    )
 
 
 def test_manifest_says_what_is_in_the_folders(drawn):
@@ -175,11 +177,19 @@ def test_framed_off_centre_and_from_afar(tmp_path):
 def statistics(path):
     """Means, deviations and percentiles of each channel of RGB, HSV and Lab."""
     picture = cv2.imread(path)
-    spaces = picture, cv2.cvtColor(picture, cv2.COLOR_BGR2HSV), cv2.cvtColor(picture, cv2.COLOR_BGR2LAB)
+    spaces = (
+        picture,
+        cv2.cvtColor(picture, cv2.COLOR_BGR2HSV),
+        cv2.cvtColor(picture, cv2.COLOR_BGR2LAB),
+    )
     found = []
     for space in spaces:
         pixels = space.reshape(-1, 3).astype(np.float64)
-        found += [pixels.mean(0), pixels.std(0), *np.percentile(pixels, [5, 25, 50, 75, 95], axis=0)]
+        found += [
+            pixels.mean(0),
+            pixels.std(0),
+            *np.percentile(pixels, [5, 25, 50, 75, 95], axis=0),
+        ]
     return np.concatenate(found)
 
 
@@ -197,7 +207,7 @@ def test_global_statistics_tell_a_linear_classifier_nothing(tmp_path, seed):
     # Chance is log 3. Between seeds the loss at chance varies by about 0.02.
     assert log_loss(labels, found) > np.log(3) - 0.02
     # The truth itself, given to the same classifier, would be found: how the zone lies about the os.
-    assert log_loss(labels, _from_truth(manifest, folds)) < 0.6
+    assert log_loss(labels, _from_truth(manifest, folds)) < 0.4
 
 
 def _from_truth(manifest, folds):

@@ -1,0 +1,95 @@
+"""What the tests of the models share: TF-Slim's reference outputs and variables, noise for photographs."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def slim(shared):
+    """The module that rebuilds TF-Slim's checkpoints and holds what it computed with them."""
+    path = shared / "fixtures" / "tf_slim" / "slim_reference.py"
+    module_spec = importlib.util.spec_from_file_location("slim_reference", path)
+    module = importlib.util.module_from_spec(module_spec)
+    module_spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def photographs():
+    """Make uint8 noise of shape (count, size, size, 3)."""
+
+    def make(count, size, seed=0):
+        rng = np.random.default_rng(seed)
+        return rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shaken():
+    """Give every variable of a model a value of its own, so that a mix-up shows."""
+
+    def shake(model, seed=0):
+        rng = np.random.default_rng(seed)
+        for variable in model.weights:
+            noise = rng.uniform(0.9, 1.1, variable.shape)
+            variable.assign(variable.numpy() * noise + 0.01 * rng.uniform(0, 1, variable.shape))
+        return model
+
+    return shake
+
+
+@pytest.fixture(scope="session")
+def inception(shaken):
+    """An Inception v2 with its ImageNet logits, whose variables differ from those at the start."""
+    from cervix_tf import models
+
+    return shaken(models.backbone("inception", image_size=32, top=True))
+
+
+@pytest.fixture(scope="session")
+def inception_variables(inception, tmp_path_factory):
+    """The same by TF-Slim's names: name to array."""
+    import tensorflow as tf
+
+    from cervix_tf import models
+
+    prefix = tmp_path_factory.mktemp("slim") / "inception_v2.ckpt"
+    models.save_slim_checkpoint(inception, prefix)
+    reader = tf.train.load_checkpoint(str(prefix))
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+@pytest.fixture(scope="session")
+def write_v2():
+    """Write a name-to-array mapping as a V2 checkpoint."""
+    import tensorflow as tf
+
+    def write(values, prefix):
+        tf.raw_ops.SaveV2(
+            prefix=str(prefix),
+            tensor_names=list(values),
+            shape_and_slices=[""] * len(values),
+            tensors=list(values.values()),
+        )
+        return prefix
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def graph_saver():
+    """Run a writer in a TensorFlow 1 graph that holds the variables."""
+    import tensorflow as tf
+
+    def run(values, write):
+        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+            for name, value in values.items():
+                # Initialised by hand, because a constant that size would be copied into the graph.
+                variable = tf.compat.v1.get_variable(name, value.shape, use_resource=False)
+                variable.load(value, session)
+            write(session)
+
+    return run

@@ -1,0 +1,99 @@
+import hashlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cervix_tf import errors, models
+from cervix_tf.models import hub
+
+HANDLE = models.spec("inception").imagenet
+
+
+@pytest.fixture(scope="module")
+def tf2_module(inception_variables, tmp_path_factory):
+    """A SavedModel as TensorFlow 2 writes it, its variables keyed by their place in the object."""
+    folder = tmp_path_factory.mktemp("hub") / "tf2"
+    module = tf.Module()
+    module.variables_ = [
+        tf.Variable(value, name=name)
+        for name, value in inception_variables.items()
+        if "Logits" not in name
+    ]
+    tf.saved_model.save(module, str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tf1_module(inception_variables, graph_saver, tmp_path_factory):
+    """A SavedModel as TensorFlow 1 and its Hub library wrote it."""
+    folder = tmp_path_factory.mktemp("hub") / "tf1"
+
+    def write(session):
+        builder = tf.compat.v1.saved_model.Builder(str(folder))
+        builder.add_meta_graph_and_variables(session, ["train"])
+        builder.save()
+
+    graph_saver({f"module/{n}": v for n, v in inception_variables.items()}, write)
+    (folder / "tfhub_module.pb").write_bytes(b"\x08\x03")
+    return folder
+
+
+def assert_loaded(inception, model):
+    ours = {variable.path: variable.numpy() for variable in inception.weights}
+    for variable in model.weights:
+        np.testing.assert_array_equal(variable.numpy(), ours[variable.path], err_msg=variable.path)
+
+
+@pytest.mark.parametrize("form", ["tf2_module", "tf1_module"])
+def test_a_saved_model_is_read(inception, form, request):
+    folder = str(request.getfixturevalue(form))
+    assert_loaded(inception, models.backbone("inception", image_size=32, weights=folder))
+
+
+def test_imagenet_is_taken_from_the_cache(inception, tf2_module, tmp_path, monkeypatch):
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
+    place = tmp_path / hashlib.sha1(HANDLE.encode()).hexdigest()
+    place.symlink_to(tf2_module)
+    assert hub.resolve(HANDLE) == place == hub.cached_at(HANDLE)
+    for weights in ("imagenet", HANDLE):
+        assert_loaded(inception, models.backbone("inception", image_size=32, weights=weights))
+
+
+def test_hub_resnets_are_normalised_as_inception(shaken, write_v2, tmp_path):
+    model = shaken(models.backbone("resnet", image_size=32, depth=50))
+    prefix = models.save_slim_checkpoint(model, tmp_path / "x.ckpt")
+    assert models.build(
+        "resnet", image_size=32, depth=50, weights=str(prefix)
+    ).get_layer("preprocessing").offset == [-123.68, -116.78, -103.94]
+    reader = tf.train.load_checkpoint(str(prefix))
+    (tmp_path / "hub" / "variables").mkdir(parents=True)
+    (tmp_path / "hub" / "saved_model.pb").touch()
+    values = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    write_v2(values, tmp_path / "hub" / "variables" / "variables")
+    built = models.build("resnet", image_size=32, depth=50, weights=str(tmp_path / "hub"))
+    assert built.get_layer("preprocessing").offset == -1.0
+
+
+def test_a_failed_download_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
+
+    def no_network(*args, **kwargs):
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    monkeypatch.setattr("tensorflow_hub.resolver.HttpResolverBase._call_urlopen", no_network)
+    with pytest.raises(errors.UserError) as caught:
+        models.build("inception", weights="imagenet")
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in (HANDLE, str(hub.cached_at(HANDLE)), "TFHUB_CACHE_DIR", "--weights PATH"):
+        assert part in message
+
+
+def test_a_half_emptied_cache_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
+    hub.cached_at(HANDLE).mkdir()
+    (hub.cached_at(HANDLE) / "assets").mkdir()
+    with pytest.raises(errors.UserError, match=r"has no saved_model\.pb"):
+        hub.resolve(HANDLE)

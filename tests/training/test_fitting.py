@@ -1,0 +1,223 @@
+import json
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cervix_tf import load
+from cervix_tf.data import read_manifest
+from cervix_tf.errors import UserError
+from cervix_tf.evaluation import log_loss
+from cervix_tf.recipes import load_recipe
+from cervix_tf.training import fit, resume
+
+
+def weights(run):
+    return [np.asarray(v) for v in run.model.weights]
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(weights(one), weights(other), strict=True))
+
+
+def test_the_run_folder_is_complete(finished, recipe):
+    for name in (
+        "recipe.yaml manifest.csv model.keras history.csv predictions.csv metrics.json "
+        "environment.json report.html plots/curves.png plots/confusion.png plots/predictions.png"
+    ).split():
+        assert finished.path(name).stat().st_size > 100, name
+    assert not list(finished.folder.rglob(".*")), "no temporary file is left"
+    assert not finished.path("checkpoint").exists()
+    assert load_recipe(finished.path("recipe.yaml")) == recipe()
+    environment = json.loads(finished.path("environment.json").read_text())
+    assert {"devices", "packages", "seed", "data_fingerprint", "git_commit"} <= set(environment)
+    assert "phantom" in finished.path("report.html").read_text()
+
+
+def test_history_has_every_stage_and_validation(finished):
+    history = finished.history
+    assert history["step"].is_monotonic_increasing
+    assert history.groupby("stage")["step"].max().tolist() == [8, 17]
+    assert history["train"].drop_duplicates().tolist() == ["head", "all"]
+    validated = history.dropna(subset=["validation_loss"])
+    assert validated["step"].tolist() == [2, 4, 6, 8, 10, 12, 14, 16, 17]
+
+
+def test_figures_are_those_of_the_predictions_and_the_best_step(finished):
+    table = finished.predictions
+    classes = finished.class_names
+    labels = [classes.index(c) for c in table["label"]]
+    figures = finished.metrics
+    assert figures["log_loss"] == pytest.approx(log_loss(labels, table[classes]))
+    assert figures["log_loss"] == pytest.approx(finished.history["validation_loss"].min(), abs=1e-6)
+    assert figures["prior"]["log_loss"] == pytest.approx(np.log(3), abs=0.1)
+    assert figures["data"].startswith("phantoms")
+
+
+def test_no_patient_is_on_both_sides(finished):
+    sides = finished.manifest.groupby("group")["split"].nunique()
+    assert sides.max() == 1
+    assert finished.manifest["split"].value_counts()["validation"] >= 5
+
+
+def test_same_seed_same_weights_and_other_seed_other_weights(finished, recipe, phantoms, tmp_path):
+    again = fit(read_manifest(phantoms), recipe(), run=tmp_path / "again", cache="memory")
+    assert same(finished, again)
+    other = fit(read_manifest(phantoms), recipe(seed=1), run=tmp_path / "other", cache="memory")
+    assert not same(finished, other)
+
+
+def test_head_stage_changes_the_head_alone(recipe, phantoms, tmp_path):
+    """Not one variable of a frozen backbone moves, BatchNorm's moving statistics included."""
+    runs = [
+        fit(
+            read_manifest(phantoms),
+            recipe(stages=[{"train": "head", "steps": n}], keep="last"),
+            run=tmp_path / str(n),
+            cache="memory",
+        )
+        for n in (1, 6)
+    ]
+    changed = {
+        v.path.split("/")[0]
+        for v, a, b in zip(runs[0].model.weights, *map(weights, runs), strict=True)
+        if not np.array_equal(a, b)
+    }
+    assert changed
+    assert all(name.startswith(("head_", "logits")) for name in changed), changed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed_at", [5, 13], ids=["head stage", "whole network"])
+def test_killed_and_resumed_ends_with_the_same_weights(finished, phantoms, tmp_path, killed_at):
+    program = (
+        "import os, signal, sys\n"
+        "from cervix_tf.data import read_manifest\n"
+        "from cervix_tf.training import fit, loop\n"
+        "from cervix_tf.recipes import load_recipe\n"
+        "state = loop.Loop._log\n"
+        "def log(self, *rest):\n"
+        f"    if self.state.step >= {killed_at}: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    state(self, *rest)\n"
+        "loop.Loop._log = log\n"
+        "fit(read_manifest(sys.argv[1]), load_recipe(sys.argv[3]), run=sys.argv[2], cache='memory')\n"
+    )
+    folder = tmp_path / "run"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            program,
+            str(phantoms),
+            str(folder),
+            str(finished.path("recipe.yaml")),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    assert folder.joinpath("checkpoint/last.npz").is_file()
+    assert not folder.joinpath("model.keras").exists()
+    gone_on = resume(folder, cache="memory")
+    assert same(finished, gone_on)
+    assert gone_on.history.equals(finished.history)
+    assert gone_on.metrics == finished.metrics
+
+
+def test_resuming_a_finished_run_changes_nothing(finished):
+    before = finished.path("model.keras").stat().st_mtime_ns
+    assert resume(finished.folder).metrics == finished.metrics
+    assert finished.path("model.keras").stat().st_mtime_ns == before
+
+
+def test_a_run_is_never_overwritten(finished, recipe, phantoms):
+    with pytest.raises(UserError, match="holds a run already"):
+        fit(read_manifest(phantoms), recipe(), run=finished.folder)
+
+
+def test_unreadable_photographs_are_named_before_training(recipe, phantoms, tmp_path):
+    table = read_manifest(phantoms)
+    broken = {}
+    for row, (name, content) in enumerate(
+        {"empty.jpg": b"", "text.jpg": b"no photograph", "half.jpg": None}.items()
+    ):
+        whole = (phantoms / table["path"][row]).read_bytes()
+        (tmp_path / name).write_bytes(whole[: len(whole) // 2] if content is None else content)
+        broken[row] = str(tmp_path / name)
+    table["path"] = [broken.get(row, path) for row, path in table["path"].items()]
+    with pytest.raises(UserError) as caught:
+        fit(table, recipe(), run=tmp_path / "run", cache="memory")
+    assert "\n" not in str(caught.value)
+    for name in ("empty.jpg", "text.jpg", "half.jpg"):
+        assert name in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_patience_ends_a_stage(recipe, phantoms, tmp_path):
+    stages = [{"train": "all", "steps": 40, "learning_rate": 1e-9}]
+    run = fit(
+        read_manifest(phantoms),
+        recipe(stages=stages, patience=2, validate_every=1, optimizer={"learning_rate": 1e-9}),
+        run=tmp_path / "run",
+        cache="memory",
+    )
+    assert run.history["step"].max() < 40
+
+
+def test_a_loss_that_is_no_number_names_the_step(recipe, phantoms, tmp_path):
+    wild = recipe(optimizer={"learning_rate": 1e30}, stages=[{"train": "all", "steps": 20}])
+    with pytest.raises(UserError, match="The loss is .* at step .*learning_rate"):
+        fit(read_manifest(phantoms), wild, run=tmp_path / "run", cache="memory")
+
+
+def test_options_of_a_recipe_train(recipe, phantoms, tmp_path):
+    """Class weights, smoothing, mixing, annealing, two learning rates: each is taken up."""
+    run = fit(
+        read_manifest(phantoms),
+        recipe(
+            class_weights="balanced",
+            label_smoothing=0.1,
+            mixup=0.2,
+            cutmix=0.5,
+            optimizer={"name": "rmsprop", "anneal": {"factor": 0.5, "every": 2}},
+            stages=[{"train": "all", "epochs": 1, "backbone_rate": 0.1, "batch_norm": "frozen"}],
+        ),
+        run=tmp_path / "run",
+        cache="memory",
+    )
+    rates = run.history["learning_rate"].to_numpy()
+    assert rates[-1] == pytest.approx(0.001 * 0.5 ** (run.history["step"].max() // 2))
+
+
+def test_a_part_of_the_network_by_its_first_layer(recipe, phantoms, tmp_path):
+    with pytest.raises(UserError, match="layer to train from"):
+        fit(
+            read_manifest(phantoms),
+            recipe(stages=[{"train": "nonsense", "steps": 1}]),
+            run=tmp_path / "run",
+            cache="memory",
+        )
+
+
+def test_progress_lines(recipe, phantoms, tmp_path):
+    lines = []
+    fit(
+        read_manifest(phantoms),
+        recipe(stages=[{"train": "all", "steps": 4}]),
+        run=tmp_path / "run",
+        cache="memory",
+        say=lines.append,
+    )
+    assert "training and" in lines[0]
+    assert "validation log loss" in lines[1]
+    assert "images/s" in lines[-1]
+
+
+def test_load_refuses_other_folders(tmp_path, finished):
+    with pytest.raises(UserError, match="not a run"):
+        load(tmp_path)
+    assert load(finished) is finished
+    assert isinstance(load(finished.folder).manifest, pd.DataFrame)
