@@ -4,6 +4,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo
+# From random weights, and within minutes on two cores: small pictures, Adam, few steps.
+DEMO_SETTINGS := --set image_size=96 --set batch_size=16 --set model.batch_norm_decay=0.9 \
+	--set 'optimizer={name: adam, learning_rate: 0.001, clip_norm: 2.0, anneal: {factor: 0.5, every: 150}}' \
+	--set 'stages=[{train: head, steps: 20}, {train: all, steps: 480}]' \
+	--set 'augment={rotation: 180, scale: [0.95, 1.1], crop: 0.03}' --set validation=0.2
 
 .PHONY: demo test install clean
 

@@ -14,7 +14,7 @@ import numpy as np
 from cervix_tf.data.textures import cloud, level_for_area, mix, smooth_noise, step, wave
 
 MAP = 320  # pixels along the side of the map
-FADE = 0.12  # red far from the middle is painted lighter, to look alike in its dimmer light
+FADE = 0.3  # red far from the middle is painted lighter, to look alike in its dimmer light
 REACH = 1.3  # the map spans -REACH to REACH, in radii of the cervix
 
 

@@ -70,7 +70,9 @@ def _decode_jpeg(data: bytes, size: int) -> np.ndarray:
             return _turbojpeg(data, size, strict=False)
         if "premature end" in reason.lower():
             raise UnreadableError("truncated JPEG") from error
-        raise UnreadableError(f"damaged JPEG ({reason.removeprefix('Corrupt JPEG data: ')})") from error
+        raise UnreadableError(
+            f"damaged JPEG ({reason.removeprefix('Corrupt JPEG data: ')})"
+        ) from error
 
 
 def _turbojpeg(data: bytes, size: int, strict: bool) -> np.ndarray:

@@ -28,7 +28,7 @@ def read_manifest(path: Path | str, labelled: bool = True) -> pd.DataFrame:
               that `phantom` drew, `phantom.csv`;
             - Kaggle's download, as `read_kaggle` takes it;
             - a folder with one subfolder of photographs for each class;
-            - with `labelled=False` also a plain folder of photographs.
+            - with `labelled=False` also a plain folder of photographs, or a single photograph.
         labelled: Whether labels are needed, as for training. Single rows may lack one all the same:
             they are test photographs.
 
@@ -48,15 +48,19 @@ def read_manifest(path: Path | str, labelled: bool = True) -> pd.DataFrame:
     if not path.exists():
         raise UserError(f"{path} does not exist: give a CSV or a folder of photographs.")
     if path.is_file():
+        if path.suffix.lower() in PHOTOGRAPHS and not labelled:
+            return validated(pd.DataFrame({"path": [str(path)]}), str(path))
         return _from_csv(path, labelled)
     for name in LISTS:
         if (path / name).is_file():
             return _from_csv(path / name, labelled)
+    if not labelled and (plain := _plain_folder(path)):
+        return validated(pd.DataFrame({"path": [str(p) for p in photographs_in(plain)]}), str(plain))
     from cervix_tf.data.kaggle import find_root, read_kaggle
 
     if find_root(path) is not None:
         return read_kaggle(path)
-    return _from_folders(path, labelled)
+    return _from_folders(path)
 
 
 def class_names(manifest: pd.DataFrame) -> list[str]:
@@ -231,25 +235,30 @@ def _from_csv(path: Path, labelled: bool) -> pd.DataFrame:
     return table
 
 
-def _from_folders(folder: Path, labelled: bool) -> pd.DataFrame:
+def _plain_folder(path: Path) -> Path | None:
+    """The folder itself if photographs lie in it, or its only subfolder, as Kaggle's test/test."""
+    if photographs_in(path):
+        return path
+    below = [p for p in path.iterdir() if p.is_dir() and not p.name.startswith(".")]
+    return below[0] if len(below) == 1 and photographs_in(below[0]) else None
+
+
+def _from_folders(folder: Path) -> pd.DataFrame:
     classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    loose = photographs_in(folder)
-    if not classes and not loose:
+    if not classes and not photographs_in(folder):
         raise UserError(f"{folder} holds no photograph and no folder of photographs.")
-    if loose and (not labelled or not classes):
-        if labelled:
-            raise UserError(
-                f"{folder} holds photographs but no folder for each class, so they have no label: "
-                "put them in one folder for each class, or write a CSV with the columns path and label."
-            )
-        return validated(pd.DataFrame({"path": [str(p) for p in loose]}), str(folder))
+    if photographs_in(folder):
+        raise UserError(
+            f"{folder} holds photographs that are in no class folder, so they have no label: put them "
+            "in one folder for each class, or write a CSV with the columns path and label."
+        )
     rows = []
     for directory in classes:
         found = photographs_in(directory)
         if not found:
             raise UserError(
-                f"The class folder {directory} holds no photograph ({', '.join(sorted(PHOTOGRAPHS))}): "
-                "fill it or remove it."
+                f"The class folder {directory} holds no photograph "
+                f"({', '.join(sorted(PHOTOGRAPHS))}): fill it or remove it."
             )
         rows += [{"path": str(p), "label": directory.name} for p in found]
     return validated(pd.DataFrame(rows), str(folder))

@@ -1,66 +1,93 @@
-"""MixUp and CutMix: pairs of photographs and of their labels mixed, on the device."""
+"""MixUp and CutMix: each image of a batch mixed with the next one, on the device."""
 
+import functools
+
+import numpy as np
 import tensorflow as tf
 
-from cervix_tf.data.draws import uniform
+from cervix_tf.data.keyed import uniform
+
+# Keep the draws of the two apart from each other's and from those of the views.
+_MIXUP, _CUTMIX = 0x6D697875, 0x6375746D
 
 
-def mixup(images, targets, keys, alpha: float, seed: int = 0):
-    """Blend each photograph with another of the batch (Zhang et al. 2018, arXiv 1710.09412).
-
-    Args:
-        images: float32 (N, S, S, 3).
-        targets: float32 (N, classes), rows that sum to 1.
-        keys: int32 (N, 2): the same seed and keys give the same mixture.
-        alpha: Both parameters of the Beta distribution of the shares, above 0.
-        seed: Seed of the draws.
-
-    Returns:
-        Images and targets, mixed by the same shares.
-
-    Example:
-        >>> images, targets = mixup(images, targets, keys, alpha=0.2)
-    """
-    share = _shares(keys, alpha, seed, salt=1)
-    mixed = share[:, None, None, None] * images + (1 - share)[:, None, None, None] * images[::-1]
-    return mixed, share[:, None] * targets + (1 - share)[:, None] * targets[::-1]
-
-
-def cutmix(images, targets, keys, alpha: float, seed: int = 0):
-    """Paste a rectangle of another photograph of the batch (Yun et al. 2019, arXiv 1905.04899).
+def mixup(images, one_hot, keys, alpha: float = 0.2, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
+    """Blend each image of a batch, and its label, with the next one's.
 
     Args:
-        images: float32 (N, S, S, 3).
-        targets: float32 (N, classes), rows that sum to 1.
-        keys: int32 (N, 2): the same seed and keys give the same mixture.
-        alpha: Both parameters of the Beta distribution of the shares, above 0.
-        seed: Seed of the draws.
+        images: float (B, S, S, 3).
+        one_hot: float (B, classes), rows that sum to 1.
+        keys: int32 (B, 2), epoch and index of each photograph; with the seed they decide the
+            weights.
+        alpha: Both parameters of the Beta distribution of the weights; above 0.
+        seed: Decides the weights; 0 or more.
 
     Returns:
-        Images, and targets mixed by the areas that are seen.
+        Images and labels, of the shapes received, float32.
+
+    Following: Zhang et al., "mixup: Beyond Empirical Risk Minimization" (2018).
 
     Example:
-        >>> images, targets = cutmix(images, targets, keys, alpha=1.0)
+        >>> images, targets = mixup(images, one_hot, keys, alpha=0.2)
     """
-    side = tf.cast(tf.shape(images)[1], tf.float32)
-    half = tf.sqrt(1 - _shares(keys, alpha, seed, salt=2)) * side / 2
-    centre = uniform(tf.cast(keys, tf.int64), seed + 3, 2) * side
-    place = tf.range(side)[None]
-    rows, columns = (
-        tf.logical_and(place >= tf.round(c - half)[:, None], place < tf.round(c + half)[:, None])
-        for c in (centre[:, 0], centre[:, 1])
-    )
-    pasted = tf.cast(tf.logical_and(rows[:, :, None], columns[:, None, :]), tf.float32)
-    share = (1 - tf.reduce_mean(pasted, axis=(1, 2)))[:, None]
-    pasted = pasted[..., None]
-    return (1 - pasted) * images + pasted * images[::-1], share * targets + (1 - share) * targets[
-        ::-1
-    ]
+    images, one_hot = tf.cast(images, tf.float32), tf.cast(one_hot, tf.float32)
+    weight = _beta(uniform(keys, 1, seed ^ _MIXUP)[:, 0], alpha)
+    return _blend(images, weight[:, None, None, None]), _blend(one_hot, weight[:, None])
 
 
-def _shares(keys, alpha: float, seed: int, salt: int):
-    """Beta(alpha, alpha) for each photograph, from two gammas; the batch's first key is the seed."""
-    first = tf.cast(keys[0], tf.int32)
-    start = tf.stack([first[0] * 1000003 + seed, first[1] * 8 + salt])
-    gammas = tf.random.stateless_gamma([2, tf.shape(keys)[0]], start, alpha) + 1e-20
-    return gammas[0] / (gammas[0] + gammas[1])
+def cutmix(images, one_hot, keys, alpha: float = 1.0, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
+    """Paste a rectangle of the next image of a batch into each, and mix the labels by area.
+
+    Args:
+        images: float (B, S, S, 3).
+        one_hot: float (B, classes), rows that sum to 1.
+        keys: int32 (B, 2), epoch and index of each photograph; with the seed they decide the
+            rectangles.
+        alpha: Both parameters of the Beta distribution of the area that is kept; above 0.
+        seed: Decides the rectangles; 0 or more.
+
+    Returns:
+        Images and labels, of the shapes received, float32. The label's weights are the shares of
+        the pixels, after the rectangle has been cut off at the border.
+
+    Following: Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with
+        Localizable Features" (2019).
+
+    Example:
+        >>> images, targets = cutmix(images, one_hot, keys)
+    """
+    images, one_hot = tf.cast(images, tf.float32), tf.cast(one_hot, tf.float32)
+    lots = uniform(keys, 3, seed ^ _CUTMIX)
+    side = images.shape[1]
+    half = tf.sqrt(1 - _beta(lots[:, 0], alpha))[:, None] * (side / 2)
+    centre = lots[:, 1:] * side
+    low = tf.clip_by_value(tf.round(centre - half), 0, side)[..., None]
+    high = tf.clip_by_value(tf.round(centre + half), 0, side)[..., None]
+    line = tf.range(side, dtype=tf.float32)
+    inside = (line >= low) & (line < high)
+    pasted = tf.cast(inside[:, 1, :, None] & inside[:, 0, None, :], tf.float32)
+    kept = 1 - tf.reduce_mean(pasted, [1, 2])
+    return _blend(images, 1 - pasted[..., None]), _blend(one_hot, kept[:, None])
+
+
+def _blend(values: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    # A batch is in random order already: the next one is as good a partner as any.
+    return weight * values + (1 - weight) * tf.roll(values, -1, 0)
+
+
+def _beta(lot: tf.Tensor, alpha: float) -> tf.Tensor:
+    """Turn uniform numbers into Beta(alpha, alpha) ones by its quantiles."""
+    table = tf.constant(_quantiles(alpha))
+    place = lot * (len(_quantiles(alpha)) - 1)
+    below = tf.floor(place)
+    first = tf.cast(below, tf.int32)
+    low, high = tf.gather(table, first), tf.gather(table, first + 1)
+    return low + (high - low) * (place - below)
+
+
+@functools.cache
+def _quantiles(alpha: float) -> np.ndarray:
+    # A sampler of gamma numbers rejects some, and so cannot be a function of one uniform number.
+    from scipy.stats import beta
+
+    return beta.ppf(np.linspace(0, 1, 4097), alpha, alpha).astype(np.float32)

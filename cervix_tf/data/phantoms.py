@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data.anatomy import draw_cervix
+from cervix_tf.data.manifests import validated
 from cervix_tf.data.scenes import photograph
 from cervix_tf.errors import UserError
 from cervix_tf.files import write_text
@@ -80,7 +81,8 @@ def phantom(
         The manifest, one row a photograph: `image` (file name), `path`, `label` ("Type_1" ...;
         missing for test photographs), `group` (patient), `source` ("train" or "test"), `mask` and
         `tz_mask` (paths of PNGs of 0 and 255, as large as the photograph: the visible cervix, and
-        the visible part of its transformation zone), `os_x` and `os_y` (pixels, the external os).
+        the visible part of its transformation zone), `os_x` and `os_y` (pixels, the external os),
+        and `phantom`, true throughout, by which figures know what they were measured on.
 
     Raises:
         UserError: If a setting is out of range, or the folder holds anything but this same set.
@@ -137,7 +139,7 @@ def phantom(
         truth = {"image_name": tested["image"]}
         truth |= {name: (tested["type"] == name).astype(int) for name in CLASSES}
         write_text(folder / "solution.csv", pd.DataFrame(truth).to_csv(index=False))
-    table = table.drop(columns=["number", "type"])
+    table = table.drop(columns=["number", "type"]).assign(phantom=True)
     write_text(folder / _TABLE, table.to_csv(index=False))
     return _resolved(folder)
 
@@ -233,7 +235,7 @@ def _resolved(folder: Path) -> pd.DataFrame:
     table = pd.read_csv(folder / _TABLE, dtype={"label": "str"})
     for name in _PATHS:
         table[name] = [str(folder / path) for path in table[name]]
-    return table
+    return validated(table, str(folder / _TABLE))
 
 
 def _save(path: Path, array: np.ndarray, options: list[int]) -> None:

@@ -1,61 +1,34 @@
-"""Prepared squares: every photograph decoded once, kept as uint8, mapped into memory."""
+"""The photographs of a manifest become squares of uint8, decoded once and kept."""
 
 import hashlib
+import os
 import warnings
-import zlib
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import Literal
 
-import cv2
 import numpy as np
 import pandas as pd
 import platformdirs
-import simplejpeg
-from filelock import FileLock
 
+from cervix_tf.data.caching import CacheFile, checksum, photograph_keys
 from cervix_tf.data.decoding import UnreadableError
-from cervix_tf.data.photographs import cores, square, unreadable
+from cervix_tf.data.photographs import Progress, cores, square
 from cervix_tf.errors import UserError
-from cervix_tf.files import disk_errors
 
-VERSION = 1  # raised whenever the pixels of a square would come out otherwise than before
-WRITTEN = 1 << 32  # marks a checksum as written, even one that is 0
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Squares:
-    """The squares of a manifest's photographs, in the order of its rows.
-
-    Attributes:
-        array: uint8 (N, P, P, 3), RGB: an array, a file mapped into memory, or with `cache="none"`
-            an object that is indexed likewise and decodes what is asked for.
-        path: The cache file, None where there is none.
-    """
-
-    array: np.ndarray
-    path: Path | None = None
-
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def __getitem__(self, rows):
-        return self.array[rows]
+Store = Callable[[int, np.ndarray], None]
 
 
 def square_size(image_size: int) -> int:
-    """Side of the prepared square from which a network's input is cut.
-
-    A seventh is left around the centre crop, 256 for 224, always a whole number of pixels on each
-    side, so that centre crop, flips and quarter turns move pixels without interpolating.
+    """Choose the side of the prepared squares for a network.
 
     Args:
         image_size: Side of the network's input in pixels.
 
     Returns:
-        The side of the square in pixels.
+        About 8/7 of it (224 -> 256), so that random views have a margin, and such that the centre
+        crop leaves a whole number of pixels at each side.
 
     Example:
         >>> square_size(224), square_size(160)
@@ -64,181 +37,211 @@ def square_size(image_size: int) -> int:
     return image_size + 2 * round(image_size / 14)
 
 
+class Squares:
+    """The prepared squares of a set of photographs; see `prepare`.
+
+    Attributes:
+        paths: The photographs, in the order of the manifest.
+        size: Side of the squares in pixels.
+        cache: The file that holds them; None if they are in memory or decoded when asked for.
+        fingerprint: 32 hexadecimal digits from size and content of all squares, the same on every
+            machine and wherever the photographs lie.
+    """
+
+    def __init__(
+        self,
+        paths: list[Path],
+        size: int,
+        sums: np.ndarray,
+        array: np.ndarray | None = None,
+        cache: Path | None = None,
+    ):
+        self.paths, self.size, self.cache = paths, size, cache
+        self._array = array
+        content = size.to_bytes(4, "little") + np.asarray(sums, "<u8").tobytes()
+        self.fingerprint = hashlib.blake2b(content, digest_size=16).hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        return square(self.paths[row], self.size) if self._array is None else self._array[row]
+
+    @property
+    def array(self) -> np.ndarray:
+        """All squares, uint8 RGB (N, size, size, 3); with `cache="none"` decoded at each call."""
+        return self.take(range(len(self))) if self._array is None else self._array
+
+    def take(self, rows: Iterable[int], side: int | None = None) -> np.ndarray:
+        """Gather some squares, or the centres of them.
+
+        Args:
+            rows: Their numbers in the manifest, each from 0 to N - 1.
+            side: Side of the centre to be cut out, at most `size`; without it the whole square.
+
+        Returns:
+            uint8 RGB (B, side, side, 3), in the order of `rows`.
+        """
+        rows = np.fromiter(rows, np.intp)
+        side = side or self.size
+        start = (self.size - side) // 2
+        centre = slice(start, start + side)
+        taken = np.empty((len(rows), side, side, 3), np.uint8)
+        if self._array is None:
+            with ThreadPoolExecutor(cores()) as pool:
+                for k, pixels in enumerate(pool.map(self.__getitem__, rows)):
+                    taken[k] = pixels[centre, centre]
+        else:
+            for k, row in enumerate(rows):
+                taken[k] = self._array[row, centre, centre]
+        return taken
+
+    def __repr__(self) -> str:
+        where = self.cache or ("decoded when asked for" if self._array is None else "in memory")
+        gigabytes = len(self) * self.size**2 * 3 / 1e9
+        return f"Squares({len(self)} of {self.size} x {self.size}, {gigabytes:.2f} GB, {where})"
+
+
 def prepare(
     manifest: pd.DataFrame,
     size: int,
-    cache: Path | str | None = None,
+    cache: Path | str | Literal["memory", "none"] | None = None,
     progress: Progress | None = None,
 ) -> Squares:
-    """Decode the squares of a manifest's photographs, or take them from the cache.
-
-    Cached squares lie in one file, named by a fingerprint of the photographs (path, size in bytes,
-    time of the last change), the size and the decoder; beside it a checksum for each. A square counts
-    only while its checksum agrees, so a kill, a full disk and a damaged disk come to the same: some
-    squares are decoded again. Several processes may ask for the same set; one of them decodes.
+    """Decode the photographs of a manifest to squares, once, on every core.
 
     Args:
-        manifest: The photographs.
-        size: Side of the squares in pixels, at least 1.
-        cache: A folder; None for the user's cache folder; `memory` to keep the squares in memory
-            alone; `none` to decode again whenever a square is asked for.
-        progress: Called with the number of squares ready and of all.
+        manifest: A manifest; only its column `path` is used.
+        size: Side of the squares in pixels; `square_size` tells it for a network.
+        cache: Where the squares are kept: a folder; by default the user's cache folder; "memory";
+            or "none", which decodes them anew whenever they are asked for. In a folder they are
+            known by path, size and time of change of the photographs, and by `size`: a changed
+            photograph is decoded again and the others are not. A killed pass is taken up where it
+            stopped, and several processes may prepare the same set.
+        progress: Called with the number of photographs done so far and of all.
 
     Returns:
-        The squares, in the manifest's order.
+        The squares, in the order of the manifest, read-only if they lie in a folder.
 
     Raises:
-        UserError: Photographs cannot be read, all of them named; or the cache cannot be written.
+        UserError: Photographs cannot be read (all of them are named), the folder cannot be written
+            or the disk is full.
+
+    Warns:
+        UserWarning: Cached squares were found damaged and are decoded again, or another process is
+            preparing the same set.
 
     Example:
-        >>> prepare(read_manifest("data"), 256).array.shape
+        >>> prepare(read_manifest("photographs"), 256, cache="memory").array.shape
         (1481, 256, 256, 3)
     """
-    paths = [Path(p) for p in manifest["path"]]
-    progress = progress or (lambda done, total: None)
+    paths = [Path(path).absolute() for path in manifest["path"]]
+    if not paths:
+        raise UserError("The manifest has no photographs: there is nothing to prepare.")
     if cache in ("memory", "none"):
-        if cache == "none":
-            _refuse(unreadable(paths, progress))
-            return Squares(_Decoding(paths, size))  # type: ignore[arg-type]
-        array = np.empty((len(paths), size, size, 3), np.uint8)
-        _decode(paths, range(len(paths)), array, lambda row: None, progress)
-        return Squares(array)
-    folder = Path(cache) if cache else Path(platformdirs.user_cache_dir("cervix_tf", False))
-    path = folder / f"squares-{size}-{fingerprint(paths, size)}.npy"
-    with disk_errors(path):
+        return _unkept(paths, size, cache == "memory", progress)
+    folder = Path(cache) if cache else Path(platformdirs.user_cache_dir("cervix_tf"))
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            _fill(path, paths, size, progress)
-        return Squares(np.load(path, mmap_mode="r"), path)
+        return _kept(paths, CacheFile(folder, size, photograph_keys(paths)), progress)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(
+            f"{folder} cannot keep the prepared squares: {reason}; "
+            "name another folder with --cache, or use --cache memory."
+        ) from error
 
 
-def fingerprint(paths: Sequence[Path], size: int) -> str:
-    """Name a set of photographs, in order, at a size; a changed photograph changes it.
+def _unkept(paths: list[Path], size: int, keep: bool, progress: Progress | None) -> Squares:
+    array = np.empty((len(paths), size, size, 3), np.uint8) if keep else None
+    sums = np.zeros(len(paths), np.uint64)
 
-    Args:
-        paths: The photographs.
-        size: Side of the squares in pixels.
+    def store(row: int, pixels: np.ndarray) -> None:
+        sums[row] = checksum(pixels)
+        if array is not None:
+            array[row] = pixels
 
-    Returns:
-        16 hexadecimal digits.
-
-    Raises:
-        UserError: A photograph is not there.
-    """
-    digest = hashlib.blake2b(digest_size=8)
-    digest.update(f"{VERSION} {size} {simplejpeg.__version__} {cv2.__version__}".encode())
-    for path in paths:
-        try:
-            state = path.stat()
-        except OSError as error:
-            raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-        line = f"\0{path.absolute()}\0{state.st_size}\0{state.st_mtime_ns}"
-        digest.update(line.encode(errors="surrogateescape"))
-    return digest.hexdigest()
+    _decode(paths, size, range(len(paths)), store, progress)
+    return Squares(paths, size, sums, array)
 
 
-def _fill(path: Path, paths: list[Path], size: int, progress: Progress) -> None:
-    """Bring the cache file to where every square is there and agrees with its checksum."""
-    sums_path = path.with_suffix(".sums")
-    shape, header = (len(paths), size, size, 3), 128
-    whole = header + int(np.prod(shape, dtype=np.int64))
-    known = path.is_file() and path.stat().st_size == whole
-    known = known and sums_path.is_file() and sums_path.stat().st_size == 8 * len(paths)
-    if not known:
-        path.unlink(missing_ok=True)
-        try:
-            array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
-            _reserve(path)  # a full disk is found now, not as a bus error in the middle
-            np.zeros(len(paths), np.uint64).tofile(sums_path)
-        except OSError:
-            path.unlink(missing_ok=True)
-            sums_path.unlink(missing_ok=True)
-            raise
-    else:
-        array = np.load(path, mmap_mode="r+")
-    sums = np.memmap(sums_path, np.uint64, "r+")
-    with ThreadPoolExecutor(cores()) as pool:
-        agree = np.fromiter(pool.map(lambda k: _sum(array[k]) == sums[k], range(len(paths))), bool)
-    damaged = int(((sums != 0) & ~agree).sum())
-    if damaged:
+def _kept(paths: list[Path], file: CacheFile, progress: Progress | None) -> Squares:
+    size = file.shape[1]
+    if not file.path.is_file() or len(file.missing(file.path)):
+        with file.locked(lambda: warnings.warn(f"{file.path}: {_WAITING}", stacklevel=5)):
+            _complete(paths, file, progress)
+    if progress:
+        progress(len(paths), len(paths))
+    return Squares(paths, size, file.sums(), file.open(), file.path)
+
+
+_WAITING = "another process is preparing the same squares; waiting for it."
+
+
+def _complete(paths: list[Path], file: CacheFile, progress: Progress | None) -> None:
+    # Another process may have done it all while the lock was waited for.
+    published = file.path.is_file()
+    missing = file.missing(file.path if published else file.part)
+    if published and not len(missing):
+        return
+    if published:
         warnings.warn(
-            f"{damaged} squares in {path} do not agree with their checksums; they are decoded again.",
-            stacklevel=4,
+            f"{file.path}: {len(missing)} of {len(paths)} squares are damaged and decoded again.",
+            stacklevel=6,
         )
+    with file.writing(missing) as write:
+        rest = _borrow(file, missing, write)
+        _decode(paths, file.shape[1], rest, write, progress)
 
-    def written(row: int) -> None:
-        sums[row] = _sum(array[row])
 
-    _decode(paths, np.flatnonzero(~agree), array, written, progress)
-    array.flush()
-    sums.flush()
+def _borrow(file: CacheFile, missing: np.ndarray, write: Store) -> list[int]:
+    """Copy what another set in the folder holds already, and return the rows that none does."""
+    wanted = {file.keys[row].tobytes(): int(row) for row in missing}
+    found = set()
+    for keys, read in file.relatives():
+        for row, key in enumerate(keys):
+            mine = wanted.get(key.tobytes())
+            if mine is None or mine in found:
+                continue
+            pixels = read(row)
+            if pixels is not None:
+                write(mine, np.frombuffer(pixels, np.uint8))
+                found.add(mine)
+    return [int(row) for row in missing if row not in found]
 
 
 def _decode(
-    paths: Sequence[Path],
-    rows: Sequence[int] | np.ndarray | range,
-    array: np.ndarray,
-    written: Callable[[int], None],
-    progress: Progress,
+    paths: list[Path], size: int, rows: Sequence[int], store: Store, progress: Progress | None
 ) -> None:
-    """Decode rows of an array, a thread a core, and name all photographs that cannot be read."""
-    failed: dict[Path, str] = {}
+    """Decode some photographs, one thread a core, and raise if any cannot be read."""
+    reasons: dict[int, str] = {}
 
     def work(row: int) -> None:
         try:
-            array[row] = square(paths[row], array.shape[1])
-            written(row)
+            store(row, square(paths[row], size))
         except UnreadableError as error:
-            failed[paths[row]] = str(error)
+            reasons[row] = str(error)
 
-    ready = len(paths) - len(rows)
-    progress(ready, len(paths))
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # OpenCV's own pool would fight for the same cores
+    pool = ThreadPoolExecutor(cores())
     try:
-        with ThreadPoolExecutor(cores()) as pool:
-            for done, _ in enumerate(pool.map(work, rows), ready + 1):
+        ahead = len(paths) - len(rows)
+        jobs = [pool.submit(work, row) for row in rows]
+        for done, job in enumerate(as_completed(jobs), ahead + 1):
+            job.result()
+            if progress:
                 progress(done, len(paths))
     finally:
-        cv2.setNumThreads(threads)
-    _refuse({p: failed[p] for p in paths if p in failed})
+        # Ctrl+C or a full disk ends the pass after the photographs in hand.
+        pool.shutdown(cancel_futures=True)
+    if reasons:
+        raise _unreadable(paths, reasons)
 
 
-def _refuse(failed: dict) -> None:
-    if failed:
-        names = "; ".join(f"{path} ({reason})" for path, reason in failed.items())
-        raise UserError(
-            f"{len(failed)} photographs cannot be read; replace them or take them out: {names}."
-        )
-
-
-class _Decoding:
-    """Indexed like the array of squares; decodes what is asked for, every time."""
-
-    def __init__(self, paths: Sequence[Path], size: int):
-        self._paths = np.array(paths, dtype=object)
-        self.shape, self.dtype = (len(paths), size, size, 3), np.dtype(np.uint8)
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    def __getitem__(self, rows):
-        rows, *rest = rows if isinstance(rows, tuple) else (rows,)
-        chosen = self._paths[rows]
-        several = np.atleast_1d(chosen)
-        found = np.empty((len(several), *self.shape[1:]), np.uint8)
-        _decode(several, range(len(several)), found, lambda row: None, lambda done, total: None)
-        return (found if isinstance(chosen, np.ndarray) else found[0])[(slice(None), *rest)]
-
-
-def _sum(pixels: np.ndarray) -> int:
-    return WRITTEN | zlib.crc32(np.ascontiguousarray(pixels))
-
-
-def _reserve(path: Path) -> None:
-    """Take the file's place on the disk, where the system can."""
-    import os
-
-    if hasattr(os, "posix_fallocate"):
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+def _unreadable(paths: list[Path], reasons: dict[int, str]) -> UserError:
+    root = os.path.commonpath([path.parent for path in paths])
+    named = "; ".join(f"{paths[row].relative_to(root)} ({reasons[row]})" for row in sorted(reasons))
+    count = f"{len(reasons)} of {len(paths)} photographs"
+    return UserError(
+        f"{count} in {root} cannot be read: {named}. Replace them or take them out of the "
+        "manifest, then run again."
+    )

@@ -1,42 +1,50 @@
-"""The view of a square that the network gets: random in training, else the centre crop."""
+"""A layer that takes a random view of each photograph in one resampling, or cuts out the centre."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from cervix_tf.data.draws import uniform
+from cervix_tf.data.keyed import uniform
+from cervix_tf.data.photographs import read_square
+from cervix_tf.data.resampling import colour_matrices, render
+from cervix_tf.data.squares import square_size
 from cervix_tf.errors import UserError
 
-DRAWS = 10  # random numbers a view takes
+# The numbers drawn for each image, in this order: a new one goes to the end.
+DRAWS = (
+    "flip_x", "flip_y", "quarter", "rotation", "scale",
+    "shift_x", "shift_y", "brightness", "contrast", "hue",
+)  # fmt: skip
 
 
 @keras.saving.register_keras_serializable("cervix_tf")
 class RandomView(keras.layers.Layer):
-    """Draws one view of each square: flips, quarter turns, rotation, scale, crop, colour.
-
-    All geometry is one affine map and one bilinear resampling, reflecting at the border; flips,
-    quarter turns and whole shifts alone move pixels without changing them. Outside training it is
-    the centre crop. The transforms are those of section 5.1 of the report.
+    """Flips, quarter turns, rotation, scale and shift in one bilinear resampling; then colour.
 
     Args:
-        size: Side of the view in pixels.
-        flip: Mirror horizontally and vertically, each with probability one half.
-        quarter_turns: Turn by 0, 90, 180 or 270 degrees.
-        rotation: Largest free rotation to either side, in degrees, 0 to 180.
-        scale: Smallest and largest magnification, drawn evenly in their logarithm.
-        crop: Largest shift of the view from the centre, as a share of `size`, in whole pixels.
-        brightness: Largest relative change of brightness, 0 to 1.
-        contrast: Largest relative change of contrast around mid grey, 0 to 1.
-        hue: Largest turn of the hue, as a share of the colour circle, 0 to 0.5.
-        seed: Seed of the draws.
+        size: Side S of the images handed out, in pixels.
+        flip: Whether to mirror left to right and top to bottom, each in half of the views.
+        quarter_turns: Whether to turn by 0, 90, 180 or 270 degrees.
+        rotation: Largest free rotation in degrees, drawn uniformly from both sides of 0.
+        scale: Smallest and largest magnification, drawn uniformly in its logarithm.
+        crop: Largest shift of the window, along each axis, as a fraction of S; drawn uniformly.
+        brightness: Largest change of the brightness factor from 1, in [0, 1].
+        contrast: Largest change of the contrast factor from 1, about the view's mean colour, in [0, 1].
+        hue: Largest turn of the colours about the grey axis, as a fraction of a full turn, in [0, 0.5].
+        seed: Decides the views, together with the keys of a call; 0 or more.
+
+    Raises:
+        UserError: An option is out of its range.
+
+    Following: section on data preprocessing of the report (which flips, turns, rotates, crops and scales).
 
     Example:
-        >>> view = RandomView(224, flip=True, rotation=20, seed=1)
-        >>> view(squares, training=True).shape
-        TensorShape([8, 224, 224, 3])
+        >>> view = RandomView(224, flip=True, rotation=20.0)
+        >>> view(images, keys=[[0, 7]], training=True)  # images: (1, 256, 256, 3)
     """
 
     def __init__(
@@ -51,146 +59,174 @@ class RandomView(keras.layers.Layer):
         contrast: float = 0.0,
         hue: float = 0.0,
         seed: int = 0,
-        **kwargs: Any,
+        **kwargs,
     ):
-        super().__init__(**kwargs)
-        if not 0 < scale[0] <= scale[1]:
-            raise UserError(f"scale={scale}: give two positive numbers, the smaller first.")
-        self.size, self.flip, self.quarter_turns = size, flip, quarter_turns
-        self.rotation, self.scale, self.crop = rotation, tuple(scale), crop
-        self.brightness, self.contrast, self.hue, self.seed = brightness, contrast, hue, seed
-        self._counter = keras.random.SeedGenerator(seed)
-        self.built = True
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(trainable=False, **kwargs)
+        self.autocast = False  # uint8 comes in as it is: a quarter of the memory to be read
+        self.options: dict[str, Any] = {
+            "size": size,
+            "flip": flip,
+            "quarter_turns": quarter_turns,
+            "rotation": float(rotation),
+            "scale": (float(scale[0]), float(scale[1])),
+            "crop": float(crop),
+            "brightness": float(brightness),
+            "contrast": float(contrast),
+            "hue": float(hue),
+            "seed": seed,
+        }
+        _check(self.options)
+        self.size = size
+        self._calls = keras.random.SeedGenerator(seed)
 
     def call(self, images, keys=None, training=False):
-        """View a batch.
+        """Take a view of each image.
 
         Args:
-            images: Squares (N, P, P, 3), uint8 or float32, P at least `size` for the centre crop.
-            keys: int32 (N, 2), such as epoch and index: the same seed and key give the same view.
-                Without keys every call draws anew.
-            training: Draw views; else the centre crop.
+            images: RGB in [0, 255], uint8 or float, (B, P, P, 3), P at least S for the centre crop.
+            keys: int32 (B, 2), epoch and index of each photograph: the view is a pure function of
+                the seed and these. Without them every call draws new views.
+            training: Whether to draw views; otherwise, and with no option set, the centre crop.
 
         Returns:
-            float32 (N, size, size, 3) in [0, 255].
+            RGB in [0, 255], float32, (B, S, S, 3). The centre crop is exact, and so are views with
+            no more than flips and quarter turns. What lies beyond the border is the photograph
+            mirrored, the outermost pixel doubled.
         """
-        side = images.shape[1]
-        if not training:
-            return tf.cast(centre_crop(images, self.size), tf.float32)
-        draws = uniform(self._keys(images, keys), self.seed, DRAWS)
-        images = tf.cast(images, tf.float32)
-        images = tf.raw_ops.ImageProjectiveTransformV3(
-            images=images,
-            transforms=self.transforms(draws, side),
-            output_shape=[self.size, self.size],
-            fill_value=0.0,
-            interpolation="BILINEAR",
-            fill_mode="REFLECT",
+        images = tf.convert_to_tensor(images)
+        if not training or self._is_still():
+            return tf.cast(self._centre(images), tf.float32)
+        if keys is None:
+            call = tf.cast(self._calls.next()[:1], tf.int64)
+            index = tf.range(tf.shape(images)[0], dtype=tf.int64)
+            keys = tf.stack([tf.broadcast_to(call, tf.shape(index)), index], 1)
+        drawn = self.draw(keys)
+        colours = None
+        if self.options["brightness"] or self.options["contrast"] or self.options["hue"]:
+            colours = colour_matrices(drawn["brightness"], drawn["contrast"], drawn["hue"])
+        return render(images, self.matrices(drawn, images.shape[1]), self.size, colours)
+
+    def draw(self, keys) -> dict[str, tf.Tensor]:
+        """Draw the parameters of a view for each key.
+
+        Args:
+            keys: int32 (B, 2), epoch and index of each photograph.
+
+        Returns:
+            float32 (B,) each: `flip_x` and `flip_y` (1 or -1), `quarter` (0 to 3, quarter turns),
+            `rotation` (radians), `scale` (magnification), `shift_x` and `shift_y` (pixels of the
+            window), `brightness` and `contrast` (factors), `hue` (radians).
+        """
+        o = self.options
+        low, high = o["scale"]
+        lot = dict(
+            zip(DRAWS, tf.unstack(uniform(keys, len(DRAWS), o["seed"]), axis=1), strict=True)
         )
-        if self.brightness or self.contrast or self.hue:
-            images = self._recoloured(images, draws)
-        return images
+        even = {name: 2 * number - 1 for name, number in lot.items()}  # in [-1, 1)
+        still = tf.ones_like(lot["scale"])
+        return {
+            "flip_x": tf.where(lot["flip_x"] < 0.5, -still, still) if o["flip"] else still,
+            "flip_y": tf.where(lot["flip_y"] < 0.5, -still, still) if o["flip"] else still,
+            "quarter": tf.floor(lot["quarter"] * (4 if o["quarter_turns"] else 0)),
+            "rotation": even["rotation"] * math.radians(o["rotation"]),
+            "scale": low * tf.pow(high / low, lot["scale"]) if low != high else low * still,
+            "shift_x": even["shift_x"] * o["crop"] * self.size,
+            "shift_y": even["shift_y"] * o["crop"] * self.size,
+            "brightness": 1 + even["brightness"] * o["brightness"],
+            "contrast": 1 + even["contrast"] * o["contrast"],
+            "hue": even["hue"] * (2 * math.pi * o["hue"]),
+        }
 
-    def transforms(self, draws, side: int):
-        """Turn random numbers into the affine maps from view to square.
+    def matrices(self, drawn: dict[str, tf.Tensor], side: int) -> tf.Tensor:
+        """Turn drawn parameters into the affine maps of the views.
+
+        A pixel of the view is, counted from its centre, mirrored, turned freely and by quarters
+        (counter-clockwise), shrunk by the magnification and shifted, which gives the place in the
+        photograph, counted from its centre, where the pixel is read.
 
         Args:
-            draws: float32 (N, 10) in [0, 1).
-            side: Side P of the squares in pixels.
+            drawn: What `draw` returns.
+            side: Side P of the photographs in pixels.
 
         Returns:
-            float32 (N, 8), rows (a0, a1, a2, b0, b1, b2, 0, 0): the view's pixel (x, y) shows the
-            square's (a0 x + a1 y + a2, b0 x + b1 y + b2).
+            float32 (B, 2, 3): x and y in the photograph from (x, y, 1) in the view, in pixels.
         """
-        one = tf.ones_like(draws[:, 0])
-        angle = (2 * draws[:, 0] - 1) * math.radians(self.rotation)
-        low, high = (math.log(s) for s in self.scale)
-        zoom = tf.exp(-(low + (high - low) * draws[:, 1]))
-        cos, sin = zoom * tf.cos(angle), zoom * tf.sin(angle)
-        if self.quarter_turns:  # by exact integers, so that a turn alone moves whole pixels
-            turn = tf.cast(4 * draws[:, 2], tf.int32)
-            c, s = tf.gather([1.0, 0.0, -1.0, 0.0], turn), tf.gather([0.0, 1.0, 0.0, -1.0], turn)
-            cos, sin = c * cos - s * sin, s * cos + c * sin
-        mirror_x = tf.where(draws[:, 3] < 0.5, -one, one) if self.flip else one
-        mirror_y = tf.where(draws[:, 4] < 0.5, -one, one) if self.flip else one
-        a0, a1, b0, b1 = mirror_x * cos, -mirror_x * sin, mirror_y * sin, mirror_y * cos
-        shift = tf.round((2 * draws[:, 5:7] - 1) * self.crop * self.size)
-        middle, centre = (self.size - 1) / 2, (side - 1) / 2
-        a2 = centre + shift[:, 0] - (a0 + a1) * middle
-        b2 = centre + shift[:, 1] - (b0 + b1) * middle
-        return tf.stack([a0, a1, a2, b0, b1, b2, 0 * one, 0 * one], axis=1)
+        cos, sin = tf.ones_like(drawn["scale"]), tf.zeros_like(drawn["scale"])
+        if self.options["rotation"]:  # else 1 and 0 to the bit, on every device
+            cos, sin = tf.cos(drawn["rotation"]), tf.sin(drawn["rotation"])
+        # A quarter turn takes (cos, sin) to (-sin, cos).
+        odd, half = drawn["quarter"] % 2 >= 1, drawn["quarter"] >= 2
+        cos, sin = tf.where(odd, -sin, cos), tf.where(odd, cos, sin)
+        cos, sin = tf.where(half, -cos, cos), tf.where(half, -sin, sin)
+        cos, sin = cos / drawn["scale"], sin / drawn["scale"]
+        x, y = drawn["flip_x"], drawn["flip_y"]
+        turn = tf.stack([tf.stack([cos * x, -sin * y], 1), tf.stack([sin * x, cos * y], 1)], 1)
+        shift = tf.stack([drawn["shift_x"], drawn["shift_y"]], 1)
+        offset = (side - 1) / 2 - tf.reduce_sum(turn, 2) * ((self.size - 1) / 2) + shift
+        return tf.concat([turn, offset[..., None]], 2)
 
-    def _keys(self, images, keys):
-        if keys is not None:
-            return tf.cast(keys, tf.int64)
-        number = tf.range(tf.shape(images)[0], dtype=tf.int64)
-        fresh = tf.cast(self._counter.next()[0], tf.int64)
-        return tf.stack([tf.zeros_like(number) + fresh, number], axis=1)
+    def compute_output_shape(self, input_shape):
+        """Tell the shape of the views."""
+        return (input_shape[0], self.size, self.size, 3)
 
-    def _recoloured(self, images, draws):
-        """Brightness, contrast and hue as one 3 x 3 matrix and an offset."""
-        angle = (2 * draws[:, 7] - 1) * 2 * math.pi * self.hue
-        gain = 1 + (2 * draws[:, 8] - 1) * self.brightness
-        contrast = 1 + (2 * draws[:, 9] - 1) * self.contrast
-        cos, sin = tf.cos(angle)[:, None, None], tf.sin(angle)[:, None, None]
-        # A turn around the grey axis: Rodrigues' formula.
-        grey = np.full((3, 3), 1 / 3, "float32")
-        across = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]], "float32") / math.sqrt(3)
-        matrix = cos * np.eye(3, dtype="float32") + (1 - cos) * grey + sin * across
-        matrix *= (gain * contrast)[:, None, None]
-        offset = 127.5 * (1 - contrast)
-        coloured = tf.einsum("nhwc,ndc->nhwd", images, matrix) + offset[:, None, None, None]
-        return tf.clip_by_value(coloured, 0.0, 255.0)
+    def get_config(self):
+        """Return the options, from which the layer can be made anew."""
+        return {**super().get_config(), **self.options}
 
-    def compute_output_shape(self, images_shape, keys_shape=None):
-        """Shape of the view of a batch of that shape."""
-        return (images_shape[0], self.size, self.size, images_shape[-1])
+    def _is_still(self) -> bool:
+        o = self.options
+        moved = o["flip"] or o["quarter_turns"] or o["rotation"] or o["scale"] != (1.0, 1.0)
+        return not (moved or o["crop"] or o["brightness"] or o["contrast"] or o["hue"])
 
-    def get_config(self) -> dict:
-        """What a saved layer is rebuilt from."""
-        names = "size flip quarter_turns rotation scale crop brightness contrast hue seed"
-        return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}
+    def _centre(self, images):
+        start = (images.shape[1] - self.size) // 2
+        if start < 0:
+            raise UserError(
+                f"A view of {self.size} pixels needs photographs of at least that side."
+            )
+        return images[:, start : start + self.size, start : start + self.size]
 
 
-def centre_crop(images, size: int):
-    """Cut the centre out of squares.
+def show_views(photograph: Path | str | np.ndarray, view: RandomView, epoch: int = 0):
+    """Show nine random views of one photograph, as training would see them.
 
     Args:
-        images: (N, P, P, 3), an array or a tensor.
-        size: Side of the crop in pixels, at most P.
+        photograph: A file, or the prepared square, uint8 RGB (P, P, 3).
+        view: The layer.
+        epoch: Views of other epochs differ.
 
     Returns:
-        (N, size, size, 3), pixels unchanged.
-
-    Raises:
-        UserError: The squares are smaller than the crop.
-    """
-    margin = images.shape[1] - size
-    if margin < 0:
-        raise UserError(f"Squares of {images.shape[1]} pixels are too small for a crop of {size}.")
-    inside = slice(margin // 2, margin // 2 + size)
-    return images[:, inside, inside]
-
-
-def nine_views(square: np.ndarray, view: RandomView):
-    """Show nine views of one photograph.
-
-    Args:
-        square: uint8 (P, P, 3), as `read_square` gives it.
-        view: The layer to try.
-
-    Returns:
-        A matplotlib figure; a notebook shows it.
+        The matplotlib figure, which a notebook shows.
 
     Example:
-        >>> nine_views(read_square("photograph.jpg", 256), RandomView(224, flip=True, rotation=20))
+        >>> show_views("photographs/1.jpg", RandomView(224, flip=True, rotation=20.0))
     """
     from matplotlib.figure import Figure
 
-    keys = np.stack([np.zeros(9, int), np.arange(9)], 1)
-    views = np.asarray(view(np.repeat(square[None], 9, 0), keys, training=True)).astype("uint8")
-    figure = Figure(figsize=(6, 6), layout="constrained")
-    for axes, picture in zip(figure.subplots(3, 3).flat, views, strict=True):
-        axes.imshow(picture)
-        axes.axis("off")
+    if not isinstance(photograph, np.ndarray):
+        photograph = read_square(photograph, square_size(view.size))
+    keys = np.array([[epoch, index] for index in range(9)], np.int32)
+    views = view(np.repeat(photograph[None], 9, 0), keys=keys, training=True)
+    figure = Figure(figsize=(7, 7), layout="constrained")
+    for axes, image in zip(figure.subplots(3, 3).flat, np.asarray(views), strict=True):
+        axes.imshow(np.rint(image).astype(np.uint8))
+        axes.set_axis_off()
     return figure
+
+
+def _check(options: dict[str, Any]) -> None:
+    low, high = options["scale"]
+    ranges = {
+        "size": options["size"] >= 1,
+        "rotation": 0 <= options["rotation"] <= 180,
+        "scale": 0 < low <= high,
+        "crop": 0 <= options["crop"] <= 1,
+        "brightness": 0 <= options["brightness"] <= 1,
+        "contrast": 0 <= options["contrast"] <= 1,
+        "hue": 0 <= options["hue"] <= 0.5,
+        "seed": options["seed"] >= 0,
+    }
+    for name, good in ranges.items():
+        if not good:
+            raise UserError(f"augment: {name} is out of its range; received {options[name]}.")

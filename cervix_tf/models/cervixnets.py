@@ -41,7 +41,9 @@ def cervixnet1(
     """
     depth = len(widths) if depth is None else depth
     if not 1 <= depth <= len(widths):
-        raise errors.UserError(f"depth is {depth}: with {len(widths)} widths it is 1 to {len(widths)}.")
+        raise errors.UserError(
+            f"depth is {depth}: with {len(widths)} widths it is 1 to {len(widths)}."
+        )
     x = keras.layers.BatchNormalization(momentum=batch_norm_decay, name="input_BatchNorm")(x)
     for number, filters in enumerate(widths[:depth], start=1):
         name = f"conv{number}"
@@ -82,7 +84,9 @@ def cervixnet1_head(
         x = keras.layers.BatchNormalization(
             momentum=options["batch_norm_decay"], name=f"{name}_BatchNorm"
         )(x)
-        return keras.layers.Activation(activation, name=name, dtype=dtype if name == "logits" else None)(x)
+        return keras.layers.Activation(
+            activation, name=name, dtype=dtype if name == "logits" else None
+        )(x)
 
     dtype = "float32"
     x = keras.layers.Flatten(name="head_flatten")(x)

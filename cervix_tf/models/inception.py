@@ -96,9 +96,7 @@ def inception_v2(
         two = chain(x, f"{name}_Branch_1", second)
         three = chain(x, f"{name}_Branch_2", (*third, third[-1]))
         pool = keras.layers.AveragePooling2D if kind == "avg" else keras.layers.MaxPooling2D
-        four = pool(
-            3, 1, padding="same", name=f"{name}_Branch_3_{kind.title()}Pool_0a_3x3"
-        )(x)
+        four = pool(3, 1, padding="same", name=f"{name}_Branch_3_{kind.title()}Pool_0a_3x3")(x)
         four = convolution(four, width, 1, f"{name}_Branch_3_Conv2d_0b_1x1")
         return keras.layers.Concatenate(name=name)([one, two, three, four])
 

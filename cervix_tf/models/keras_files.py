@@ -159,9 +159,7 @@ def _older_layers(root: h5py.Group) -> "list[tuple[str, list[tuple[int, ...]]]]"
     return layers
 
 
-def _newer_layers(
-    root: h5py.Group, keys: list[str]
-) -> "list[tuple[str, list[tuple[int, ...]]]]":
+def _newer_layers(root: h5py.Group, keys: list[str]) -> "list[tuple[str, list[tuple[int, ...]]]]":
     layers = []
     for key in [*(key for key in keys if key in root), *sorted(set(root) - set(keys))]:
         arrays = root[key].get("vars", {})

@@ -269,9 +269,9 @@ class Construction:
         image = self._input()
         x = self._features(self.spec.preprocess(image, self.options))
         logits = self.spec.head(x, classes, self.options)
-        probabilities = keras.layers.Activation(
-            "softmax", dtype="float32", name="probabilities"
-        )(logits)
+        probabilities = keras.layers.Activation("softmax", dtype="float32", name="probabilities")(
+            logits
+        )
         model = keras.Model(image, probabilities, name=_identifier(self.spec.name))
         self.source.load(model)
         fine_tuning.regularise(model, l2=self.options["l2"], head_l2=self.options["head_l2"])

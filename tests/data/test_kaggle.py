@@ -53,6 +53,11 @@ def test_read_manifest_knows_the_tree(tree):
     assert read_manifest(tree).equals(read_kaggle(tree))
 
 
+def test_the_test_folder_alone(tree):
+    table = read_manifest(tree / "test", labelled=False)
+    assert table["image"].tolist() == ["0.jpg", "2.jpg", "10.jpg"]
+
+
 def test_not_kaggle(tmp_path):
     with pytest.raises(UserError, match="no folder train/Type_1"):
         read_kaggle(tmp_path)

@@ -83,12 +83,14 @@ def test_missing_and_empty_folder(tmp_path):
 def test_plain_folder_only_to_predict(tmp_path, photograph):
     photograph(tmp_path / "10.jpg", 0)
     photograph(tmp_path / "9.jpg", 1)
-    with pytest.raises(UserError, match="no folder for each class"):
+    with pytest.raises(UserError, match="in no class folder"):
         read_manifest(tmp_path)
     table = read_manifest(tmp_path, labelled=False)
     assert table["image"].tolist() == ["9.jpg", "10.jpg"]
     assert table["label"].isna().all()
     assert (table["split"] == "test").all()
+    one = read_manifest(tmp_path / "9.jpg", labelled=False)
+    assert one["image"].tolist() == ["9.jpg"]
 
 
 def test_csv_in_a_folder_is_found(tmp_path, photograph):

@@ -86,10 +86,13 @@ def graph_saver():
 
     def run(values, write):
         with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+            assigned, fed = [], {}
             for name, value in values.items():
-                # Initialised by hand, because a constant that size would be copied into the graph.
                 variable = tf.compat.v1.get_variable(name, value.shape, use_resource=False)
-                variable.load(value, session)
+                place = tf.compat.v1.placeholder(value.dtype, value.shape)
+                assigned.append(tf.compat.v1.assign(variable, place).op)
+                fed[place] = value
+            session.run(assigned, fed)
             write(session)
 
     return run

@@ -23,7 +23,9 @@ def test_cervixnet1_strides_instead_of_pooling():
     convolutions = [layer for layer in layers if isinstance(layer, keras.layers.Conv2D)]
     assert [layer.strides for layer in convolutions] == [(2, 2)] * 7
     assert not [layer for layer in layers if isinstance(layer, keras.layers.MaxPooling2D)]
-    drops = [layer.rate for layer in layers if layer.name.startswith("conv") and "dropout" in layer.name]
+    drops = [
+        layer.rate for layer in layers if layer.name.startswith("conv") and "dropout" in layer.name
+    ]
     assert drops == [0.2] * 7
 
 

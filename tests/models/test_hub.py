@@ -63,9 +63,9 @@ def test_imagenet_is_taken_from_the_cache(inception, tf2_module, tmp_path, monke
 def test_hub_resnets_are_normalised_as_inception(shaken, write_v2, tmp_path):
     model = shaken(models.backbone("resnet", image_size=32, depth=50))
     prefix = models.save_slim_checkpoint(model, tmp_path / "x.ckpt")
-    assert models.build(
-        "resnet", image_size=32, depth=50, weights=str(prefix)
-    ).get_layer("preprocessing").offset == [-123.68, -116.78, -103.94]
+    assert models.build("resnet", image_size=32, depth=50, weights=str(prefix)).get_layer(
+        "preprocessing"
+    ).offset == [-123.68, -116.78, -103.94]
     reader = tf.train.load_checkpoint(str(prefix))
     (tmp_path / "hub" / "variables").mkdir(parents=True)
     (tmp_path / "hub" / "saved_model.pb").touch()

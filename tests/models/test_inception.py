@@ -34,8 +34,15 @@ def test_maps_shrink_as_same_padding_has_it():
 
 
 def test_normalisation_is_tf_slims():
-    layer = models.backbone("inception", image_size=32).get_layer("Mixed_3b_Branch_0_Conv2d_0a_1x1_BatchNorm")
-    assert (layer.momentum, layer.epsilon, layer.scale, layer.center) == (0.9997, 0.001, False, True)
+    layer = models.backbone("inception", image_size=32).get_layer(
+        "Mixed_3b_Branch_0_Conv2d_0a_1x1_BatchNorm"
+    )
+    assert (layer.momentum, layer.epsilon, layer.scale, layer.center) == (
+        0.9997,
+        0.001,
+        False,
+        True,
+    )
 
 
 def test_an_unknown_stem_names_the_known_ones():

@@ -27,7 +27,13 @@ def test_strides_are_in_the_last_unit_of_a_block():
     model = models.backbone("resnet", image_size=96, depth=50)
     sizes = {
         name: model.get_layer(f"{name}_bottleneck_v1").output.shape[1]
-        for name in ("block1_unit_2", "block1_unit_3", "block2_unit_4", "block3_unit_6", "block4_unit_3")
+        for name in (
+            "block1_unit_2",
+            "block1_unit_3",
+            "block2_unit_4",
+            "block3_unit_6",
+            "block4_unit_3",
+        )
     }
     assert list(sizes.values()) == [24, 12, 6, 3, 3]
 

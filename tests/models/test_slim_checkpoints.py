@@ -20,8 +20,9 @@ def test_a_v2_checkpoint_comes_back_bit_for_bit(inception, tmp_path):
     assert_same(inception, load(f"{prefix}.index", top=True))
 
 
-@pytest.mark.parametrize("options", [{"depth": 50}, {"depth": 50, "preprocessing": "vgg"}])
-def test_a_resnet_comes_back_with_its_head_and_preprocessing(shaken, tmp_path, options):
+@pytest.mark.parametrize("preprocessing", ["inception", "vgg"])
+def test_a_resnet_comes_back_with_its_head_and_preprocessing(shaken, tmp_path, preprocessing):
+    options = {"depth": 50, "preprocessing": preprocessing}
     model = shaken(models.build("resnet", image_size=32, **options))
     prefix = models.save_slim_checkpoint(model, tmp_path / "resnet.ckpt")
     again = models.build("resnet", image_size=32, weights=str(prefix), depth=50)
@@ -30,12 +31,14 @@ def test_a_resnet_comes_back_with_its_head_and_preprocessing(shaken, tmp_path, o
 
 
 def test_names_are_those_of_tf_slim(slim, tmp_path):
-    for name, network in (("inception_v2_224.npz", "inception"), ("resnet_v1_101_224.npz", "resnet")):
-        reference = slim.load_reference(name)
+    for name, network in (
+        ("inception_v2_224.npz", "inception"),
+        ("resnet_v1_101_224.npz", "resnet"),
+    ):
         model = models.backbone(network, image_size=32, top=True)
-        models.save_slim_checkpoint(model, tmp_path / "x.ckpt")
-        shapes = tf.train.load_checkpoint(str(tmp_path / "x.ckpt")).get_variable_to_shape_map()
-        assert shapes == reference["variables"]
+        prefix = models.save_slim_checkpoint(model, tmp_path / "x.ckpt")
+        shapes = tf.train.load_checkpoint(str(prefix)).get_variable_to_shape_map()
+        assert shapes == slim.load_reference(name)["variables"]
 
 
 def test_a_v1_file_is_read(inception, inception_variables, graph_saver, tmp_path):
@@ -50,11 +53,9 @@ def test_a_v1_file_is_read(inception, inception_variables, graph_saver, tmp_path
     assert_same(inception, load(tmp_path / "inception_v2.ckpt", top=True))
 
 
-def test_a_folder_left_by_training_is_read(inception, inception_variables, graph_saver, tmp_path):
-    graph_saver(
-        inception_variables,
-        lambda session: tf.compat.v1.train.Saver().save(session, str(tmp_path / "model"), 7),
-    )
+def test_a_folder_left_by_training_is_read(inception, inception_variables, write_v2, tmp_path):
+    write_v2(inception_variables, tmp_path / "model.ckpt-7")
+    tf.compat.v1.train.update_checkpoint_state(str(tmp_path), str(tmp_path / "model.ckpt-7"))
     assert_same(inception, load(tmp_path, top=True))
 
 

@@ -1,0 +1,70 @@
+import subprocess
+import sys
+
+import keras
+import pytest
+
+from cervix_tf import errors, models
+
+
+def test_every_classifier_of_keras_is_there():
+    modules = [getattr(keras.applications, name) for name in dir(keras.applications)]
+    # A function is a network if it can be built without a top.
+    known = {
+        f"keras:{network.__name__}"
+        for network in modules
+        if callable(network) and "include_top" in network.__code__.co_varnames
+    }
+    assert {name for name in models.names() if ":" in name} == known
+
+
+def test_facts_need_no_tensorflow():
+    code = (
+        "import sys; from cervix_tf import models; models.table(); models.spec('inception'); "
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_table_has_a_row_a_network():
+    rows = models.table()
+    assert [row["name"] for row in rows] == models.names()
+    for row in rows:
+        assert row["parameters"] > 0, row["name"]
+        assert row["image_size"] >= row["smallest"] >= 32
+        assert row["value_range"]
+        assert row["weights"][0] == "none"
+
+
+@pytest.mark.parametrize(
+    "name", ["cervixnet1", "cervixnet2", "inception", "resnet", "keras:MobileNetV3Small"]
+)
+def test_parameters_are_those_of_the_classifier(name):
+    assert models.build(name).count_params() == models.spec(name).parameters
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"name": "incepton"}, "did you mean 'inception'"),
+        ({"name": "inception", "dropuot": 0.5}, "did you mean 'dropout'"),
+        ({"name": "inception", "image_size": 16}, "at least 32 pixels"),
+        ({"name": "keras:Xception", "image_size": 70}, "at least 71 pixels"),
+        ({"name": "inception", "classes": 1}, "classes is 1"),
+    ],
+)
+def test_mistakes_are_named(arguments, words):
+    with pytest.raises(errors.UserError, match=words):
+        models.build(**arguments)
+
+
+def test_logits_of_imagenet_only_where_there_are_any():
+    assert models.backbone("inception", image_size=32, top=True).output_shape == (None, 1001)
+    with pytest.raises(errors.UserError, match="no ImageNet logits"):
+        models.backbone("cervixnet2", top=True)
+
+
+def test_classes_and_size_are_the_models():
+    model = models.build("cervixnet2", classes=5, image_size=48)
+    assert model.input_shape == (None, 48, 48, 3)
+    assert model.output_shape == (None, 5)
