@@ -30,7 +30,7 @@ from cervix_tf.errors import UserError
 VERSION = 1
 ROW = np.dtype([("key", "V16"), ("sum", "<u8")])
 _WRITTEN = 1 << 32  # tells a written record from an empty one, whatever its checksum
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _SPARE = 16 << 20  # bytes left free on the disk for the records and for others
 
 
@@ -55,7 +55,7 @@ def photograph_keys(paths: list[Path]) -> np.ndarray:
     return np.frombuffer(keys, "V16")
 
 
-def checksum(pixels: bytes | np.ndarray) -> int:
+def checksum(pixels: bytes | memoryview) -> int:
     """Sum up the content of one square; never 0."""
     return _WRITTEN | zlib.crc32(pixels)
 
@@ -141,16 +141,14 @@ class CacheFile:
             self.path.replace(self.part)
         try:
             with _open(self.part) as squares, _open(self.rows) as sidecar:
-                sidecar.write(records.tobytes())
-                squares.write(_header(self.shape))
+                _write(sidecar, 0, records.tobytes())
+                _write(squares, 0, _header(self.shape))
 
                 def write(k: int, pixels: np.ndarray) -> None:
-                    records["sum"][k] = checksum(pixels)
+                    records["sum"][k] = checksum(pixels.data)
                     with mutex:
-                        squares.seek(start + k * row)
-                        squares.write(pixels.data)
-                        sidecar.seek(k * ROW.itemsize)
-                        sidecar.write(records[k].tobytes())
+                        _write(squares, start + k * row, pixels.tobytes())
+                        _write(sidecar, k * ROW.itemsize, records[k].tobytes())
 
                 yield write
             self.part.replace(self.path)
@@ -159,7 +157,7 @@ class CacheFile:
                 raise
             for path in (self.part, self.rows):
                 path.unlink(missing_ok=True)
-            raise self._no_room(len(self.keys) * row) from error
+            raise self._no_room(len(self.keys) * row, str(error.strerror).lower()) from error
 
     def relatives(self) -> Iterator[tuple[np.ndarray, Callable[[int], bytes | None]]]:
         """Go through the other sets of the same size in the folder, whole and in part.
@@ -179,22 +177,23 @@ class CacheFile:
             start, row = _layout((len(records), *self.shape[1:]))
             with squares.open("rb") as file:
 
-                def read(k: int, file=file, records=records, start=start) -> bytes | None:
-                    file.seek(start + k * row)
-                    pixels = file.read(row)
+                def read(k: int, file=file, records=records, at=(start, row)) -> bytes | None:
+                    file.seek(at[0] + k * at[1])
+                    pixels = file.read(at[1])
                     return pixels if checksum(pixels) == records["sum"][k] else None
 
                 yield records["key"], read
 
     def _check_room(self, needed: int) -> None:
         if shutil.disk_usage(self.folder).free < needed + _SPARE:
-            raise self._no_room(needed)
+            raise self._no_room(needed, "the disk is full")
 
-    def _no_room(self, needed: int) -> UserError:
+    def _no_room(self, needed: int, reason: str) -> UserError:
         free = shutil.disk_usage(self.folder).free
         return UserError(
-            f"{self.folder} has no room for the prepared squares: {needed / 1e9:.2f} GB are needed "
-            f"and {free / 1e9:.2f} GB free; name another folder with --cache, or use --cache memory."
+            f"{self.folder} has no room for the prepared squares ({reason}): {needed / 1e9:.2f} GB "
+            f"are needed and {free / 1e9:.2f} GB free; name another folder with --cache, or use "
+            "--cache memory."
         )
 
 
@@ -209,9 +208,15 @@ def _layout(shape: tuple[int, ...]) -> tuple[int, int]:
     return len(_header(shape)), int(np.prod(shape[1:]))
 
 
-def _open(path: Path):
+def _open(path: Path) -> io.RawIOBase:
     # Unbuffered, and never emptied: rows already there stay.
     return path.open("r+b" if path.exists() else "w+b", buffering=0)
+
+
+def _write(file: io.RawIOBase, place: int, content: bytes) -> None:
+    file.seek(place)
+    if file.write(content) != len(content):  # a disk that fills up takes a part without complaint
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def _records(path: Path) -> np.ndarray:

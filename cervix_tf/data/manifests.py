@@ -55,7 +55,9 @@ def read_manifest(path: Path | str, labelled: bool = True) -> pd.DataFrame:
         if (path / name).is_file():
             return _from_csv(path / name, labelled)
     if not labelled and (plain := _plain_folder(path)):
-        return validated(pd.DataFrame({"path": [str(p) for p in photographs_in(plain)]}), str(plain))
+        return validated(
+            pd.DataFrame({"path": [str(p) for p in photographs_in(plain)]}), str(plain)
+        )
     from cervix_tf.data.kaggle import find_root, read_kaggle
 
     if find_root(path) is not None:
@@ -163,11 +165,11 @@ def validated(manifest: pd.DataFrame, where: str) -> pd.DataFrame:
     first = 2 if where.endswith(".csv") else 0  # a CSV's own line numbers, as an editor shows them
     empty = manifest["path"].isna()
     if empty.any():
-        raise UserError(f"{where}, row {empty.idxmax() + first}: the column 'path' is empty.")
+        raise UserError(f"{where}, row {int(empty.argmax()) + first}: the column 'path' is empty.")
     manifest["path"] = [os.path.abspath(p) for p in manifest["path"]]
     repeated = manifest["path"].duplicated()
     if repeated.any():
-        row = int(repeated.idxmax())
+        row = int(repeated.argmax())
         raise UserError(
             f"{where}, row {row + first}: {manifest['path'][row]} is listed twice; keep one of the rows."
         )
@@ -175,10 +177,10 @@ def validated(manifest: pd.DataFrame, where: str) -> pd.DataFrame:
     if absent:
         raise UserError(f"{where}: {len(absent)} photographs do not exist: {listed(absent)}.")
     if "split" in manifest:
-        for row, value in manifest["split"].items():
+        for row, value in enumerate(manifest["split"]):
             if pd.notna(value) and value not in SPLITS:
                 raise UserError(
-                    f"{where}, row {int(row) + first}, column 'split': {value!r} is not one of "
+                    f"{where}, row {row + first}, column 'split': {value!r} is not one of "
                     f"{', '.join(SPLITS)}."
                 )
     if "image" not in manifest:
@@ -207,9 +209,9 @@ def photographs_in(folder: Path) -> list[Path]:
 
 def listed(names: Iterable[object], most: int = 10) -> str:
     """Join names for an error message, naming the first few and counting the rest."""
-    names = [str(n) for n in names]
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
+    words = [str(name) for name in names]
+    rest = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + rest
 
 
 def _from_csv(path: Path, labelled: bool) -> pd.DataFrame:

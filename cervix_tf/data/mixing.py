@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from cervix_tf.data.keyed import uniform
+from cervix_tf.data.draws import uniform
 
 # Keep the draws of the two apart from each other's and from those of the views.
 _MIXUP, _CUTMIX = 0x6D697875, 0x6375746D
@@ -31,7 +31,7 @@ def mixup(images, one_hot, keys, alpha: float = 0.2, seed: int = 0) -> tuple[tf.
         >>> images, targets = mixup(images, one_hot, keys, alpha=0.2)
     """
     images, one_hot = tf.cast(images, tf.float32), tf.cast(one_hot, tf.float32)
-    weight = _beta(uniform(keys, 1, seed ^ _MIXUP)[:, 0], alpha)
+    weight = _beta(uniform(tf.cast(keys, tf.int64), seed ^ _MIXUP, 1)[:, 0], alpha)
     return _blend(images, weight[:, None, None, None]), _blend(one_hot, weight[:, None])
 
 
@@ -57,7 +57,7 @@ def cutmix(images, one_hot, keys, alpha: float = 1.0, seed: int = 0) -> tuple[tf
         >>> images, targets = cutmix(images, one_hot, keys)
     """
     images, one_hot = tf.cast(images, tf.float32), tf.cast(one_hot, tf.float32)
-    lots = uniform(keys, 3, seed ^ _CUTMIX)
+    lots = uniform(tf.cast(keys, tf.int64), seed ^ _CUTMIX, 3)
     side = images.shape[1]
     half = tf.sqrt(1 - _beta(lots[:, 0], alpha))[:, None] * (side / 2)
     centre = lots[:, 1:] * side

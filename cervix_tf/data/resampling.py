@@ -55,28 +55,23 @@ def colour_matrices(
 
     Args:
         brightness: (B,) factors of all colours.
-        contrast: (B,) factors of the distance from the view's mean colour.
+        contrast: (B,) factors of the distance from mid grey.
         hue: (B,) turns about the grey axis, in radians.
 
     Returns:
-        (B, 3, 3), which maps the distance of a pixel from the view's mean colour, and (B, 3, 3),
-        which maps that mean.
+        (B, 3, 3), applied to the colours, and (B,), added to them.
     """
     # Rotation about the axis r = g = b (Rodrigues): grey stays grey, and r + g + b stays.
     cos, sin = tf.cos(hue)[:, None, None], tf.sin(hue)[:, None, None] / math.sqrt(3)
-    grey = tf.fill([3, 3], 1 / 3)
     cross = tf.constant([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
-    turn = cos * tf.eye(3) + (1 - cos) * grey + sin * cross
-    mean = brightness[:, None, None] * turn
-    return contrast[:, None, None] * mean, mean
+    turn = cos * tf.eye(3) + (1 - cos) * tf.fill([3, 3], 1 / 3) + sin * cross
+    return (brightness * contrast)[:, None, None] * turn, 127.5 * (1 - contrast)
 
 
-def _colour(views: tf.Tensor, spread: tf.Tensor, mean: tf.Tensor) -> tf.Tensor:
-    middle = tf.reduce_mean(views, [1, 2])
-    offset = tf.linalg.matvec(mean - spread, middle)[:, None, None]
+def _colour(views: tf.Tensor, matrix: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
     # Written out, because a product of matrices this small is slow.
-    mixed = sum(views[..., k : k + 1] * spread[:, None, None, :, k] for k in range(3))
-    return tf.clip_by_value(mixed + offset, 0.0, 255.0)
+    mixed = sum(views[..., k : k + 1] * matrix[:, None, None, :, k] for k in range(3))
+    return tf.clip_by_value(mixed + offset[:, None, None, None], 0.0, 255.0)
 
 
 def _mirror(place: tf.Tensor, side: int) -> tf.Tensor:

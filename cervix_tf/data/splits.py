@@ -36,10 +36,10 @@ def split(manifest: pd.DataFrame, validation: float = 0.1, seed: int = 0) -> pd.
     manifest = manifest.copy()
     chosen = manifest[manifest["label"].notna() & (manifest["split"] != "test")]
     chosen = chosen.sort_values("path", kind="stable")
-    for label, groups in chosen.groupby("label")["group"].nunique().items():
+    for name, groups in chosen.groupby("label")["group"].nunique().items():
         if groups < 2:
             raise UserError(
-                f"Class {label}: all its photographs belong to one group (patient), so it cannot be "
+                f"Class {name}: all its photographs belong to one group (patient), so it cannot be "
                 "both trained on and validated: add photographs of others or leave the class out."
             )
     share = Fraction(validation).limit_denominator(20)

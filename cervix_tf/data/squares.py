@@ -3,7 +3,7 @@
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Literal
@@ -38,68 +38,55 @@ def square_size(image_size: int) -> int:
 
 
 class Squares:
-    """The prepared squares of a set of photographs; see `prepare`.
+    """The prepared squares of a set of photographs, in the order of the manifest; see `prepare`.
 
     Attributes:
-        paths: The photographs, in the order of the manifest.
-        size: Side of the squares in pixels.
-        cache: The file that holds them; None if they are in memory or decoded when asked for.
+        array: uint8 RGB (N, P, P, 3): an array, a file mapped into memory, or with `cache="none"`
+            an object that is indexed likewise and decodes what is asked for.
+        path: The cache file; None where there is none.
         fingerprint: 32 hexadecimal digits from size and content of all squares, the same on every
             machine and wherever the photographs lie.
     """
 
-    def __init__(
-        self,
-        paths: list[Path],
-        size: int,
-        sums: np.ndarray,
-        array: np.ndarray | None = None,
-        cache: Path | None = None,
-    ):
-        self.paths, self.size, self.cache = paths, size, cache
-        self._array = array
-        content = size.to_bytes(4, "little") + np.asarray(sums, "<u8").tobytes()
+    def __init__(self, array: np.ndarray, sums: np.ndarray, path: Path | None = None):
+        self.array, self.path = array, path
+        content = np.append(sums, array.shape[1]).astype("<u8").tobytes()
         self.fingerprint = hashlib.blake2b(content, digest_size=16).hexdigest()
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.array)
 
-    def __getitem__(self, row: int) -> np.ndarray:
-        return square(self.paths[row], self.size) if self._array is None else self._array[row]
-
-    @property
-    def array(self) -> np.ndarray:
-        """All squares, uint8 RGB (N, size, size, 3); with `cache="none"` decoded at each call."""
-        return self.take(range(len(self))) if self._array is None else self._array
-
-    def take(self, rows: Iterable[int], side: int | None = None) -> np.ndarray:
-        """Gather some squares, or the centres of them.
-
-        Args:
-            rows: Their numbers in the manifest, each from 0 to N - 1.
-            side: Side of the centre to be cut out, at most `size`; without it the whole square.
-
-        Returns:
-            uint8 RGB (B, side, side, 3), in the order of `rows`.
-        """
-        rows = np.fromiter(rows, np.intp)
-        side = side or self.size
-        start = (self.size - side) // 2
-        centre = slice(start, start + side)
-        taken = np.empty((len(rows), side, side, 3), np.uint8)
-        if self._array is None:
-            with ThreadPoolExecutor(cores()) as pool:
-                for k, pixels in enumerate(pool.map(self.__getitem__, rows)):
-                    taken[k] = pixels[centre, centre]
-        else:
-            for k, row in enumerate(rows):
-                taken[k] = self._array[row, centre, centre]
-        return taken
+    def __getitem__(self, rows):
+        return self.array[rows]
 
     def __repr__(self) -> str:
-        where = self.cache or ("decoded when asked for" if self._array is None else "in memory")
-        gigabytes = len(self) * self.size**2 * 3 / 1e9
-        return f"Squares({len(self)} of {self.size} x {self.size}, {gigabytes:.2f} GB, {where})"
+        count, side = self.array.shape[:2]
+        kept = "in memory" if isinstance(self.array, np.ndarray) else "decoded when asked for"
+        gigabytes = count * side**2 * 3 / 1e9
+        return f"Squares({count} of {side} x {side}, {gigabytes:.2f} GB, {self.path or kept})"
+
+
+class _Decoding:
+    """Indexed like the array of squares; decodes what is asked for, every time."""
+
+    def __init__(self, paths: list[Path], size: int):
+        self._paths = np.array([*paths, None], dtype=object)[:-1]
+        self.shape, self.dtype, self.ndim = (len(paths), size, size, 3), np.dtype(np.uint8), 4
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.asarray(self[:], dtype)
+
+    def __getitem__(self, key):
+        rows, *rest = key if isinstance(key, tuple) else (key,)
+        chosen = self._paths[rows]
+        if not isinstance(chosen, np.ndarray):
+            return self[[rows]][(0, *rest)]
+        found = np.empty((len(chosen), *self.shape[1:]), np.uint8)
+        _decode(list(chosen), self.shape[1], range(len(chosen)), found.__setitem__, None)
+        return found[(slice(None), *rest)]
 
 
 def prepare(
@@ -157,22 +144,21 @@ def _unkept(paths: list[Path], size: int, keep: bool, progress: Progress | None)
     sums = np.zeros(len(paths), np.uint64)
 
     def store(row: int, pixels: np.ndarray) -> None:
-        sums[row] = checksum(pixels)
+        sums[row] = checksum(pixels.data)
         if array is not None:
             array[row] = pixels
 
     _decode(paths, size, range(len(paths)), store, progress)
-    return Squares(paths, size, sums, array)
+    return Squares(array if keep else _Decoding(paths, size), sums)  # type: ignore[arg-type]
 
 
 def _kept(paths: list[Path], file: CacheFile, progress: Progress | None) -> Squares:
-    size = file.shape[1]
     if not file.path.is_file() or len(file.missing(file.path)):
         with file.locked(lambda: warnings.warn(f"{file.path}: {_WAITING}", stacklevel=5)):
             _complete(paths, file, progress)
     if progress:
         progress(len(paths), len(paths))
-    return Squares(paths, size, file.sums(), file.open(), file.path)
+    return Squares(file.open(), file.sums(), file.path)
 
 
 _WAITING = "another process is preparing the same squares; waiting for it."

@@ -1,5 +1,6 @@
-"""Prepared squares become `tf.data` batches, in an order that the seed alone decides."""
+"""Batches of prepared squares: for training without end, or once through a manifest."""
 
+import functools
 import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,61 +10,57 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from cervix_tf.data.manifests import class_names
-from cervix_tf.data.manifests import labels as class_indices
+from cervix_tf.data.manifests import class_names, labels
 from cervix_tf.data.squares import Squares, prepare, square_size
-from cervix_tf.data.views import RandomView
-from cervix_tf.errors import UserError
-
-AHEAD = 2  # batches made while the device works on another
+from cervix_tf.data.views import RandomView, centre_crop
 
 
 def training_stream(
-    squares: Squares, labels: np.ndarray, batch_size: int, seed: int, start_step: int = 0
+    squares: Squares | np.ndarray,
+    labels: np.ndarray,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
 ) -> tf.data.Dataset:
-    """Stream full batches for ever, every photograph once an epoch in an order of the epoch's own.
+    """Stream full batches for training, for ever.
 
-    Step s holds the positions s * B to s * B + B - 1 of the endless row of epochs, so a stream begun
-    at step k continues exactly as one that was never interrupted.
+    The photographs are shuffled anew for every epoch, each shown once in it; a batch may span the
+    end of an epoch. Everything is a function of seed and step, so a stream begun at a later step goes
+    on as the uninterrupted one.
 
     Args:
-        squares: The prepared squares of the N photographs to train on.
-        labels: (N,) class indices.
-        batch_size: Photographs in a batch, B; may be more than N.
-        seed: Decides the order; 0 or more.
-        start_step: The first step to be handed out.
+        squares: uint8 (N, P, P, 3).
+        labels: int32 (N,) class indices.
+        batch_size: B, photographs a batch.
+        seed: Determines the order.
+        start_step: Number of batches to leave out.
 
     Returns:
-        Batches of images, uint8 (B, P, P, 3); keys, int32 (B, 2), the epoch and the number of each
-        photograph, for `RandomView`; labels, int32 (B,).
+        A dataset of (images uint8 (B, P, P, 3), keys int32 (B, 2) with epoch and index of each
+        photograph, labels int32 (B,)).
 
     Example:
         >>> images, keys, labels = next(iter(training_stream(squares, labels, 32, seed=0)))
     """
-    labels = np.asarray(labels, np.int32)
-    count, side = len(squares), squares.size
-    if not count or len(labels) != count or batch_size < 1:
-        raise UserError(
-            f"A training stream needs photographs, a label for each and a batch size of 1 or more; "
-            f"received {count} photographs, {len(labels)} labels and batch size {batch_size}."
-        )
+    array = squares.array if isinstance(squares, Squares) else squares
+    labels = np.asarray(labels, "int32")
 
-    def produce() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        orders: dict[int, np.ndarray] = {}
-        for step in itertools.count(start_step):
-            epochs, places = np.divmod(np.arange(batch_size) + step * batch_size, count)
-            orders = {
-                e: orders.get(e, _order(seed, e, count)) for e in range(epochs[0], epochs[-1] + 1)
-            }
-            rows = np.array([orders[e][p] for e, p in zip(epochs, places, strict=True)])
-            yield squares.take(rows), np.stack([epochs, rows], 1).astype(np.int32), labels[rows]
+    def batch(step: np.int64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        place = int(step) * batch_size + np.arange(batch_size)
+        epoch, within = np.divmod(place, len(labels))
+        orders = {e: order(seed, e, len(labels)) for e in set(epoch.tolist())}
+        rows = np.array([orders[e][w] for e, w in zip(epoch.tolist(), within, strict=True)])
+        return array[rows], np.stack([epoch, rows], axis=1).astype("int32"), labels[rows]
 
-    signature = (
-        tf.TensorSpec((batch_size, side, side, 3), tf.uint8),
-        tf.TensorSpec((batch_size, 2), tf.int32),
-        tf.TensorSpec((batch_size,), tf.int32),
-    )
-    return tf.data.Dataset.from_generator(produce, output_signature=signature).prefetch(AHEAD)
+    def loaded(step):
+        images, keys, classes = tf.numpy_function(batch, [step], [tf.uint8, tf.int32, tf.int32])
+        images.set_shape((batch_size, *array.shape[1:]))
+        keys.set_shape((batch_size, 2))
+        classes.set_shape((batch_size,))
+        return images, keys, classes
+
+    steps = tf.data.Dataset.counter(start_step)
+    return steps.map(loaded, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
 def batches(
@@ -75,70 +72,64 @@ def batches(
     seed: int = 0,
     cache: Path | str | None = None,
 ) -> tf.data.Dataset:
-    """Turn a manifest into batches for `keras.Model.fit`, `evaluate` or `predict`.
+    """Go through a manifest's photographs in batches, once each time the dataset is iterated.
 
     Args:
-        manifest: A manifest; a row without a label gets the class index -1.
-        image_size: Side S of the images in pixels, as the network wants it.
-        batch_size: Photographs in a batch; the last one of an epoch may have fewer.
-        training: Whether the photographs come in a new order at each pass over the dataset, which
-            counts as an epoch; otherwise they come in the order of the manifest.
-        augment: Options of `RandomView`; only while training. Without it every image is the centre
-            of its square.
-        seed: Decides order and views.
-        cache: Where the prepared squares are kept; see `prepare`.
+        manifest: The photographs.
+        image_size: Side S of the images in pixels.
+        batch_size: Photographs a batch; the last batch may be smaller.
+        training: Shuffle anew at every iteration, and augment; else the manifest's order and the
+            centre crop.
+        augment: Options of `RandomView`; None for the centre crop.
+        seed: Determines order and views.
+        cache: Where prepared squares are kept, as `prepare` takes it.
 
     Returns:
-        Batches of images, RGB in [0, 255], (B, S, S, 3), uint8, or float32 if augmented; and class
-        indices, int32 (B,), -1 for no label.
+        A dataset of (images (N, S, S, 3) in [0, 255], float32 if augmented, else uint8; labels int32
+        (N,), -1 for a photograph without one).
 
     Raises:
-        UserError: Photographs cannot be read, or `augment` is given without `training`.
+        UserError: A photograph cannot be read, or a label is missing in training.
 
     Example:
-        >>> model.fit(batches(manifest, 224, 32, training=True, augment={"flip": True}), epochs=10)
+        >>> for images, labels in batches(read_manifest("data"), 224, 32): ...
     """
-    if augment and not training:
-        raise UserError(
-            "augment changes the photographs: it is for batches(..., training=True) only."
-        )
-    squares = prepare(manifest, square_size(image_size), cache)
-    labels = _labels(manifest)
-    count, side = len(squares), None if augment else image_size
-    passes = itertools.count()
+    array = prepare(manifest, square_size(image_size), cache=cache).array
+    known = np.full(len(manifest), -1, "int32")
+    some = manifest["label"].notna().to_numpy()
+    if training or some.any():
+        rows = slice(None) if training else some
+        known[rows] = labels(manifest[rows], class_names(manifest))
+    epochs = itertools.count()
+    view = RandomView(image_size, seed=seed, **(augment or {}))
+    random = training and augment is not None
 
-    def produce() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        epoch = next(passes)
-        order = _order(seed, epoch, count) if training else np.arange(count)
-        for start in range(0, count, batch_size):
-            rows = order[start : start + batch_size]
-            keys = np.stack([np.full(len(rows), epoch), rows], 1).astype(np.int32)
-            yield squares.take(rows, side), keys, labels[rows]
+    def once() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        epoch = next(epochs) if training else 0
+        rows = order(seed, epoch, len(known)) if training else np.arange(len(known))
+        for first in range(0, len(rows), batch_size):
+            chosen = rows[first : first + batch_size]
+            images = array[chosen] if training else array[first : first + batch_size]
+            images = images if random else centre_crop(images, image_size)
+            keys = np.stack([np.full(len(chosen), epoch), chosen], axis=1).astype("int32")
+            yield images, keys, known[chosen]
 
-    shape = (None, side or squares.size, side or squares.size, 3)
-    signature = (
-        tf.TensorSpec(shape, tf.uint8),
+    side = array.shape[1] if random else image_size
+    shapes = (
+        tf.TensorSpec((None, side, side, 3), tf.uint8),
         tf.TensorSpec((None, 2), tf.int32),
         tf.TensorSpec((None,), tf.int32),
     )
-    stream = tf.data.Dataset.from_generator(produce, output_signature=signature)
-    stream = stream.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
-    if not augment:
-        return stream.map(lambda images, _, labels: (images, labels)).prefetch(AHEAD)
-    view = RandomView(image_size, seed=seed, **augment)
-    return stream.map(
-        lambda images, keys, labels: (view(images, keys=keys, training=True), labels),
-        num_parallel_calls=tf.data.AUTOTUNE,
-    ).prefetch(AHEAD)
+    dataset = tf.data.Dataset.from_generator(once, output_signature=shapes)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(-(-len(known) // batch_size)))
+
+    def finished(images, keys, classes):
+        return (view(images, keys, training=True) if random else images), classes
+
+    return dataset.map(finished).prefetch(2)
 
 
-def _order(seed: int, epoch: int, count: int) -> np.ndarray:
+@functools.lru_cache(maxsize=8)
+def order(seed: int, epoch: int, count: int) -> np.ndarray:
+    """The order of the photographs in an epoch, a function of the seed."""
     return np.random.default_rng([seed, epoch]).permutation(count)
-
-
-def _labels(manifest: pd.DataFrame) -> np.ndarray:
-    known = manifest["label"].notna().to_numpy()
-    labels = np.full(len(manifest), -1, np.int32)
-    if known.any():
-        labels[known] = class_indices(manifest[known], class_names(manifest))
-    return labels

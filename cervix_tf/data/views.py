@@ -1,17 +1,14 @@
 """A layer that takes a random view of each photograph in one resampling, or cuts out the centre."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from cervix_tf.data.keyed import uniform
-from cervix_tf.data.photographs import read_square
+from cervix_tf.data.draws import uniform
 from cervix_tf.data.resampling import colour_matrices, render
-from cervix_tf.data.squares import square_size
 from cervix_tf.errors import UserError
 
 # The numbers drawn for each image, in this order: a new one goes to the end.
@@ -31,16 +28,16 @@ class RandomView(keras.layers.Layer):
         quarter_turns: Whether to turn by 0, 90, 180 or 270 degrees.
         rotation: Largest free rotation in degrees, drawn uniformly from both sides of 0.
         scale: Smallest and largest magnification, drawn uniformly in its logarithm.
-        crop: Largest shift of the window, along each axis, as a fraction of S; drawn uniformly.
+        crop: Largest shift of the window, along each axis, as a fraction of S; whole pixels.
         brightness: Largest change of the brightness factor from 1, in [0, 1].
-        contrast: Largest change of the contrast factor from 1, about the view's mean colour, in [0, 1].
+        contrast: Largest change of the contrast factor from 1, about mid grey, in [0, 1].
         hue: Largest turn of the colours about the grey axis, as a fraction of a full turn, in [0, 0.5].
         seed: Decides the views, together with the keys of a call; 0 or more.
 
     Raises:
         UserError: An option is out of its range.
 
-    Following: section on data preprocessing of the report (which flips, turns, rotates, crops and scales).
+    Following: section 5.1 of the report (flips, quarter turns, rotation, crop, scale).
 
     Example:
         >>> view = RandomView(224, flip=True, rotation=20.0)
@@ -91,14 +88,14 @@ class RandomView(keras.layers.Layer):
 
         Returns:
             RGB in [0, 255], float32, (B, S, S, 3). The centre crop is exact, and so are views with
-            no more than flips and quarter turns. What lies beyond the border is the photograph
+            no more than flips, quarter turns and shifts. What lies beyond the border is the photograph
             mirrored, the outermost pixel doubled.
         """
         images = tf.convert_to_tensor(images)
         if not training or self._is_still():
-            return tf.cast(self._centre(images), tf.float32)
+            return tf.cast(centre_crop(images, self.size), tf.float32)
         if keys is None:
-            call = tf.cast(self._calls.next()[:1], tf.int64)
+            call = tf.cast(self._calls.next()[1:], tf.int64)  # how many calls came before
             index = tf.range(tf.shape(images)[0], dtype=tf.int64)
             keys = tf.stack([tf.broadcast_to(call, tf.shape(index)), index], 1)
         drawn = self.draw(keys)
@@ -121,7 +118,11 @@ class RandomView(keras.layers.Layer):
         o = self.options
         low, high = o["scale"]
         lot = dict(
-            zip(DRAWS, tf.unstack(uniform(keys, len(DRAWS), o["seed"]), axis=1), strict=True)
+            zip(
+                DRAWS,
+                tf.unstack(uniform(tf.cast(keys, tf.int64), o["seed"], len(DRAWS)), axis=1),
+                strict=True,
+            )
         )
         even = {name: 2 * number - 1 for name, number in lot.items()}  # in [-1, 1)
         still = tf.ones_like(lot["scale"])
@@ -131,8 +132,8 @@ class RandomView(keras.layers.Layer):
             "quarter": tf.floor(lot["quarter"] * (4 if o["quarter_turns"] else 0)),
             "rotation": even["rotation"] * math.radians(o["rotation"]),
             "scale": low * tf.pow(high / low, lot["scale"]) if low != high else low * still,
-            "shift_x": even["shift_x"] * o["crop"] * self.size,
-            "shift_y": even["shift_y"] * o["crop"] * self.size,
+            "shift_x": tf.round(even["shift_x"] * o["crop"] * self.size),
+            "shift_y": tf.round(even["shift_y"] * o["crop"] * self.size),
             "brightness": 1 + even["brightness"] * o["brightness"],
             "contrast": 1 + even["contrast"] * o["contrast"],
             "hue": even["hue"] * (2 * math.pi * o["hue"]),
@@ -179,39 +180,48 @@ class RandomView(keras.layers.Layer):
         moved = o["flip"] or o["quarter_turns"] or o["rotation"] or o["scale"] != (1.0, 1.0)
         return not (moved or o["crop"] or o["brightness"] or o["contrast"] or o["hue"])
 
-    def _centre(self, images):
-        start = (images.shape[1] - self.size) // 2
-        if start < 0:
-            raise UserError(
-                f"A view of {self.size} pixels needs photographs of at least that side."
-            )
-        return images[:, start : start + self.size, start : start + self.size]
 
-
-def show_views(photograph: Path | str | np.ndarray, view: RandomView, epoch: int = 0):
-    """Show nine random views of one photograph, as training would see them.
+def centre_crop(images, size: int):
+    """Cut the centre out of squares.
 
     Args:
-        photograph: A file, or the prepared square, uint8 RGB (P, P, 3).
-        view: The layer.
-        epoch: Views of other epochs differ.
+        images: (N, P, P, 3), an array or a tensor.
+        size: Side of the crop in pixels, at most P.
 
     Returns:
-        The matplotlib figure, which a notebook shows.
+        (N, size, size, 3), pixels unchanged.
+
+    Raises:
+        UserError: The squares are smaller than the crop.
+    """
+    margin = images.shape[1] - size
+    if margin < 0:
+        raise UserError(f"Squares of {images.shape[1]} pixels are too small for a crop of {size}.")
+    inside = slice(margin // 2, margin // 2 + size)
+    return images[:, inside, inside]
+
+
+def nine_views(square: np.ndarray, view: RandomView):
+    """Show nine views of one photograph.
+
+    Args:
+        square: uint8 (P, P, 3), as `read_square` gives it.
+        view: The layer to try.
+
+    Returns:
+        A matplotlib figure; a notebook shows it.
 
     Example:
-        >>> show_views("photographs/1.jpg", RandomView(224, flip=True, rotation=20.0))
+        >>> nine_views(read_square("photograph.jpg", 256), RandomView(224, flip=True, rotation=20))
     """
     from matplotlib.figure import Figure
 
-    if not isinstance(photograph, np.ndarray):
-        photograph = read_square(photograph, square_size(view.size))
-    keys = np.array([[epoch, index] for index in range(9)], np.int32)
-    views = view(np.repeat(photograph[None], 9, 0), keys=keys, training=True)
-    figure = Figure(figsize=(7, 7), layout="constrained")
-    for axes, image in zip(figure.subplots(3, 3).flat, np.asarray(views), strict=True):
-        axes.imshow(np.rint(image).astype(np.uint8))
-        axes.set_axis_off()
+    keys = np.stack([np.zeros(9, int), np.arange(9)], 1)
+    views = np.rint(view(np.repeat(square[None], 9, 0), keys, training=True)).astype("uint8")
+    figure = Figure(figsize=(6, 6), layout="constrained")
+    for axes, picture in zip(figure.subplots(3, 3).flat, views, strict=True):
+        axes.imshow(picture)
+        axes.axis("off")
     return figure
 
 

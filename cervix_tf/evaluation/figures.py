@@ -98,4 +98,4 @@ def figures_of(
 
 def is_phantom(manifest: pd.DataFrame) -> bool:
     """Whether any of the photographs are drawn: figures on them are called so."""
-    return "phantom" in manifest and manifest["phantom"].fillna(False).astype(bool).any()
+    return "phantom" in manifest and bool(manifest["phantom"].fillna(False).astype(bool).any())

@@ -42,13 +42,14 @@ def features(
             input_shape=tuple(x.shape[1:]),
             **options,
         )
-    except (ValueError, OSError) as error:
-        raise errors.UserError(f"keras:{facts.name}: {str(error).splitlines()[0]}") from None
-    except Exception as error:  # what keras.utils.get_file raises for a failed download
-        address = re.search(r"https?://\S+?(?=:? |$)", str(error))
-        if weights is None or address is None:
-            raise
-        raise errors.UserError(_not_downloaded(address[0].rstrip(":"))) from None
+    except Exception as error:  # keras.utils.get_file raises no narrower class
+        reason = str(error).splitlines()[0]
+        address = re.search(r"https?://\S+?(?=:? |$)", reason)
+        if weights and address:
+            raise errors.UserError(_not_downloaded(address[0])) from None
+        if isinstance(error, (ValueError, OSError)):
+            raise errors.UserError(f"keras:{facts.name}: {reason}") from None
+        raise
     return network.output
 
 

@@ -2,17 +2,18 @@
 
 import collections
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import h5py
 import keras
+import numpy as np
 
 from cervix_tf import errors
 from cervix_tf.models import fine_tuning
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+Arrays = list[np.ndarray]  # the weights of one layer
 
 # Standard deviations of ImageNet by which Keras' published EfficientNet divides once more.
 _EFFICIENTNET_STD = (0.229, 0.224, 0.225)
@@ -32,17 +33,13 @@ def copy_weights(source: keras.Model, model: keras.Model, path: Path) -> None:
         UserError: The networks differ; the first layers that do are named and nothing is changed.
     """
     theirs, ours = _network_layers(source), _network_layers(model)
-    _check_layers(
-        path,
-        [(layer.name, [tuple(w.shape) for w in layer.weights]) for layer in theirs],
-        ours,
-    )
+    _check_layers(path, [(layer.name, layer.get_weights()) for layer in theirs], ours)
     pairs = list(zip(theirs, ours, strict=True))
     heads = [[x for x in fine_tuning.head_layers(m) if x.weights] for m in (source, model)]
-    if [_shapes(x) for x in heads[0]] == [_shapes(x) for x in heads[1]]:
+    if [_shapes(x.weights) for x in heads[0]] == [_shapes(x.weights) for x in heads[1]]:
         pairs += zip(*heads, strict=True)
     for there, here in pairs:
-        here.set_weights(there.get_weights())
+        _set(here, there.get_weights())
 
 
 def load_weights_file(path: Path, model: keras.Model) -> None:
@@ -61,16 +58,13 @@ def load_weights_file(path: Path, model: keras.Model) -> None:
     layers = _file_layers(path, model)
     ours = _network_layers(model)
     head = [layer for layer in fine_tuning.head_layers(model) if layer.weights]
-    if [shapes for _, shapes in layers] == [_shapes(layer) for layer in [*ours, *head]]:
-        view = model
-    else:
-        has_head = bool(head) and len(layers) == len(ours) + len(head)
-        _check_layers(path, layers[: len(ours)] if has_head else layers, ours)
-        view = keras.Model(model.inputs, _last_feature(model))
-    try:
-        view.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
-        raise errors.UserError(f"{path} does not fit {model.name}: {_first_line(error)}") from None
+    if [_shapes(arrays) for _, arrays in layers] == [_shapes(x.weights) for x in [*ours, *head]]:
+        ours += head
+    elif head and len(layers) == len(ours) + len(head):
+        layers = layers[: len(ours)]  # the head is for other classes
+    _check_layers(path, layers, ours)
+    for (_, arrays), layer in zip(layers, ours, strict=True):
+        _set(layer, arrays)
     if re.fullmatch(r"efficientnetb\d(_notop)?\.h5", path.name):
         _divide_stem(model)
 
@@ -87,54 +81,72 @@ def _network_layers(model: keras.Model) -> list[keras.layers.Layer]:
     return [layer for layer in model.layers if layer.weights and id(layer) not in head]
 
 
-def _last_feature(model: keras.Model) -> keras.KerasTensor:
-    head = fine_tuning.head_layers(model)
-    return head[0].input if head else model.output
+def _set(layer: keras.layers.Layer, arrays: Arrays) -> None:
+    layer.set_weights(arrays)
+    if hasattr(layer, "finalize_state"):  # a Normalization computes with what it derives from them
+        layer.finalize_state()
 
 
-def _shapes(layer: keras.layers.Layer) -> "list[tuple[int, ...]]":
-    # The order of Keras' older files, trainable variables first, is that of `weights` as well.
-    return [tuple(w.shape) for w in layer.weights]
+def _shapes(arrays: Iterable[Any]) -> list[tuple[int, ...]]:
+    return [tuple(array.shape) for array in arrays]
 
 
 def _check_layers(
-    path: Path,
-    theirs: "list[tuple[str, list[tuple[int, ...]]]]",
-    ours: "list[keras.layers.Layer]",
+    path: Path, theirs: list[tuple[str, Arrays]], ours: list[keras.layers.Layer]
 ) -> None:
-    for number, ((name, shapes), layer) in enumerate(zip(theirs, ours, strict=False), start=1):
-        if shapes != _shapes(layer):
+    for number, ((name, arrays), layer) in enumerate(zip(theirs, ours, strict=False), start=1):
+        if _shapes(arrays) != _shapes(layer.weights):
             raise errors.UserError(
                 f"{path} does not fit: its layer {number} with weights, {name}, has shapes "
-                f"{_listed(shapes)} where the network's {layer.name} has {_listed(_shapes(layer))}; "
+                f"{_listed(arrays)} where the network's {layer.name} has {_listed(layer.weights)}; "
                 "check the network and its options."
             )
     if len(theirs) != len(ours):
-        longer = [name for name, _ in theirs] if len(theirs) > len(ours) else [x.name for x in ours]
+        more = len(theirs) > len(ours)
+        longer = [name for name, _ in theirs] if more else [layer.name for layer in ours]
         extra = ", ".join(longer[min(len(theirs), len(ours)) :][:5])
         raise errors.UserError(
             f"{path} does not fit: it has {len(theirs)} layers with weights, the network "
-            f"{len(ours)}; only {'the file' if len(theirs) > len(ours) else 'the network'} has "
-            f"{extra}."
+            f"{len(ours)}; only {'the file' if more else 'the network'} has {extra}."
         )
 
 
-def _listed(shapes: "Iterable[tuple[int, ...]]") -> str:
-    return " ".join(str(list(shape)) for shape in shapes) or "none"
+def _listed(arrays: Iterable[Any]) -> str:
+    return " ".join(str(list(shape)) for shape in _shapes(arrays))
 
 
-def _file_layers(path: Path, model: keras.Model) -> "list[tuple[str, list[tuple[int, ...]]]]":
-    """Read names and shapes of the layers that have weights, in the network's order."""
+def _file_layers(path: Path, model: keras.Model) -> list[tuple[str, Arrays]]:
+    """Read the layers that have weights, in the network's order."""
     try:
         with h5py.File(path) as file:
-            root = file["model_weights"] if "model_weights" in file else file
+            root = file.get("model_weights", file)
             if "layer_names" in root.attrs:
                 return _older_layers(root)
             if "layers" in root:
                 return _newer_layers(root["layers"], _keys(model))
     except OSError as error:
-        raise errors.UserError(f"{path} cannot be read as HDF5: {_first_line(error)}") from None
+        reason = str(error).splitlines()[0]
+        raise errors.UserError(f"{path} cannot be read as HDF5: {reason}") from None
     raise errors.UserError(f"{path} is HDF5, but not a file of Keras weights.")
+
+
+def _older_layers(root: h5py.Group) -> list[tuple[str, Arrays]]:
+    layers = []
+    for name in root.attrs["layer_names"]:
+        name = name.decode() if isinstance(name, bytes) else name
+        weights = root[name].attrs["weight_names"]
+        if len(weights):
+            layers.append((name, [root[name][weight][()] for weight in weights]))
+    return layers
+
+
+def _newer_layers(root: h5py.Group, keys: list[str]) -> list[tuple[str, Arrays]]:
+    layers = []
+    for key in [*(key for key in keys if key in root), *sorted(set(root) - set(keys))]:
+        arrays = root[key].get("vars", {})
+        if len(arrays):
+            layers.append((key, [arrays[number][()] for number in sorted(arrays, key=int)]))
+    return layers
 
 
 def _keys(model: keras.Model) -> list[str]:
@@ -147,28 +159,3 @@ def _keys(model: keras.Model) -> list[str]:
         keys.append(f"{name}_{counts[name]}" if counts[name] else name)
         counts[name] += 1
     return keys
-
-
-def _older_layers(root: h5py.Group) -> "list[tuple[str, list[tuple[int, ...]]]]":
-    layers = []
-    for name in root.attrs["layer_names"]:
-        name = name.decode() if isinstance(name, bytes) else name
-        weights = root[name].attrs["weight_names"]
-        if len(weights):
-            layers.append((name, [tuple(root[name][weight].shape) for weight in weights]))
-    return layers
-
-
-def _newer_layers(root: h5py.Group, keys: list[str]) -> "list[tuple[str, list[tuple[int, ...]]]]":
-    layers = []
-    for key in [*(key for key in keys if key in root), *sorted(set(root) - set(keys))]:
-        arrays = root[key].get("vars", {})
-        if len(arrays):
-            order = sorted(arrays, key=int)
-            layers.append((key, [tuple(arrays[number].shape) for number in order]))
-    return layers
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0]

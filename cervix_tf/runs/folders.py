@@ -53,7 +53,7 @@ class Run:
     def manifest(self) -> pd.DataFrame:
         """The photographs with the split they were trained and validated on."""
         text = {c: str for c in ("image", "path", "label", "group", "source", "split")}
-        return pd.read_csv(self._existing("manifest.csv"), dtype=text)  # type: ignore[arg-type]
+        return pd.read_csv(self._existing("manifest.csv"), dtype=text)
 
     @functools.cached_property
     def history(self) -> pd.DataFrame:

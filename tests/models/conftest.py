@@ -1,4 +1,4 @@
-"""What the tests of the models share: TF-Slim's reference outputs and variables, noise for photographs."""
+"""What the tests of the models share: TF-Slim's reference, variables by its names, noise."""
 
 import importlib.util
 
@@ -36,6 +36,9 @@ def shaken():
         for variable in model.weights:
             noise = rng.uniform(0.9, 1.1, variable.shape)
             variable.assign(variable.numpy() * noise + 0.01 * rng.uniform(0, 1, variable.shape))
+        for layer in model.layers if hasattr(model, "layers") else ():
+            if hasattr(layer, "finalize_state"):  # a Normalization computes with derived values
+                layer.finalize_state()
         return model
 
     return shake
@@ -96,3 +99,15 @@ def graph_saver():
             write(session)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def exercise():
+    """The harness every network goes through, which the script that writes the docs' table runs too."""
+    from pathlib import Path
+
+    path = Path(__file__).with_name("harness.py")
+    module_spec = importlib.util.spec_from_file_location("harness", path)
+    module = importlib.util.module_from_spec(module_spec)
+    module_spec.loader.exec_module(module)
+    return module.exercise

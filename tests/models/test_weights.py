@@ -1,3 +1,5 @@
+import urllib.error
+
 import pytest
 
 from cervix_tf import errors, models
@@ -26,7 +28,7 @@ def test_a_checkpoint_for_a_network_that_has_none_is_refused(inception, tmp_path
 
 def test_a_failed_download_of_keras_says_what_to_do(tmp_path, monkeypatch):
     def no_network(*args, **kwargs):
-        raise OSError("Name or service not known")
+        raise urllib.error.URLError("Name or service not known")
 
     monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", no_network)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))

@@ -24,10 +24,11 @@ def same(one, other):
 
 
 def test_the_run_folder_is_complete(finished, recipe):
-    for name in (
+    files = (
         "recipe.yaml manifest.csv model.keras history.csv predictions.csv metrics.json "
         "environment.json report.html plots/curves.png plots/confusion.png plots/predictions.png"
-    ).split():
+    )
+    for name in files.split(" "):
         assert finished.path(name).stat().st_size > 100, name
     assert not list(finished.folder.rglob(".*")), "no temporary file is left"
     assert not finished.path("checkpoint").exists()

@@ -65,9 +65,10 @@ def fingerprint(manifest: pd.DataFrame) -> str:
         >>> fingerprint(manifest) == fingerprint(manifest.iloc[::-1])
         True
     """
+    columns = ["image", "path", "label", "group", "split"]
     rows = sorted(
-        f"{r.image}|{r.label}|{r.group}|{r.split}|{Path(r.path).stat().st_size}"
-        for r in manifest[["image", "path", "label", "group", "split"]].fillna("").itertuples()
+        f"{image}|{label}|{group}|{split}|{Path(path).stat().st_size}"
+        for image, path, label, group, split in manifest[columns].fillna("").to_numpy().tolist()
     )
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
 

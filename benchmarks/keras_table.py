@@ -1,0 +1,103 @@
+"""The harness over every registered network, once; its table goes into docs/models.md.
+
+    python benchmarks/keras_table.py [--only NAME ...]
+
+Each network is built with random weights on the smallest images it takes, predicts on uint8 and float32,
+takes one training step, and is saved and loaded with the same predictions (tests/models/harness.py). A
+network that fails, or has other parameters than `cx.models.spec` says, is listed and the exit code is 1.
+"""
+
+import argparse
+import gc
+import importlib.util
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import keras
+
+from cervix_tf import models
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "models.md"
+START, END = "<!-- networks: written by benchmarks/keras_table.py -->", "<!-- networks: end -->"
+
+
+def load_harness():
+    path = ROOT / "tests" / "models" / "harness.py"
+    module_spec = importlib.util.spec_from_file_location("harness", path)
+    module = importlib.util.module_from_spec(module_spec)
+    module_spec.loader.exec_module(module)
+    return module.exercise
+
+
+def run(name, exercise):
+    """Put one network through the harness; its parameters and the seconds it took."""
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        # CervixNet-1's parameters depend on the size of its last maps.
+        size = models.spec(name).image_size if name == "cervixnet1" else models.spec(name).smallest
+        model = exercise(name, Path(folder), size)
+    parameters = model.count_params()
+    del model
+    keras.utils.clear_session()
+    gc.collect()
+    return parameters, time.perf_counter() - start
+
+
+def markdown(rows):
+    lines = [
+        "| network | parameters | image size | smallest | first layer expects | weights |",
+        "|---|---:|---:|---:|---|---|",
+    ]
+    lines += [
+        f"| `{row['name']}` | {row['parameters']:,} | {row['image_size']} | {row['smallest']} "
+        f"| {row['value_range']} | {', '.join(row['weights'])} |"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def write(table, note):
+    """Replace the section between the two marks, or add it."""
+    section = f"{START}\n\n{note}\n\n{table}\n\n{END}"
+    text = PAGE.read_text() if PAGE.exists() else "# The networks\n"
+    if START in text:
+        before, _, rest = text.partition(START)
+        text = before + section + rest.partition(END)[2]
+    else:
+        text = f"{text.rstrip()}\n\n{section}\n"
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(text)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="*", default=models.names())
+    names = parser.parse_args().only
+    exercise, failed = load_harness(), []
+    for name in names:
+        try:
+            parameters, seconds = run(name, exercise)
+        except Exception:  # the others are still to be run
+            traceback.print_exc()
+            failed.append(name)
+            continue
+        print(f"{name}: {parameters} parameters, {seconds:.0f} s", flush=True)
+        if parameters != models.spec(name).parameters:
+            failed.append(f"{name} (spec says {models.spec(name).parameters})")
+    if failed:
+        sys.exit("Failed: " + ", ".join(failed))
+    if names == models.names():
+        note = (
+            "Every network below passed the harness of the tests (prediction on uint8 and float32, one "
+            "training step, saved and loaded with the same predictions). Parameters are those of the "
+            "classifier of three classes; sizes are sides in pixels."
+        )
+        write(markdown(models.table()), note)
+
+
+if __name__ == "__main__":
+    main()

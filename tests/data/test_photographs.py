@@ -1,0 +1,79 @@
+import cv2
+import numpy as np
+import pytest
+import simplejpeg
+
+from cervix_tf.data import phantom, read_square, unreadable
+from cervix_tf.errors import UserError
+
+
+def psnr(one, other):
+    error = np.mean((one.astype(float) - other) ** 2)
+    return 10 * np.log10(255**2 / error)
+
+
+def slow_square(path, size):
+    """Full decode, centre square, area resize: what the fast way stands for."""
+    image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    centre = image[top : top + side, left : left + side]
+    return cv2.resize(centre, (size, size), interpolation=cv2.INTER_AREA)
+
+
+@pytest.mark.parametrize("size", [64, 100, 256])
+def test_square_is_that_of_a_full_decode_and_area_resize(tmp_path, size):
+    manifest = phantom(tmp_path, per_class=1, seed=2, sizes=[(816, 1088), (1088, 816)])
+    for path in manifest["path"]:
+        square = read_square(path, size)
+        assert square.shape == (size, size, 3)
+        assert square.dtype == np.uint8
+        assert square.flags.c_contiguous
+        assert psnr(square, slow_square(path, size)) > 35
+
+
+def test_scaled_decode_keeps_the_quality_of_real_photographs(shared, tmp_path):
+    """AnnoCerv photographs enlarged to what a camera makes of them."""
+    for source in sorted((shared / "data/annocerv/images").glob("*.jpg"))[::60]:
+        large = cv2.resize(cv2.imread(str(source)), (3264, 2448), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(tmp_path / "large.jpg"), large, [cv2.IMWRITE_JPEG_QUALITY, 90])
+        square = read_square(tmp_path / "large.jpg", 256)
+        assert psnr(square, slow_square(tmp_path / "large.jpg", 256)) > 35, source.name
+
+
+def test_same_size_leaves_pixels_alone_and_small_ones_are_enlarged(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), pixels[..., ::-1])
+    assert np.array_equal(read_square(tmp_path / "a.png", 20), pixels[:, 5:25])
+    assert read_square(tmp_path / "a.png", 57).shape == (57, 57, 3)
+    assert read_square(tmp_path / "a.png", 1).shape == (1, 1, 3)
+
+
+def test_unreadable_names_all_and_only_those(tmp_path, photograph):
+    good = [photograph(tmp_path / f"{k}.jpg", k) for k in range(5)]
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "text.jpg").write_text("no photograph")
+    (tmp_path / "half.jpg").write_bytes(good[0].read_bytes()[:-200])
+    bad = [tmp_path / n for n in ("empty.jpg", "text.jpg", "half.jpg", "gone.jpg")]
+    calls = []
+    found = unreadable([*good[:3], *bad, *good[3:]], progress=lambda *call: calls.append(call))
+    assert list(found) == bad
+    assert ["zero bytes" in found[bad[0]], "not a picture" in found[bad[1]]] == [True, True]
+    assert ["truncated" in found[bad[2]], "no such file" in found[bad[3]]] == [True, True]
+    assert calls == [(k, 9) for k in range(1, 10)]
+
+
+def test_read_square_names_the_photograph(tmp_path):
+    (tmp_path / "text.jpg").write_text("no photograph")
+    for name in ("text.jpg", "gone.jpg"):
+        with pytest.raises(UserError, match=f"{name} cannot be read: .*replace it") as caught:
+            read_square(tmp_path / name, 32)
+        assert "\n" not in str(caught.value)
+
+
+def test_grey_large_photograph(tmp_path):
+    grey = np.tile(np.arange(400, dtype=np.uint8)[None, :, None] // 2, (300, 1, 1))
+    (tmp_path / "g.jpg").write_bytes(simplejpeg.encode_jpeg(grey, colorspace="GRAY"))
+    square = read_square(tmp_path / "g.jpg", 50)
+    assert np.ptp(square, axis=2).max() == 0
