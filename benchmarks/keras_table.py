@@ -37,8 +37,9 @@ def run(name, exercise):
     """Put one network through the harness; its parameters and the seconds it took."""
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        # CervixNet-1's parameters depend on the size of its last maps.
-        size = models.spec(name).image_size if name == "cervixnet1" else models.spec(name).smallest
+        # The parameters of the report's own networks depend on the size of their last maps.
+        own = name.startswith("cervixnet")
+        size = models.spec(name).image_size if own else models.spec(name).smallest
         model = exercise(name, Path(folder), size)
     parameters = model.count_params()
     del model

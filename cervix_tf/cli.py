@@ -208,11 +208,88 @@ def evaluate(
 
 
 @app.command()
-def models() -> None:
+def prepare(
+    data: Data = None,
+    size: Annotated[int, typer.Option(min=1, help="Side of the network's input in pixels.")] = 224,
+    cache: Cache = None,
+) -> None:
+    """Decode every photograph once, so that training starts at once.
+
+    Example: cervix-tf prepare --data data --size 224
+    """
+    from cervix_tf.data import prepare, read_manifest, square_size
+    from cervix_tf.data.places import find_data
+    from cervix_tf.progress import bar
+
+    manifest = read_manifest(find_data(data), labelled=False)
+    with bar("Decoding", len(manifest)) as progress:
+        squares = prepare(manifest, square_size(size), cache=cache, progress=progress)
+    print(squares)
+
+
+@app.command()
+def bench(
+    model: Annotated[str, typer.Option(help="A model of `cervix-tf models`.")] = "cervixnet2",
+    data: Data = None,
+    settings: Settings = None,
+    cache: Cache = None,
+    seconds: Annotated[float, typer.Option(help="How long each part is measured.")] = 5.0,
+) -> None:
+    """Measure images a second of decoding, cache, augmentation, training step and fit.
+
+    Example: cervix-tf bench --data data --model cervixnet2
+    """
+    from cervix_tf.data import read_manifest
+    from cervix_tf.data.places import find_data
+    from cervix_tf.models import spec
+    from cervix_tf.progress import bar
+    from cervix_tf.recipes import for_model, load_recipe
+
+    spec(model)
+    recipe = load_recipe(for_model(model), [f"model.name={model}", *(settings or [])])
+    manifest = read_manifest(find_data(data), labelled=False)
+    _import_tensorflow()
+    from cervix_tf.training import throughput
+
+    with bar("Decoding", len(manifest)) as progress:
+        found = throughput(manifest, recipe, cache=cache, seconds=seconds, progress=progress)
+    print(
+        f"{found['model']} at {found['image_size']} x {found['image_size']}, batches of "
+        f"{found['batch_size']}, {found['photographs']} photographs, on {found['device']}"
+    )
+    parts = {
+        "first_pass": "first pass: read, decode, square, resize",
+        "cached_pass": "cached pass: read, batch, hand over, centre crop",
+        "augmentation": "augmentation alone",
+        "step": "training step on constant data",
+        "fit": "fit from the cache, with views",
+    }
+    rows = [(text, f"{found[key]:.0f}") for key, text in parts.items()]
+    _print_table(("", "images/s"), rows)
+    print(f"The bottleneck of this recipe is the {parts[found['bottleneck']].split(':')[0]}.")
+
+
+@app.command()
+def models(
+    check: Annotated[
+        str | None,
+        typer.Option(help="A TF-Slim checkpoint or SavedModel: match its names to the network's."),
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="With --check: the five likeliest ImageNet classes of it.")
+    ] = None,
+) -> None:
     """List every network with its parameters, image size, value range and weights.
 
-    Example: cervix-tf models
+    Example: cervix-tf models --check inception_v2.ckpt --picture cat.jpg
     """
+    if check is not None:
+        _check_checkpoint(check, picture)
+        return
+    if picture is not None:
+        from cervix_tf.errors import UserError
+
+        raise UserError("--picture needs --check CHECKPOINT, whose classes are to be shown.")
     from cervix_tf.models import table
 
     rows = [
@@ -284,6 +361,25 @@ def _import_tensorflow() -> None:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _check_checkpoint(checkpoint: str, picture: Path | None) -> None:
+    """Print how a checkpoint's names match, and what it sees in a picture."""
+    from cervix_tf.errors import UserError
+
+    _import_tensorflow()
+    from cervix_tf.models import likeliest_classes, match_names
+
+    found = match_names(checkpoint)
+    shown = found[["status", "name", "variable", "shape"]].astype(str)
+    _print_table(("status", "name", "variable", "shape"), list(map(tuple, shown.to_numpy())))
+    counts = found["status"].value_counts()
+    print(", ".join(f"{count} {status}" for status, count in counts.items()))
+    if picture is not None:
+        for row in likeliest_classes(checkpoint, picture).to_dict("records"):
+            print(f"{row['probability']:.4f}  class {row['class']:>4}  {row['label']}".rstrip())
+    if counts.reindex(["missing", "other shape", "left over"]).sum() > 0:
+        raise UserError(f"{checkpoint} does not fit: see the rows that are not 'matched'.")
 
 
 def _predicted(runs: list[Path], photographs: Path, tta: int, cache: str | None):

@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ import tensorflow as tf
 
 from cervix_tf.data.manifests import class_names, labels
 from cervix_tf.data.squares import Squares, prepare, square_size
-from cervix_tf.data.views import RandomView, centre_crop
+from cervix_tf.data.views import RandomView
+
+_ALIGNED = 64  # bytes: TensorFlow copies an array that begins elsewhere
 
 
 def training_stream(
@@ -50,17 +52,10 @@ def training_stream(
         epoch, within = np.divmod(place, len(labels))
         orders = {e: order(seed, e, len(labels)) for e in set(epoch.tolist())}
         rows = np.array([orders[e][w] for e, w in zip(epoch.tolist(), within, strict=True)])
-        return array[rows], np.stack([epoch, rows], axis=1).astype("int32"), labels[rows]
+        return _gather(array, rows, side), _keys(epoch, rows), labels[rows]
 
-    def loaded(step):
-        images, keys, classes = tf.numpy_function(batch, [step], [tf.uint8, tf.int32, tf.int32])
-        images.set_shape((batch_size, *array.shape[1:]))
-        keys.set_shape((batch_size, 2))
-        classes.set_shape((batch_size,))
-        return images, keys, classes
-
-    steps = tf.data.Dataset.counter(start_step)
-    return steps.map(loaded, num_parallel_calls=2, deterministic=True).prefetch(2)
+    side = array.shape[1]
+    return _loaded(tf.data.Dataset.counter(start_step), batch, batch_size, side).prefetch(2)
 
 
 def batches(
@@ -103,30 +98,61 @@ def batches(
     epochs = itertools.count()
     view = RandomView(image_size, seed=seed, **(augment or {}))
     random = training and augment is not None
+    count, side = len(known), array.shape[1] if random else image_size
 
-    def once() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        epoch = next(epochs) if training else 0
-        rows = order(seed, epoch, len(known)) if training else np.arange(len(known))
-        for first in range(0, len(rows), batch_size):
-            chosen = rows[first : first + batch_size]
-            images = array[chosen] if training else array[first : first + batch_size]
-            images = images if random else centre_crop(images, image_size)
-            keys = np.stack([np.full(len(chosen), epoch), chosen], axis=1).astype("int32")
-            yield images, keys, known[chosen]
-
-    side = array.shape[1] if random else image_size
-    shapes = (
-        tf.TensorSpec((None, side, side, 3), tf.uint8),
-        tf.TensorSpec((None, 2), tf.int32),
-        tf.TensorSpec((None,), tf.int32),
-    )
-    dataset = tf.data.Dataset.from_generator(once, output_signature=shapes)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(-(-len(known) // batch_size)))
+    def batch(epoch: np.int64, number: np.int64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rows = order(seed, int(epoch), count) if training else np.arange(count)
+        rows = rows[int(number) * batch_size : (int(number) + 1) * batch_size]
+        return _gather(array, rows, side), _keys(np.full(len(rows), epoch), rows), known[rows]
 
     def finished(images, keys, classes):
         return (view(images, keys, training=True) if random else images), classes
 
-    return dataset.map(finished).prefetch(2)
+    total = -(-count // batch_size)
+    # Every pass over the dataset takes the next number of an epoch.
+    passes = tf.data.Dataset.from_generator(
+        lambda: iter([next(epochs)]), output_signature=tf.TensorSpec((), tf.int64)
+    )
+    numbers = passes.flat_map(
+        lambda epoch: tf.data.Dataset.range(total).map(lambda number: (epoch, number))
+    ).apply(tf.data.experimental.assert_cardinality(total))
+    return _loaded(numbers, batch, None, side).map(finished).prefetch(2)
+
+
+def _loaded(
+    numbers: tf.data.Dataset, batch: Callable, batch_size: int | None, side: int
+) -> tf.data.Dataset:
+    """Let two threads turn the numbers of batches into batches, in their order."""
+
+    def load(*number):
+        kinds = [tf.uint8, tf.int32, tf.int32]
+        images, keys, classes = tf.numpy_function(batch, number, kinds)
+        images.set_shape((batch_size, side, side, 3))
+        keys.set_shape((batch_size, 2))
+        classes.set_shape((batch_size,))
+        return images, keys, classes
+
+    return numbers.map(load, num_parallel_calls=2, deterministic=True)
+
+
+def _gather(array: np.ndarray, rows: np.ndarray, side: int) -> np.ndarray:
+    """Copy the centres of some squares to where TensorFlow can take them over without another copy."""
+    shape = (len(rows), side, side, 3)
+    space = np.empty(np.prod(shape) + _ALIGNED, np.uint8)
+    start = -space.ctypes.data % _ALIGNED
+    taken = space[start : start + np.prod(shape)].reshape(shape)
+    margin = (array.shape[1] - side) // 2
+    inside = slice(margin, margin + side)
+    if isinstance(array, np.ndarray):
+        for image, row in zip(taken, rows, strict=True):
+            image[...] = array[row, inside, inside]
+    else:  # decoded now: all at once, on every core
+        taken[...] = array[rows, inside, inside]
+    return taken
+
+
+def _keys(epoch: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    return np.stack([epoch, rows], axis=1).astype("int32")
 
 
 @functools.lru_cache(maxsize=8)

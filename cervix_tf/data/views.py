@@ -58,8 +58,7 @@ class RandomView(keras.layers.Layer):
         seed: int = 0,
         **kwargs,
     ):
-        kwargs.setdefault("dtype", "float32")
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(**{"trainable": False, "dtype": "float32", **kwargs})
         self.autocast = False  # uint8 comes in as it is: a quarter of the memory to be read
         self.options: dict[str, Any] = {
             "size": size,

@@ -22,6 +22,12 @@ def _pooled_head(x: Any, classes: int, options: Any) -> Any:
     return heads.pooled_head(x, classes, options)
 
 
+def _flat_head(x: Any, classes: int, options: Any) -> Any:
+    from cervix_tf.models import heads
+
+    return heads.flat_head(x, classes, options)
+
+
 def _cervixnet1(x: Any, *, dense: int, **options: Any) -> Any:
     from cervix_tf.models import cervixnets
 
@@ -52,7 +58,7 @@ register(
         ),
         imagenet=None,
         slim=False,
-        parameters=12_691_922,
+        parameters=12_691_928,
         top_classes=None,
         preprocess=_to_inception_range,
         features=_cervixnet1,
@@ -85,11 +91,11 @@ register(
         ),
         imagenet=None,
         slim=False,
-        parameters=979_203,
+        parameters=997_699,
         top_classes=None,
         preprocess=_to_inception_range,
         features=_cervixnet2,
-        head=_pooled_head,
+        head=_flat_head,
     )
 )
 
@@ -110,7 +116,7 @@ register(
         options=MappingProxyType({"stem": "bias", "batch_norm_decay": 0.9997}),
         imagenet=_HUB.format("inception_v2"),
         slim=True,
-        parameters=None,
+        parameters=10_176_187,
         top_classes=1001,
         preprocess=_to_inception_range,
         features=_inception,
@@ -149,7 +155,7 @@ register(
         ),
         imagenet=_HUB.format("resnet_v1_101"),
         slim=True,
-        parameters=None,
+        parameters=42_611_651,
         top_classes=1000,
         preprocess=_resnet_range,
         features=_resnet,

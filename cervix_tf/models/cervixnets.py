@@ -105,9 +105,10 @@ def cervixnet2(
 
     The text says: five convolutions; max pooling; a 3x3 of stride 2 followed by a 3x3 of stride 1
     instead of a larger filter; width built up before it is pooled away; dropout of 0.5 and L2 of 0.1;
-    no BatchNorm, which harmed. Reconstructed, the figure being lost: the widths, pooling after each
-    convolution from the second on, the mean over positions before the logits, and that the L2 is on
-    their kernel alone (0.1 on every kernel leaves nothing to learn with).
+    no BatchNorm, which harmed. Reconstructed, the figure being lost: the widths; pooling after each
+    convolution from the second on; one dense layer, the logits, on all positions of the last maps
+    (`heads.flat_head`; on their mean, it took several times the steps to leave the prior); and that
+    the L2 is on its kernel alone, where 0.1 on every kernel would leave nothing to learn with.
 
     Args:
         x: Input of shape (N, S, S, 3) with values in [-1, 1].

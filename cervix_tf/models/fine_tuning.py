@@ -21,7 +21,7 @@ def head_layers(model: keras.Model) -> list[keras.layers.Layer]:
     Example:
         >>> from cervix_tf import models
         >>> [layer.name for layer in head_layers(models.build("cervixnet2", image_size=32))]
-        ['head_pool', 'head_dropout', 'logits', 'probabilities']
+        ['head_flatten', 'head_dropout', 'logits', 'probabilities']
     """
     return [layer for layer in model.layers if layer.name.startswith(HEAD_PREFIXES)]
 

@@ -26,6 +26,21 @@ def pooled_head(
     return dropped_logits(x, classes, options)
 
 
+def flat_head(x: keras.KerasTensor, classes: int, options: Mapping[str, Any]) -> keras.KerasTensor:
+    """Add dropout and the logits to the features of every position, which keeps where they are.
+
+    Args:
+        x: Feature maps (N, s, s, C).
+        classes: How many logits.
+        options: `dropout` is the rate before the logits.
+
+    Returns:
+        Logits (N, classes), the output of the layer `logits`.
+    """
+    x = keras.layers.Flatten(name="head_flatten")(x)
+    return dropped_logits(x, classes, options)
+
+
 def dropped_logits(
     x: keras.KerasTensor, classes: int, options: Mapping[str, Any]
 ) -> keras.KerasTensor:

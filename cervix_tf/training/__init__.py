@@ -7,5 +7,6 @@ figures. The last room: it uses all the others.
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={"fitting": ["fit", "resume"]}
+    __name__,
+    submod_attrs={"fitting": ["fit", "resume"], "throughput": ["throughput"]},
 )

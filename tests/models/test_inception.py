@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from cervix_tf import errors, models
 
@@ -48,3 +49,22 @@ def test_normalisation_is_tf_slims():
 def test_an_unknown_stem_names_the_known_ones():
     with pytest.raises(errors.UserError, match="batch_norm"):
         models.backbone("inception", image_size=32, stem="batchnorm")
+
+
+def test_one_step_after_loading_has_finite_gradients_for_every_variable(
+    slim, tmp_path, photographs
+):
+    reference = slim.load_reference("inception_v2_224.npz")
+    slim.write_checkpoint(reference, tmp_path / "slim.ckpt")
+    model = models.build("inception", image_size=96, weights=str(tmp_path / "slim.ckpt"))
+    means = {v.path: v.numpy() for v in model.weights if v.path.endswith("moving_mean")}
+    with tf.GradientTape() as tape:
+        outputs = model(photographs(4, 96), training=True)
+        loss = -tf.reduce_mean(tf.math.log(outputs[:, 1]))
+    gradients = tape.gradient(loss, model.trainable_variables)
+    for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
+        assert np.isfinite(gradient).all(), variable.path
+        assert np.any(gradient), variable.path
+    for variable in model.weights:
+        if variable.path in means:
+            assert np.any(variable.numpy() != means[variable.path]), variable.path

@@ -61,3 +61,9 @@ def test_networks_move_their_statistics_by_tf_slims_decay(name, decay, photograp
     model(images, training=True)
     expected = decay + (1 - decay) * maps.mean((0, 1, 2))
     np.testing.assert_allclose(norm.moving_mean, expected, rtol=1e-6)
+
+
+def test_keras_is_told_not_to_compile_with_xla_on_a_cpu():
+    model = models.build("inception", image_size=32)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    assert not model.jit_compile
