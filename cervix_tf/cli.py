@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -329,6 +330,7 @@ def main() -> None:
     """Run the command line; a user's mistake is one line on standard error and exit code 2."""
     from cervix_tf.errors import UserError
 
+    warnings.showwarning = _warn
     try:
         app()
     except UserError as error:
@@ -404,6 +406,11 @@ def _size(text: str) -> tuple[int, int]:
     if not (height.isdigit() and width.isdigit()):
         raise UserError(f"--size {text!r}: write HEIGHTxWIDTH, such as 2448x3264.")
     return int(height), int(width)
+
+
+def _warn(message, category, filename, lineno, file=None, line=None) -> None:
+    """Print a warning as one line, without the place in the code that it comes from."""
+    print(f"Warning: {message}", file=sys.stderr)
 
 
 def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -115,7 +115,9 @@ class CacheFile:
     def open(self) -> np.ndarray:
         """Map the whole squares into memory, read-only, (N, size, size, 3)."""
         start, _ = _layout(self.shape)
-        return np.memmap(self.path, np.uint8, "r", start, self.shape)
+        squares = np.memmap(self.path, np.uint8, "c", start, self.shape)
+        squares.flags.writeable = False
+        return squares
 
     @contextmanager
     def writing(self, missing: np.ndarray) -> Iterator[Callable[[int, np.ndarray], None]]:

@@ -26,7 +26,11 @@ def split(manifest: pd.DataFrame, validation: float = 0.1, seed: int = 0) -> pd.
         A copy of the manifest with `split` set to `train`, `validation` or `test` in every row.
 
     Raises:
-        UserError: The share is out of range, or a class has photographs of one group only.
+        UserError: The share is out of range, or the groups are too few to have every class on both
+            sides.
+
+    Warns:
+        UserWarning: The share differs from the one asked for by more than 5 points.
 
     Example:
         >>> split(read_manifest("data"), seed=1)["split"].value_counts()
@@ -42,32 +46,40 @@ def split(manifest: pd.DataFrame, validation: float = 0.1, seed: int = 0) -> pd.
                 f"Class {name}: all its photographs belong to one group (patient), so it cannot be "
                 "both trained on and validated: add photographs of others or leave the class out."
             )
-    share = Fraction(validation).limit_denominator(20)
-    folds = _folds(chosen, min(share.denominator, chosen["group"].nunique()), seed)
-    number = len(folds)
-    taken = max(1, min(number - 1, round(validation * number)))
     classes, label = np.unique(chosen["label"].astype(str), return_inverse=True)
-    target = validation * np.bincount(label)
-    # Every run of neighbouring folds is a candidate; ties go to the first, so the seed decides.
-    candidates = [
-        np.concatenate([folds[(first + k) % number] for k in range(taken)])
-        for first in range(number)
-    ]
-    counts = [np.bincount(label[c], minlength=len(classes)) for c in candidates]
-    best = int(np.argmin([np.sum(((n - target) / target) ** 2) for n in counts]))
+    all_counts = np.bincount(label)
+    target = validation * all_counts
+    share = Fraction(validation).limit_denominator(20)
+    most = min(share.denominator, chosen["group"].nunique(), int(all_counts.max()))
+    # Small sets may have no such share with every class on both sides: then the next larger one.
+    for number in range(most, 1, -1):
+        folds = _folds(chosen, number, seed)
+        taken = max(1, min(number - 1, round(validation * number)))
+        # Every run of neighbouring folds is a candidate; ties go to the first, so the seed decides.
+        candidates = [
+            np.concatenate([folds[(first + k) % number] for k in range(taken)])
+            for first in range(number)
+        ]
+        counts = [np.bincount(label[c], minlength=len(classes)) for c in candidates]
+        whole = [k for k, n in enumerate(counts) if (n > 0).all() and (n < all_counts).all()]
+        if whole:
+            break
+    else:
+        raise UserError(
+            "There are too few groups (patients) to have every class both in training and in "
+            f"validation with seed={seed}: add photographs, or give the split in a CSV."
+        )
+    best = candidates[min(whole, key=lambda k: float(np.sum(((counts[k] - target) / target) ** 2)))]
+    actual = len(best) / len(chosen)
+    if abs(actual - validation) > 0.05:
+        warnings.warn(
+            f"{100 * actual:.0f} % of the photographs validate, not {100 * validation:.0f} %: the groups "
+            "(patients) are too few or too large for a share nearer to it.",
+            stacklevel=2,
+        )
     manifest.loc[chosen.index, "split"] = "train"
-    manifest.loc[chosen.index[candidates[best]], "split"] = "validation"
+    manifest.loc[chosen.index[best], "split"] = "validation"
     manifest.loc[manifest["label"].isna(), "split"] = "test"
-    for side, present in (
-        ("validation", counts[best]),
-        ("training", np.bincount(label) - counts[best]),
-    ):
-        if (present == 0).any():
-            lacking = ", ".join(classes[present == 0])
-            raise UserError(
-                f"No {side} photograph of class {lacking} is left with validation={validation} and "
-                f"seed={seed}: there are too few groups; change the share or add photographs."
-            )
     return manifest
 
 
@@ -104,8 +116,4 @@ def _folds(chosen: pd.DataFrame, number: int, seed: int) -> list[np.ndarray]:
     with warnings.catch_warnings():
         # A class smaller than the number of folds is no fault here: only some folds are taken.
         warnings.simplefilter("ignore", UserWarning)
-        try:
-            return [test for _, test in folds.split(np.zeros(len(label)), label, chosen["group"])]
-        except ValueError:  # every class is smaller than the number of folds
-            most = int(label.value_counts().max())
-            return _folds(chosen, max(2, min(number - 1, most)), seed)
+        return [test for _, test in folds.split(np.zeros(len(label)), label, chosen["group"])]

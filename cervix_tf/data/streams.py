@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from cervix_tf.data.manifests import class_names, labels
 from cervix_tf.data.squares import Squares, prepare, square_size
 from cervix_tf.data.views import RandomView
 
-_ALIGNED = 64  # bytes: TensorFlow copies an array that begins elsewhere
+_ALIGNED = 64  # bytes between the places where an array may begin for TensorFlow
 
 
 def training_stream(
@@ -47,15 +47,22 @@ def training_stream(
     array = squares.array if isinstance(squares, Squares) else squares
     labels = np.asarray(labels, "int32")
 
-    def batch(step: np.int64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def places(step: np.int64) -> tuple[np.ndarray, np.ndarray]:
         place = int(step) * batch_size + np.arange(batch_size)
         epoch, within = np.divmod(place, len(labels))
         orders = {e: order(seed, e, len(labels)) for e in set(epoch.tolist())}
-        rows = np.array([orders[e][w] for e, w in zip(epoch.tolist(), within, strict=True)])
-        return _gather(array, rows, side), _keys(epoch, rows), labels[rows]
+        rows = [orders[e][w] for e, w in zip(epoch.tolist(), within, strict=True)]
+        return np.stack([epoch, rows], axis=1).astype("int32"), labels[rows]
 
-    side = array.shape[1]
-    return _loaded(tf.data.Dataset.counter(start_step), batch, batch_size, side).prefetch(2)
+    read = _reader(array, array.shape[1])
+
+    def loaded(step):
+        keys, classes = tf.numpy_function(places, [step], [tf.int32, tf.int32])
+        keys, classes = tf.ensure_shape(keys, (batch_size, 2)), tf.ensure_shape(classes, batch_size)
+        return tf.ensure_shape(read(keys[:, 1]), (batch_size, *array.shape[1:])), keys, classes
+
+    steps = tf.data.Dataset.counter(start_step)
+    return steps.map(loaded, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
 def batches(
@@ -95,64 +102,67 @@ def batches(
     if training or some.any():
         rows = slice(None) if training else some
         known[rows] = labels(manifest[rows], class_names(manifest))
-    epochs = itertools.count()
+    count, random = len(known), training and augment is not None
     view = RandomView(image_size, seed=seed, **(augment or {}))
-    random = training and augment is not None
-    count, side = len(known), array.shape[1] if random else image_size
+    read = _reader(array, array.shape[1] if random else image_size, ordered=not training)
 
-    def batch(epoch: np.int64, number: np.int64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        rows = order(seed, int(epoch), count) if training else np.arange(count)
-        rows = rows[int(number) * batch_size : (int(number) + 1) * batch_size]
-        return _gather(array, rows, side), _keys(np.full(len(rows), epoch), rows), known[rows]
-
-    def finished(images, keys, classes):
-        return (view(images, keys, training=True) if random else images), classes
+    def loaded(number, rows, epoch):
+        rows = rows[number * batch_size : (number + 1) * batch_size]
+        images = read(rows)
+        if random:
+            images = view(images, tf.stack([tf.zeros_like(rows) + epoch, rows], 1), training=True)
+        return images, tf.gather(known, rows)
 
     total = -(-count // batch_size)
-    # Every pass over the dataset takes the next number of an epoch.
-    passes = tf.data.Dataset.from_generator(
-        lambda: iter([next(epochs)]), output_signature=tf.TensorSpec((), tf.int64)
+    numbers = tf.data.Dataset.range(total)
+    if not training:
+        rows = tf.range(count)
+        stream = numbers.map(
+            lambda number: loaded(number, rows, 0), num_parallel_calls=2, deterministic=True
+        )
+        return stream.prefetch(2)
+    epochs = itertools.count()
+
+    def shuffled() -> Iterator[tuple[int, np.ndarray]]:
+        epoch = next(epochs)  # every pass over the dataset is the next one
+        yield epoch, order(seed, epoch, count)
+
+    signature = (tf.TensorSpec((), tf.int32), tf.TensorSpec((count,), tf.int32))
+    passes = tf.data.Dataset.from_generator(shuffled, output_signature=signature)
+    stream = passes.flat_map(
+        lambda epoch, rows: numbers.map(
+            lambda number: loaded(number, rows, epoch), num_parallel_calls=2, deterministic=True
+        )
     )
-    numbers = passes.flat_map(
-        lambda epoch: tf.data.Dataset.range(total).map(lambda number: (epoch, number))
-    ).apply(tf.data.experimental.assert_cardinality(total))
-    return _loaded(numbers, batch, None, side).map(finished).prefetch(2)
+    return stream.apply(tf.data.experimental.assert_cardinality(total)).prefetch(2)
 
 
-def _loaded(
-    numbers: tf.data.Dataset, batch: Callable, batch_size: int | None, side: int
-) -> tf.data.Dataset:
-    """Let two threads turn the numbers of batches into batches, in their order."""
+def _reader(array: np.ndarray, side: int, ordered: bool = False) -> Callable:
+    """Make a function that takes the numbers of squares, int32 (B,), to their centres, uint8.
 
-    def load(*number):
-        kinds = [tf.uint8, tf.int32, tf.int32]
-        images, keys, classes = tf.numpy_function(batch, number, kinds)
-        images.set_shape((batch_size, side, side, 3))
-        keys.set_shape((batch_size, 2))
-        classes.set_shape((batch_size,))
-        return images, keys, classes
+    Numbers that are always in order, without gaps, are `ordered`: that is faster.
 
-    return numbers.map(load, num_parallel_calls=2, deterministic=True)
-
-
-def _gather(array: np.ndarray, rows: np.ndarray, side: int) -> np.ndarray:
-    """Copy the centres of some squares to where TensorFlow can take them over without another copy."""
-    shape = (len(rows), side, side, 3)
-    space = np.empty(np.prod(shape) + _ALIGNED, np.uint8)
-    start = -space.ctypes.data % _ALIGNED
-    taken = space[start : start + np.prod(shape)].reshape(shape)
+    TensorFlow reads an array that is aligned as it wants it, such as a cache file mapped into memory,
+    where it lies: nothing is copied but the batch, and no thread waits for Python's lock.
+    """
     margin = (array.shape[1] - side) // 2
     inside = slice(margin, margin + side)
-    if isinstance(array, np.ndarray):
-        for image, row in zip(taken, rows, strict=True):
-            image[...] = array[row, inside, inside]
-    else:  # decoded now: all at once, on every core
-        taken[...] = array[rows, inside, inside]
-    return taken
+    if isinstance(array, np.ndarray) and array.ctypes.data % _ALIGNED == 0:
+        alias = array.view(np.ndarray)
+        alias.flags.writeable = True  # DLPack has no word for "read-only"; nothing writes
+        squares = tf.experimental.dlpack.from_dlpack(alias.__dlpack__())
+        if ordered:
+            return lambda rows: squares[rows[0] : rows[-1] + 1, inside, inside]
+        return lambda rows: tf.gather(squares, rows)[:, inside, inside]
 
+    def taken(rows: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(array[rows, inside, inside])
 
-def _keys(epoch: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    return np.stack([epoch, rows], axis=1).astype("int32")
+    def read(rows):
+        images = tf.numpy_function(taken, [rows], tf.uint8)
+        return tf.ensure_shape(images, (None, side, side, 3))
+
+    return read
 
 
 @functools.lru_cache(maxsize=8)

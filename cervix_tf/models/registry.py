@@ -30,8 +30,7 @@ class Spec:
         imagenet: What `weights="imagenet"` stands for: a TensorFlow Hub handle, "keras", or None
             where there are no such weights.
         slim: Whether TF-Slim checkpoints and TensorFlow Hub modules hold this network.
-        parameters: Parameters of the classifier of three classes at `image_size`, None where unknown
-            until it is built.
+        parameters: Parameters of the classifier of three classes at `image_size`.
         top_classes: Classes of the ImageNet logits that `top=True` adds, None where there are none.
     """
 
@@ -43,7 +42,7 @@ class Spec:
     options: Mapping[str, Any]
     imagenet: str | None
     slim: bool
-    parameters: int | None
+    parameters: int
     top_classes: int | None
     preprocess: "Callable[..., keras.KerasTensor]" = dataclasses.field(repr=False)
     features: "Callable[..., keras.KerasTensor]" = dataclasses.field(repr=False)

@@ -21,7 +21,7 @@ from cervix_tf.evaluation import (
     write_report,
 )
 from cervix_tf.inference import probabilities
-from cervix_tf.models import build, spec
+from cervix_tf.models import build, set_trainable, spec
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Run, environment, fingerprint, load
@@ -91,6 +91,8 @@ def fit(
         weights=None if resume or recipe.model.weights == "none" else recipe.model.weights,
         **recipe.model.options,
     )
+    for stage in recipe.stages:
+        set_trainable(model, stage.train)  # an unknown layer ends here, not after the first stage
     sides = manifest[manifest["split"].isin(["train", "validation"]) & manifest["label"].notna()]
     sides = sides.reset_index(drop=True)
     with bar("Decoding", len(sides)) as progress:

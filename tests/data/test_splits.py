@@ -78,3 +78,11 @@ def test_patients_of_annocerv_stay_together(shared):
     done = split(read_manifest(shared / "data/annocerv/metadata.csv"))
     check_split(done)
     assert (done["split"] == "validation").mean() == pytest.approx(0.1, abs=0.02)
+
+
+def test_a_small_set_has_every_class_on_both_sides_and_says_that_the_share_differs():
+    table = manifest([("a", 2), ("a", 1), ("b", 3), ("b", 1), ("c", 1), ("c", 2)])
+    with pytest.warns(UserWarning, match="validate, not 10 %"):
+        done = split(table)
+    assert done.groupby(["label", "split"]).size().unstack().notna().all(axis=None)
+    check_split(done)

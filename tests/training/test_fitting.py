@@ -197,10 +197,11 @@ def test_a_part_of_the_network_by_its_first_layer(recipe, phantoms, tmp_path):
     with pytest.raises(UserError, match="layer to train from"):
         fit(
             read_manifest(phantoms),
-            recipe(stages=[{"train": "nonsense", "steps": 1}]),
+            recipe(stages=[{"train": "all", "steps": 1}, {"train": "nonsense", "steps": 1}]),
             run=tmp_path / "run",
             cache="memory",
         )
+    assert not (tmp_path / "run").exists(), "found before the first stage"
 
 
 def test_progress_lines(recipe, phantoms, tmp_path):
