@@ -27,7 +27,7 @@ def resolve(handle: str) -> Path:
 
     Example:
         >>> resolve("https://tfhub.dev/google/imagenet/inception_v2/feature_vector/5")
-        PosixPath('/tmp/tfhub_modules/5b6...')
+        PosixPath('.../tfhub_modules/d4cc9eb0a8a87584848c41a10898a4eef451732e')
     """
     import tensorflow_hub
 

@@ -134,12 +134,7 @@ FACTS: tuple[KerasFacts, ...] = (
     *_family(
         "caffe",
         32,
-        "VGG16:224:14716227",
-    ),
-    *_family(
-        "caffe",
-        32,
-        "VGG19:224:20025923",
+        "VGG16:224:14716227 VGG19:224:20025923",
     ),
     *_family(
         "inception",

@@ -82,7 +82,7 @@ options = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(options, st.integers(0, 10**6), st.sampled_from(["uint8", "float32"]))
 def test_view_equals_the_transforms_composed_in_float(options, epoch, kind):
     view, keys, images = RandomView(SIZE, **options), keys_of(4, epoch), noise(seed=epoch)
