@@ -2,7 +2,7 @@ import pytest
 
 from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
-from cervix_tf.training.throughput import throughput
+from cervix_tf.training import throughput
 
 PARTS = ("first_pass", "cached_pass", "augmentation", "step", "fit")
 
