@@ -3,7 +3,7 @@
     python benchmarks/pipeline.py [--photographs FOLDER] [--annocerv FOLDER] [--rounds 5]
                                   [--memory 2000] [--write docs/pipeline.md]
 
-Draws 48 phantoms of 2448 x 3264 unless a folder of photographs is given. All that is compared takes
+Draws 96 phantoms of 2448 x 3264 unless a folder of photographs is given. All that is compared takes
 turns in one run; a ratio is the median over the rounds.
 """
 
@@ -30,7 +30,7 @@ import cervix_tf as cx
 from cervix_tf.data.photographs import cores
 
 SIDE, SIZE, BATCH = 256, 224, 32
-CACHED = 20  # times that the photographs are repeated for a cached pass
+CACHED = 10  # times that the photographs are repeated for a cached pass
 
 
 def threads(work, items):
@@ -238,7 +238,7 @@ def main():
         if chosen.photographs:
             manifest, what = cx.data.read_manifest(chosen.photographs), "photographs"
         else:
-            manifest = cx.data.phantom(folder / "in", per_class=16, seed=1, sizes=[(2448, 3264)])
+            manifest = cx.data.phantom(folder / "in", per_class=32, seed=1, sizes=[(2448, 3264)])
             what = "phantoms of 2448 x 3264, JPEG quality 90"
         megabytes = np.mean([Path(path).stat().st_size for path in manifest["path"]]) / 1e6
         rows, rate = first_pass(manifest, folder, chosen.rounds)

@@ -206,6 +206,7 @@ def evaluate(
         print(dumps(figures, indent=2))
     else:
         _print_figures(figures)
+        print(f"Run folder: {run}")
 
 
 @app.command()

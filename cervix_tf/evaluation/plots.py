@@ -1,5 +1,6 @@
 """Plots of a run: learning curves, confusion matrix, photographs with their probabilities."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ def plot_curves(run: Run, path: Path) -> None:
     """Plot loss and accuracy by step, as Figures 11 to 13 and 15 of the report.
 
     Training (mean over the steps since the last entry, on augmented views) is drawn beside validation
-    (centre crops); dashed lines mark where a stage begins, dotted ones the class prior.
+    (centre crops); a dashed line marks where a stage
+    ends, named with what it trained on either side; dotted lines are the class prior.
 
     Args:
         run: A run whose history is written.
@@ -44,19 +46,22 @@ def plot_curves(run: Run, path: Path) -> None:
         )  # fmt: skip
         prior = metrics["prior"]["log_loss" if name == "loss" else "accuracy"]
         axes.axhline(prior, color=PRIOR, ls=":", label="class prior, validation")
-        for number, (_, part) in enumerate(history.groupby("stage")):
-            trained = part["train"].iloc[0]
-            begin = history["step"].min() if number == 0 else part["step"].iloc[0]
-            if number:
-                axes.axvline(begin, color="#BBBBBB", ls="--", lw=1, zorder=0)
-            axes.text(begin, 1.01, f" {trained}", transform=axes.get_xaxis_transform(), fontsize=8)
+        stages = [part for _, part in history.groupby("stage")]
+        for before, after in itertools.pairwise(stages):
+            switch = before["step"].iloc[-1]
+            axes.axvline(switch, color="#BBBBBB", ls="--", lw=1, zorder=0)
+            for part, side in ((before, "right"), (after, "left")):
+                axes.text(
+                    switch, 1.01, f" {part['train'].iloc[0]} ", fontsize=8, ha=side,
+                    transform=axes.get_xaxis_transform(),
+                )  # fmt: skip
         axes.set_xlabel("optimiser step")
         axes.set_ylabel(label)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.spines[["top", "right"]].set_visible(False)
         if name == "loss":
-            top = np.nanpercentile(history[["train_loss", "validation_loss"]].to_numpy(), 98)
-            axes.set_ylim(0, max(1.15 * prior, 1.05 * top))
+            top = np.nanmax(history[["train_loss", "validation_loss"]].to_numpy())
+            axes.set_ylim(0, max(1.15 * prior, min(1.05 * top, 3 * prior)))
             axes.legend(frameon=False, fontsize=8)
         else:
             axes.set_ylim(0, 1)
