@@ -69,6 +69,21 @@ def phantom(
 
 
 @app.command()
+def fetch(
+    folder: Annotated[
+        Path | None, typer.Option(help="An empty folder; by default kagglehub's cache.")
+    ] = None,
+) -> None:
+    """Download Kaggle's photographs; needs an account, accepted rules and a token.
+
+    Example: cervix-tf fetch
+    """
+    from cervix_tf.data import fetch
+
+    print(f"Kaggle's photographs are in {fetch(folder)}")
+
+
+@app.command()
 def fit(
     model: Annotated[
         str | None,

@@ -11,7 +11,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "manifests": ["class_names", "read_manifest", "summary"],
         "kaggle": ["read_kaggle"],
-        "splits": ["split"],
+        "kaggle_fetch": ["fetch"],
+        "splits": ["folds", "split"],
         "phantoms": ["phantom"],
         "photographs": ["read_square", "unreadable"],
         "squares": ["Squares", "prepare", "square_size"],

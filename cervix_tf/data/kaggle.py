@@ -1,13 +1,13 @@
 """The folders of the Kaggle competition "Intel & MobileODT Cervical Cancer Screening"."""
 
+import warnings
 from pathlib import Path
 
 import pandas as pd
 
+from cervix_tf.data.kaggle_labels import TYPES, corrected_labels, known_flags, released_labels
 from cervix_tf.data.manifests import photographs_in, validated
 from cervix_tf.errors import UserError
-
-TYPES = ("Type_1", "Type_2", "Type_3")
 
 
 def find_root(folder: Path | str) -> Path | None:
@@ -33,25 +33,45 @@ def find_root(folder: Path | str) -> Path | None:
     return None
 
 
-def read_kaggle(folder: Path | str, additional: bool = False) -> pd.DataFrame:
+def read_kaggle(
+    folder: Path | str,
+    additional: bool = False,
+    corrected: bool = True,
+    drop_known_faults: bool = False,
+) -> pd.DataFrame:
     """Read the competition's photographs as a manifest.
 
     Both trees are known: today's download (`train/train/Type_1`, `additional_Type_1_v2/Type_1`,
-    `test/test`) and the one of 2017 (`train/Type_1`, `additional/Type_1`, `test`).
+    `test/test`) and the one of 2017 (`train/Type_1`, `additional/Type_1`, `test`). Names repeat between
+    the sources, so a photograph is known by source, label and name. Kaggle's CSVs are used where
+    they lie beside `train`: `fixed_labels_v2.csv`, `removed_files.csv` and
+    `solution_stg1_release.csv`, the labels of stage 1's test photographs, whose split stays `test`. Nothing on
+    disk is changed.
 
     Args:
         folder: The competition's folder, or one a level above or below it.
         additional: Whether to take the `additional` photographs as well. The report (section 4) found
             that they did not help.
+        corrected: Whether to take the labels as corrected after the first release: train's 80.jpg is of
+            Type_3, its 968.jpg and 1120.jpg are of Type_1, and `fixed_labels_v2.csv` is followed. False
+            takes the labels of the folders.
+        drop_known_faults: Whether to leave out every photograph with a flag.
 
     Returns:
-        A manifest with the sources `train`, `additional`, `test` and `test_stg2`.
+        A manifest with the sources `train`, `additional`, `test` and `test_stg2`, and the column
+        `flags`: what is known against a photograph, joined by `; ` (`zero bytes`, `truncated`,
+        `no cervix`, `removed by Kaggle`), missing where nothing is.
 
     Raises:
-        UserError: There is no such tree, or one of the three class folders lacks or is empty.
+        UserError: There is no such tree, one of the three class folders lacks or is empty, there are no
+            additional photographs though asked for, or a CSV lacks a column or has another value than
+            Kaggle's.
+
+    Warns:
+        UserWarning: Additional photographs of one of the types are not there.
 
     Example:
-        >>> read_kaggle("data")["source"].value_counts()
+        >>> summary(read_kaggle("data", additional=True))  # Table 1 of the report
     """
     root = find_root(folder)
     if root is None:
@@ -62,7 +82,9 @@ def read_kaggle(folder: Path | str, additional: bool = False) -> pd.DataFrame:
     assert train is not None
     rows = _labelled({t: [train / t] for t in TYPES}, "train", needed=True)
     if additional:
-        rows += _labelled({t: _additional(root, t) for t in TYPES}, "additional", needed=False)
+        places = {t: _additional(root, t) for t in TYPES}
+        _check_additional(places, root)
+        rows += _labelled(places, "additional", needed=False)
     for source in ("test", "test_stg2"):
         for place in (root / source / source, root / source):
             found = photographs_in(place) if place.is_dir() else []
@@ -70,9 +92,16 @@ def read_kaggle(folder: Path | str, additional: bool = False) -> pd.DataFrame:
                 rows += [{"path": str(p), "source": source, "split": "test"} for p in found]
                 break
     table = pd.DataFrame(rows)
+    table["image"] = [Path(p).name for p in table["path"]]
     for column in ("label", "split"):
         if column not in table:
             table[column] = None
+    table["flags"] = known_flags(table, root)
+    if corrected:
+        table["label"] = corrected_labels(table, root)
+    table["label"] = released_labels(table, root)
+    if drop_known_faults:
+        table = table[table["flags"].isna()]
     return validated(table, str(root))
 
 
@@ -92,6 +121,19 @@ def _additional(root: Path, label: str) -> list[Path]:
         root / "additional" / "additional" / label,
     )
     return [p for p in places if p.is_dir() and photographs_in(p)][:1]
+
+
+def _check_additional(places: dict[str, list[Path]], root: Path) -> None:
+    lacking = [label for label, found in places.items() if not found]
+    if len(lacking) == len(places):
+        raise UserError(
+            f"{root} holds no additional photographs (additional_Type_1_v2 or additional/Type_1): "
+            "unpack them there, or read it without additional."
+        )
+    if lacking:
+        warnings.warn(
+            f"{root} holds no additional photographs of {', '.join(lacking)}.", stacklevel=3
+        )
 
 
 def _labelled(folders: dict[str, list[Path]], source: str, needed: bool) -> list[dict]:

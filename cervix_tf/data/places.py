@@ -33,6 +33,6 @@ def find_data(given: Path | None = None) -> Path:
         if place.is_dir():
             return place
     raise UserError(
-        "No photographs: give --data FOLDER_OR_CSV, draw some with `cervix-tf phantom data`, or download "
-        f"Kaggle's competition {COMPETITION} and give its folder."
+        "No photographs: give --data FOLDER_OR_CSV, draw some with `cervix-tf phantom data`, or get "
+        f"Kaggle's competition {COMPETITION} with `cervix-tf fetch`."
     )

@@ -9,6 +9,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from cervix_tf.errors import UserError
 
+MOST = 6  # shares named in a warning
+
 
 def split(manifest: pd.DataFrame, validation: float = 0.1, seed: int = 0) -> pd.DataFrame:
     """Choose the validation photographs: stratified by class, groups kept whole, seeded.
@@ -30,22 +32,15 @@ def split(manifest: pd.DataFrame, validation: float = 0.1, seed: int = 0) -> pd.
             sides.
 
     Warns:
-        UserWarning: The share differs from the one asked for by more than 5 points.
+        UserWarning: The share differs from the one asked for, or the share of a class on a side from
+            that in all, by more than 5 points.
 
     Example:
         >>> split(read_manifest("data"), seed=1)["split"].value_counts()
     """
     if not 0 < validation <= 0.5:
         raise UserError(f"validation={validation}: give a share above 0 and at most 0.5.")
-    manifest = manifest.copy()
-    chosen = manifest[manifest["label"].notna() & (manifest["split"] != "test")]
-    chosen = chosen.sort_values("path", kind="stable")
-    for name, groups in chosen.groupby("label")["group"].nunique().items():
-        if groups < 2:
-            raise UserError(
-                f"Class {name}: all its photographs belong to one group (patient), so it cannot be "
-                "both trained on and validated: add photographs of others or leave the class out."
-            )
+    chosen = _divisible(manifest)
     classes, label = np.unique(chosen["label"].astype(str), return_inverse=True)
     all_counts = np.bincount(label)
     target = validation * all_counts
@@ -77,10 +72,55 @@ def split(manifest: pd.DataFrame, validation: float = 0.1, seed: int = 0) -> pd.
             "(patients) are too few or too large for a share nearer to it.",
             stacklevel=2,
         )
-    manifest.loc[chosen.index, "split"] = "train"
-    manifest.loc[chosen.index[best], "split"] = "validation"
-    manifest.loc[manifest["label"].isna(), "split"] = "test"
-    return manifest
+    done = _with_validation(manifest, chosen, best)
+    _warn_of_shares({"": done})
+    return done
+
+
+def folds(manifest: pd.DataFrame, number: int = 5, seed: int = 0) -> list[pd.DataFrame]:
+    """Divide the photographs into folds, each of which validates once while the others train.
+
+    Stratified by class with groups kept whole, by scikit-learn's `StratifiedGroupKFold`. The order of
+    the manifest's rows does not matter.
+
+    Args:
+        manifest: A manifest. Rows without a label, or whose split is `test`, are in no fold.
+        number: How many folds, at least 2 and at most the number of groups.
+        seed: Seed of the choice.
+
+    Returns:
+        One copy of the manifest for each fold, with `split` set as `split` does: `validation` for the
+        fold's photographs, `train` for those of the others, `test` for the rest.
+
+    Raises:
+        UserError: The number is out of range, or the groups are too few to have photographs in every
+            fold and every class in every training.
+
+    Warns:
+        UserWarning: The share of a class on a side of a fold differs from that in all by more than 5
+            points.
+
+    Example:
+        >>> [len(each[each["split"] == "validation"]) for each in folds(read_manifest("data"))]
+    """
+    chosen = _divisible(manifest)
+    groups = chosen["group"].nunique()
+    if not 2 <= number <= groups:
+        raise UserError(
+            f"number={number}: give 2 to {groups} folds, the number of groups (patients)."
+        )
+    classes, label = np.unique(chosen["label"].astype(str), return_inverse=True)
+    parts = _folds(chosen, number, seed)
+    for part in parts:
+        left = np.bincount(np.delete(label, part), minlength=len(classes))
+        if not len(part) or not left.all():
+            raise UserError(
+                f"There are too few groups (patients) for {number} folds with seed={seed}: ask for "
+                "fewer, or add photographs."
+            )
+    done = [_with_validation(manifest, chosen, part) for part in parts]
+    _warn_of_shares({f"fold {k}, ": each for k, each in enumerate(done, 1)})
+    return done
 
 
 def check_split(manifest: pd.DataFrame) -> None:
@@ -92,6 +132,9 @@ def check_split(manifest: pd.DataFrame) -> None:
     Raises:
         UserError: A group has photographs on more than one side; the message names it. Or no labelled
             photograph is left for training or for validation.
+
+    Warns:
+        UserWarning: The share of a class on a side differs from that in both by more than 5 points.
 
     Example:
         >>> check_split(split(read_manifest("data")))
@@ -107,6 +150,53 @@ def check_split(manifest: pd.DataFrame) -> None:
     for side in ("train", "validation"):
         if not (labelled["split"] == side).any():
             raise UserError(f"The manifest has no labelled photograph whose split is '{side}'.")
+    _warn_of_shares({"": manifest})
+
+
+def _divisible(manifest: pd.DataFrame) -> pd.DataFrame:
+    """The rows that may train or validate, in an order that is the same whatever the manifest's."""
+    chosen = manifest[manifest["label"].notna() & (manifest["split"] != "test")]
+    for name, groups in chosen.groupby("label")["group"].nunique().items():
+        if groups < 2:
+            raise UserError(
+                f"Class {name}: all its photographs belong to one group (patient), so it cannot be "
+                "both trained on and validated: add photographs of others or leave the class out."
+            )
+    return chosen.sort_values("path", kind="stable")
+
+
+def _with_validation(
+    manifest: pd.DataFrame, chosen: pd.DataFrame, validation: np.ndarray
+) -> pd.DataFrame:
+    """A copy in which these positions of `chosen` validate and its others train."""
+    manifest = manifest.copy()
+    manifest.loc[chosen.index, "split"] = "train"
+    manifest.loc[chosen.index[validation], "split"] = "validation"
+    manifest.loc[manifest["label"].isna(), "split"] = "test"
+    return manifest
+
+
+def _warn_of_shares(manifests: dict[str, pd.DataFrame]) -> None:
+    """Warn, in one line, of every side whose class shares are far from those of both sides."""
+    found = []
+    for name, manifest in manifests.items():
+        both = manifest[manifest["label"].notna() & manifest["split"].isin(["train", "validation"])]
+        if both.empty:
+            continue
+        shares = pd.crosstab(both["split"], both["label"], normalize="index", margins=True)
+        whole = shares.loc["All"]
+        for side, row in shares.drop(index="All").iterrows():
+            far = row[(row - whole).abs() > 0.05]
+            found += [
+                f"{name}{side}: {label} is {100 * share:.0f} %, of all {100 * whole[label]:.0f} %"
+                for label, share in far.items()
+            ]
+    if found:
+        more = f"; and {len(found) - MOST} more" if len(found) > MOST else ""
+        warnings.warn(
+            f"Class shares differ from the whole by more than 5 points: {'; '.join(found[:MOST])}{more}.",
+            stacklevel=3,
+        )
 
 
 def _folds(chosen: pd.DataFrame, number: int, seed: int) -> list[np.ndarray]:

@@ -1,0 +1,194 @@
+"""What is known of single photographs of the competition: corrected labels, faults, and Kaggle's CSVs.
+
+The CSVs' names and columns, and the faults, are those of the competition's forum and data page.
+"""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from cervix_tf.errors import UserError
+
+TYPES = ("Type_1", "Type_2", "Type_3")
+
+# Train's counts went from 250, 781, 450 to 252, 780, 449, so these are the folders they came from.
+CORRECTIONS = {
+    ("train", "Type_2", "80.jpg"): "Type_3",
+    ("train", "Type_3", "968.jpg"): "Type_1",
+    ("train", "Type_3", "1120.jpg"): "Type_1",
+}
+FAULTS = {
+    "zero bytes": {"additional/Type_1": [5893], "additional/Type_2": [2845, 5892]},
+    "truncated": {"train/Type_1": [1339], "additional/Type_1": [3068], "additional/Type_2": [7]},
+    "no cervix": {
+        "additional/Type_1": [746, 2030, 4065, 4702, 4706, 6360],
+        "additional/Type_2": [1813, 3086],
+    },
+}
+REMOVED = "removed by Kaggle"
+
+FIXED_CSV = "fixed_labels_v2.csv"
+REMOVED_CSV = "removed_files.csv"
+SOLUTION_CSV = "solution_stg1_release.csv"
+
+
+def known_flags(table: pd.DataFrame, root: Path) -> list[str | None]:
+    """Name what is known against each photograph, by source, folder and name.
+
+    Args:
+        table: Rows with `source`, `label` (that of the folder) and `image`.
+        root: The competition's folder; its `removed_files.csv` is read if there is one.
+
+    Returns:
+        The flags of each row, joined by `; `, or None.
+
+    Raises:
+        UserError: The CSV lacks the column `filename`.
+
+    Example:
+        >>> known_flags(table, Path("data"))[0]
+        'truncated'
+    """
+    flags: dict[tuple, list[str]] = {}
+    for flag, places in FAULTS.items():
+        for place, numbers in places.items():
+            for number in numbers:
+                flags.setdefault((*place.split("/"), f"{number}.jpg"), []).append(flag)
+    removed = set()
+    if (root / REMOVED_CSV).is_file():
+        listed = _read(root / REMOVED_CSV, ["filename"])
+        old = listed.get("old_label", pd.Series([None] * len(listed)))
+        for filename, label in zip(listed["filename"], old, strict=True):
+            source, name = _source_and_name(filename)
+            removed.add((source, label if label in TYPES else None, name))
+    found: list[str | None] = []
+    for source, label, name in _keys(table):
+        own = list(flags.get((source, label, name), []))
+        if removed & {(source, label, name), (source, None, name)}:
+            own.append(REMOVED)
+        found.append("; ".join(own) or None)
+    return found
+
+
+def corrected_labels(table: pd.DataFrame, root: Path) -> list[str | None]:
+    """Correct the labels of the folders as Kaggle did after the first release.
+
+    Train's three corrections are made where the folder has all three photographs: another set kept in
+    Kaggle's folders has its own 80.jpg. A row of `fixed_labels_v2.csv` whose photograph is no longer in
+    the folder of its old label, as in today's download, changes nothing.
+
+    Args:
+        table: Rows with `source`, `label` (that of the folder) and `image`.
+        root: The competition's folder; its `fixed_labels_v2.csv` is read if there is one.
+
+    Returns:
+        The label of each row, None where there is none.
+
+    Raises:
+        UserError: The CSV lacks a column or names another type.
+
+    Example:
+        >>> corrected_labels(table, Path("data"))[0]
+        'Type_1'
+    """
+    keys = _keys(table)
+    present = set(keys)
+    known = all(
+        present & {(source, old, name), (source, new, name)}
+        for (source, old, name), new in CORRECTIONS.items()
+    )
+    new_labels = dict(CORRECTIONS) if known else {}
+    path = root / FIXED_CSV
+    if path.is_file():
+        fixed = _read(path, ["filename", "old_label", "new_label"])
+        for column in ("old_label", "new_label"):
+            for row, value in enumerate(fixed[column], 2):
+                if value not in TYPES:
+                    raise UserError(
+                        f"{path}, row {row}, column '{column}': {value!r} is not one of "
+                        f"{', '.join(TYPES)}."
+                    )
+        for filename, old, new in zip(
+            fixed["filename"], fixed["old_label"], fixed["new_label"], strict=True
+        ):
+            source, name = _source_and_name(filename)
+            if CORRECTIONS.get(("train", old, name)) == new and _folders(filename) == []:
+                source = "train"
+            new_labels[(source, old, name)] = new
+    return [new_labels.get(key, key[1]) for key in keys]
+
+
+def released_labels(table: pd.DataFrame, root: Path) -> list[str | None]:
+    """Give stage 1's test photographs the labels that Kaggle released after the stage.
+
+    Args:
+        table: Rows with `source`, `label` and `image`.
+        root: The competition's folder; its `solution_stg1_release.csv` is read if there is one.
+
+    Returns:
+        The label of each row, None where there is none.
+
+    Raises:
+        UserError: The CSV lacks a column, or a row has not a single 1.
+
+    Example:
+        >>> released_labels(table, Path("data"))[-1]
+        'Type_2'
+    """
+    path = root / SOLUTION_CSV
+    labels: dict[str, str] = {}
+    if path.is_file():
+        solution = _read(path, ["image_name", *TYPES])
+        shares = solution[list(TYPES)].apply(pd.to_numeric, errors="coerce")
+        wrong = (shares.isin([0, 1]).sum(axis=1) != len(TYPES)) | (shares.sum(axis=1) != 1)
+        if wrong.any():
+            raise UserError(
+                f"{path}, row {int(wrong.argmax()) + 2}: one of {', '.join(TYPES)} must be 1 and the "
+                "others 0."
+            )
+        labels = dict(zip(solution["image_name"], shares.idxmax(axis=1), strict=True))
+    return [
+        labels.get(name, label) if source == "test" else label
+        for source, label, name in _keys(table)
+    ]
+
+
+def _keys(table: pd.DataFrame) -> list[tuple[str, str | None, str]]:
+    labels = table["label"].astype("object").where(table["label"].notna(), None)
+    return list(zip(table["source"], labels, table["image"], strict=True))
+
+
+def _read(path: Path, columns: list[str]) -> pd.DataFrame:
+    """Read one of Kaggle's CSVs as text and check that it has these columns, filled in every row."""
+    try:
+        table = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as a CSV: {str(error).splitlines()[0]}.") from error
+    table.columns = [str(name).strip() for name in table.columns]
+    for column in columns:
+        if column not in table:
+            raise UserError(f"{path} has no column '{column}'; it has: {', '.join(table.columns)}.")
+        if table[column].isna().any():
+            row = int(table[column].isna().argmax()) + 2
+            raise UserError(f"{path}, row {row}: the column '{column}' is empty.")
+    return table.apply(lambda values: values.str.strip())
+
+
+def _folders(filename: str) -> list[str]:
+    return re.split(r"[\\/]+", filename.strip())[:-1]
+
+
+def _source_and_name(filename: str) -> tuple[str, str]:
+    """Source and name of a listed photograph; with backslashes in copies made on Windows.
+
+    Without a folder it is one of `additional`: Kaggle's lists name photographs far beyond train's 1481.
+    """
+    source = "additional"
+    for folder in _folders(filename):
+        lower = folder.lower()
+        if lower in ("train", "test", "test_stg2"):
+            source = lower
+        elif lower.startswith("additional"):
+            source = "additional"
+    return source, re.split(r"[\\/]+", filename.strip())[-1]
