@@ -45,8 +45,8 @@ def read_kaggle(
     `test/test`) and the one of 2017 (`train/Type_1`, `additional/Type_1`, `test`). Names repeat between
     the sources, so a photograph is known by source, label and name. Kaggle's CSVs are used where
     they lie beside `train`: `fixed_labels_v2.csv`, `removed_files.csv` and
-    `solution_stg1_release.csv`, the labels of stage 1's test photographs, whose split stays `test`. Nothing on
-    disk is changed.
+    `solution_stg1_release.csv`, the labels of stage 1's test photographs, whose split stays `test`.
+    Nothing on disk is changed.
 
     Args:
         folder: The competition's folder, or one a level above or below it.

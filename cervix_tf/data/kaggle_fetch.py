@@ -11,9 +11,8 @@ RULES = f"https://www.kaggle.com/competitions/{COMPETITION}/rules"
 def fetch(folder: Path | str | None = None) -> Path:
     """Download the competition's photographs, about 35 GB, and unpack them, by kagglehub.
 
-    What lies in kagglehub's cache already is not downloaded again. Stage 2's `test_stg2.7z` is protected
-    by a password that Kaggle gives to those who took part: it stays packed, and who has the password
-    unpacks it to `test_stg2` beside `train`.
+    What lies in kagglehub's cache already is not downloaded again. `test_stg2.7z`, the photographs of
+    stage 2, is protected by a password and left to you: unpack it to `test_stg2` beside `train`.
 
     Args:
         folder: An empty folder, or one to be made; by default kagglehub's cache, where every verb looks
@@ -74,6 +73,7 @@ def _reason(error: Exception) -> str:
 def _message(reason: str) -> str:
     return (
         f"Kaggle's photographs were not downloaded: {reason}. Needed are an account at "
-        f"https://www.kaggle.com, its rules accepted at {RULES}, a token (~/.kaggle/kaggle.json, or "
-        "KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY), and `pip install 'cervix-tf[kaggle]'`."
+        f"https://www.kaggle.com, the competition's rules accepted at {RULES}, a token "
+        "(~/.kaggle/kaggle.json, or KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY), and "
+        "`pip install 'cervix-tf[kaggle]'`."
     )

@@ -98,7 +98,7 @@ def corrected_labels(table: pd.DataFrame, root: Path) -> list[str | None]:
         present & {(source, old, name), (source, new, name)}
         for (source, old, name), new in CORRECTIONS.items()
     )
-    new_labels = dict(CORRECTIONS) if known else {}
+    new_labels: dict[tuple, str] = dict(CORRECTIONS) if known else {}
     path = root / FIXED_CSV
     if path.is_file():
         fixed = _read(path, ["filename", "old_label", "new_label"])

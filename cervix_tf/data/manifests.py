@@ -159,6 +159,8 @@ def validated(manifest: pd.DataFrame, where: str) -> pd.DataFrame:
     Example:
         >>> validated(pd.DataFrame({"path": ["a.jpg"], "label": ["Type_1"]}), "my table")
     """
+    if "path" not in manifest:
+        raise UserError(f"{where} has no column 'path'; it has: {', '.join(map(str, manifest))}.")
     if manifest.empty:
         raise UserError(f"{where} names no photograph.")
     manifest = manifest.reset_index(drop=True)

@@ -183,13 +183,13 @@ def _warn_of_shares(manifests: dict[str, pd.DataFrame]) -> None:
         both = manifest[manifest["label"].notna() & manifest["split"].isin(["train", "validation"])]
         if both.empty:
             continue
-        shares = pd.crosstab(both["split"], both["label"], normalize="index", margins=True)
-        whole = shares.loc["All"]
-        for side, row in shares.drop(index="All").iterrows():
-            far = row[(row - whole).abs() > 0.05]
+        counts = pd.crosstab(both["split"], both["label"])
+        whole = counts.sum() / len(both)
+        for side, row in counts.div(counts.sum(axis=1), axis=0).iterrows():
             found += [
-                f"{name}{side}: {label} is {100 * share:.0f} %, of all {100 * whole[label]:.0f} %"
-                for label, share in far.items()
+                f"{name}{side}: {label} is {100 * share:.0f} %, of all {100 * all_share:.0f} %"
+                for label, share, all_share in zip(counts.columns, row, whole, strict=True)
+                if abs(share - all_share) > 0.05
             ]
     if found:
         more = f"; and {len(found) - MOST} more" if len(found) > MOST else ""

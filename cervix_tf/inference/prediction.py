@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data import prepare
+from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError
 from cervix_tf.runs import Run, load
 
@@ -52,6 +53,7 @@ def predict(
         raise UserError("No run to predict with: give at least one run folder.")
     if not 1 <= tta <= VIEWS:
         raise UserError(f"tta={tta}: give 1 to {VIEWS} views a photograph.")
+    manifest = validated(manifest, "the manifest")
     classes = runs[0].class_names
     for run in runs[1:]:
         if run.class_names != classes:

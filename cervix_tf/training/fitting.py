@@ -11,6 +11,7 @@ import pandas as pd
 
 from cervix_tf.data import class_names, prepare, split, square_size
 from cervix_tf.data.manifests import labels as class_indices
+from cervix_tf.data.manifests import validated
 from cervix_tf.data.splits import check_split
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import (
@@ -80,7 +81,7 @@ def fit(
 
     # What is to be learned from, and with what ------------------------------------------------------
     keras.utils.set_random_seed(recipe.seed)
-    manifest = manifest if resume else _divided(manifest, recipe)
+    manifest = manifest if resume else _divided(validated(manifest, "the manifest"), recipe)
     classes = class_names(manifest)
     size = recipe.image_size or spec(recipe.model.name).image_size
     recipe = recipe.model_copy(update={"image_size": size})

@@ -1,9 +1,11 @@
+import warnings
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cervix_tf.data import split
+from cervix_tf.data import folds, split
 from cervix_tf.data.splits import check_split
 from cervix_tf.errors import UserError
 
@@ -86,3 +88,72 @@ def test_a_small_set_has_every_class_on_both_sides_and_says_that_the_share_diffe
         done = split(table)
     assert done.groupby(["label", "split"]).size().unstack().notna().all(axis=None)
     check_split(done)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    some_groups, st.integers(2, 5), st.integers(0, 5), st.randoms(use_true_random=False), st.data()
+)
+def test_folds_part_no_group_and_validate_every_photograph_once(
+    groups, number, seed, shuffle, data
+):
+    table = manifest([*groups, (None, 2)])
+    labelled = table["label"].notna()
+    held = data.draw(st.integers(0, len(groups) - 1))
+    table.loc[table["group"] == f"g{held}", "split"] = "test"
+    inside = labelled & (table["split"] != "test")
+    done = folds(table, number, seed)
+    assert len(done) == number
+    times = sum((each["split"] == "validation").astype(int) for each in done)
+    assert times.equals(inside.astype(int))
+    for each in done:
+        assert each[labelled].groupby("group")["split"].nunique().max() == 1
+        assert (each.loc[~inside, "split"] == "test").all()
+        assert set(each.loc[inside, "split"]) == {"train", "validation"}
+        assert each.drop(columns="split").equals(table.drop(columns="split"))
+    order = list(range(len(table)))
+    shuffle.shuffle(order)
+    for each, again in zip(done, folds(table.iloc[order], number, seed), strict=True):
+        assert again["split"].reindex(each.index).equals(each["split"])
+
+
+def test_folds_are_stratified_and_seeded():
+    table = manifest([("Type_1", 1)] * 50 + [("Type_2", 2)] * 75 + [("Type_3", 1)] * 100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        done = folds(table, 5, seed=1)
+    for each in done:
+        counts = each[each["split"] == "validation"]["label"].value_counts()
+        assert counts.to_dict() == pytest.approx({"Type_1": 10, "Type_2": 30, "Type_3": 20}, abs=2)
+    splits = [[each["split"].tolist() for each in folds(table, 5, seed)] for seed in (1, 1, 2)]
+    assert splits[0] == splits[1] != splits[2]
+
+
+def test_folds_faults():
+    table = manifest([("a", 1)] * 4 + [("b", 1)] * 4)
+    for number in (1, 9):
+        with pytest.raises(UserError, match=f"number={number}: give 2 to 8 folds"):
+            folds(table, number)
+    with pytest.raises(UserError, match="Class b: all its photographs belong to one group"):
+        folds(manifest([("a", 1)] * 4 + [("b", 4)]), 2)
+
+
+def test_class_shares_far_from_the_whole_are_warned_of_with_figures():
+    table = manifest([("a", 6), ("a", 4), ("b", 4), ("b", 6)])
+    table["split"] = table["group"].map(
+        {"g0": "train", "g1": "validation", "g2": "train", "g3": "validation"}
+    )
+    with pytest.warns(UserWarning, match="train: a is 60 %, of all 50 %") as found:
+        check_split(table)
+    assert len(found) == 1
+    assert "\n" not in str(found[0].message)
+    with pytest.warns(UserWarning, match=r"fold \d, validation: "):
+        folds(manifest([("a", 9), ("a", 1), ("b", 1), ("b", 1), ("b", 9)]), 3)
+
+
+def test_class_shares_of_test_photographs_do_not_count():
+    table = manifest([("a", 2), ("b", 2), ("a", 2), ("b", 2), ("a", 30)])
+    table["split"] = ["train"] * 4 + ["validation"] * 4 + ["test"] * 30
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_split(table)

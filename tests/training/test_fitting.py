@@ -223,3 +223,12 @@ def test_load_refuses_other_folders(tmp_path, finished):
         load(tmp_path)
     assert load(finished) is finished
     assert isinstance(load(finished.folder).manifest, pd.DataFrame)
+
+
+def test_a_bare_table_of_paths_and_labels_is_a_manifest(phantoms, recipe, tmp_path):
+    table = read_manifest(phantoms).dropna(subset="label")[["path", "label"]]
+    stages = [{"train": "all", "steps": 1}]
+    run = fit(table, recipe(stages=stages), run=tmp_path / "run", cache="memory")
+    assert set(run.manifest["split"]) == {"train", "validation"}
+    with pytest.raises(UserError, match="no column 'path'"):
+        fit(table[["label"]], recipe(), run=tmp_path / "other")
