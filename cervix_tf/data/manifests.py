@@ -10,6 +10,7 @@ import pandas as pd
 from cervix_tf.errors import UserError, unknown
 
 COLUMNS = ["image", "path", "label", "group", "source", "split"]
+FILES = ("path", "mask", "tz_mask")  # columns of paths, relative to the CSV they stand in
 SPLITS = ("train", "validation", "test")
 PHOTOGRAPHS = {".jpg", ".jpeg", ".png", ".bmp"}
 ALIASES = {"case": "group", "patient": "group"}
@@ -232,7 +233,8 @@ def _from_csv(path: Path, labelled: bool) -> pd.DataFrame:
         table["path"] = table.pop("image")
     if labelled and "label" not in table:
         raise UserError(f"{path} has no column 'label'; it has: {', '.join(table.columns)}.")
-    table["path"] = [p if pd.isna(p) else str(path.parent / p) for p in table["path"]]
+    for column in [c for c in FILES if c in table]:
+        table[column] = [p if pd.isna(p) else str(path.parent / p) for p in table[column]]
     table = validated(table, str(path))
     if labelled and table["label"].isna().all():
         raise UserError(f"{path}: the column 'label' is empty in every row.")

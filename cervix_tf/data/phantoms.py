@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data.anatomy import draw_cervix
-from cervix_tf.data.manifests import validated
+from cervix_tf.data.manifests import read_manifest
 from cervix_tf.data.scenes import photograph
 from cervix_tf.errors import UserError
 from cervix_tf.files import write_text
@@ -141,7 +141,7 @@ def phantom(
         write_text(folder / "solution.csv", pd.DataFrame(truth).to_csv(index=False))
     table = table.drop(columns=["number", "type"]).assign(phantom=True)
     write_text(folder / _TABLE, table.to_csv(index=False))
-    return _resolved(folder)
+    return read_manifest(folder / _TABLE)
 
 
 def _plan(settings: dict) -> list[dict]:
@@ -219,9 +219,9 @@ def _open(folder: Path, settings: dict) -> pd.DataFrame | None:
                 "give another folder, or delete this one."
             )
         if (folder / _TABLE).is_file():
-            table = _resolved(folder)
-            if all(os.path.isfile(path) for name in _PATHS for path in table[name]):
-                return table
+            table = pd.read_csv(folder / _TABLE)
+            if all((folder / path).is_file() for name in _PATHS for path in table[name]):
+                return read_manifest(folder / _TABLE)
         return None
     if folder.is_dir() and any(
         not path.name.startswith(f".{note.stem}-") for path in folder.iterdir()
@@ -229,13 +229,6 @@ def _open(folder: Path, settings: dict) -> pd.DataFrame | None:
         raise UserError(f"{folder} is not empty: give a new or empty folder to draw phantoms in.")
     write_text(note, text)
     return None
-
-
-def _resolved(folder: Path) -> pd.DataFrame:
-    table = pd.read_csv(folder / _TABLE, dtype={"label": "str"})
-    for name in _PATHS:
-        table[name] = [str(folder / path) for path in table[name]]
-    return validated(table, str(folder / _TABLE))
 
 
 def _save(path: Path, array: np.ndarray, options: list[int]) -> None:

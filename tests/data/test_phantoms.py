@@ -16,11 +16,23 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cervix_tf.data import phantom
+from cervix_tf.data import phantom, read_manifest
 from cervix_tf.errors import UserError
 
 SMALL = [(96, 128), (128, 96)]
-COLUMNS = ["image", "path", "label", "group", "source", "mask", "tz_mask", "os_x", "os_y"]
+COLUMNS = [
+    "image",
+    "path",
+    "label",
+    "group",
+    "source",
+    "split",
+    "mask",
+    "tz_mask",
+    "os_x",
+    "os_y",
+    "phantom",
+]
 
 
 def files(folder):
@@ -55,6 +67,8 @@ def test_layout_is_kaggles_of_2017(drawn):
 def test_manifest_says_what_is_in_the_folders(drawn):
     folder, manifest = drawn
     assert list(manifest.columns) == COLUMNS
+    assert manifest["phantom"].all()
+    assert read_manifest(folder).equals(manifest)
     train = manifest[manifest["source"] == "train"]
     assert train["label"].value_counts().to_dict() == {"Type_1": 4, "Type_2": 6, "Type_3": 5}
     assert [Path(path).parent.name for path in train["path"]] == list(train["label"])
