@@ -89,7 +89,7 @@ def fit(
         recipe.model.name,
         classes=len(classes),
         image_size=size,
-        weights=None if resume or recipe.model.weights == "none" else recipe.model.weights,
+        weights=recipe.model.weights,  # when resuming too: stem and value range follow from them
         **recipe.model.options,
     )
     for stage in recipe.stages:

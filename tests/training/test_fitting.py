@@ -92,7 +92,9 @@ def test_head_stage_changes_the_head_alone(recipe, phantoms, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("killed_at", [5, 13], ids=["head stage", "whole network"])
+@pytest.mark.parametrize(
+    "killed_at", [2, 5, 13], ids=["before a checkpoint", "head stage", "whole network"]
+)
 def test_killed_and_resumed_ends_with_the_same_weights(finished, phantoms, tmp_path, killed_at):
     program = (
         "import os, signal, sys\n"
@@ -120,7 +122,7 @@ def test_killed_and_resumed_ends_with_the_same_weights(finished, phantoms, tmp_p
         text=True,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
-    assert folder.joinpath("checkpoint/last.npz").is_file()
+    assert folder.joinpath("checkpoint/last.npz").is_file() == (killed_at > 3)
     assert not folder.joinpath("model.keras").exists()
     gone_on = resume(folder, cache="memory")
     assert same(finished, gone_on)
