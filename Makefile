@@ -19,7 +19,7 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-# The same figures every time on the same kind of processor:
+# TensorFlow's deterministic kernels: without them two runs of one seed were seen to differ.
 demo: export TF_DETERMINISTIC_OPS = 1
 demo: install
 	rm -rf $(DEMO)
