@@ -19,8 +19,6 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-# TensorFlow's deterministic kernels: without them two runs of one seed were seen to differ.
-demo: export TF_DETERMINISTIC_OPS = 1
 demo: install
 	rm -rf $(DEMO)
 	$(BIN)/cervix-tf phantom $(DEMO)/phantoms --per-class 110 --test 24

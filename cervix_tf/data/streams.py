@@ -147,7 +147,8 @@ def _reader(array: np.ndarray, side: int, ordered: bool = False) -> Callable:
     """
     margin = (array.shape[1] - side) // 2
     inside = slice(margin, margin + side)
-    if isinstance(array, np.ndarray) and array.ctypes.data % _ALIGNED == 0:
+    whole = isinstance(array, np.ndarray) and array.flags.c_contiguous
+    if whole and array.ctypes.data % _ALIGNED == 0:
         alias = array.view(np.ndarray)
         alias.flags.writeable = True  # DLPack has no word for "read-only"; nothing writes
         squares = tf.experimental.dlpack.from_dlpack(alias.__dlpack__())

@@ -27,6 +27,7 @@ from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Run, environment, fingerprint, load
 from cervix_tf.training.loop import Loop, Photographs, stage_lengths
+from cervix_tf.training.repeating import repeatable
 
 
 def fit(
@@ -115,7 +116,7 @@ def fit(
         f"{', '.join(begun.environment['devices'])}"
     )
     loop = Loop(model, recipe, begun, training, validation, say)
-    with bar("Training", total) as progress:
+    with bar("Training", total) as progress, repeatable():
         loop.train(progress, resume)
     say(
         f"The step alone makes {loop.rate('step'):.1f} images/s, with the pipeline "

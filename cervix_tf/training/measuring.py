@@ -17,6 +17,7 @@ from cervix_tf.errors import UserError
 from cervix_tf.models import build, spec
 from cervix_tf.recipes import Recipe
 from cervix_tf.training.loop import stage_lengths
+from cervix_tf.training.repeating import repeatable
 from cervix_tf.training.steps import Stepper
 
 ROUNDS = 5  # turns that the parts take, so that a machine busy for a while slows all alike
@@ -95,7 +96,8 @@ def throughput(
         "step": partial(train, bare, itertools.repeat(constant)),
         "fit": partial(train, real, iter(stream)),
     }
-    rates = _measured(parts, seconds)
+    with repeatable():  # as `fit` trains
+        rates = _measured(parts, seconds)
 
     # The sum of a whole run -------------------------------------------------------------------------
     shown = sum(stage_lengths(recipe, len(squares))) * batch

@@ -1,0 +1,29 @@
+"""What makes a training step compute the same in every process."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import tensorflow as tf
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Run compiled functions as they were traced, without TensorFlow's graph rewriter (Grappler).
+
+    Grappler's rewriting of a large graph with many L2 terms differs from process to process, and with
+    it the last bits of the gradients: after one step of Inception v2 three processes in three had
+    different weights, without it six in six had the same. The step is 1 to 2 % slower on a CPU.
+
+    Yields:
+        Nothing; the options that were set before are restored at the end.
+
+    Example:
+        >>> with repeatable():
+        ...     loss, correct = stepper(images, keys, labels)
+    """
+    before = tf.config.optimizer.get_experimental_options()
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False, **before})
