@@ -1,0 +1,78 @@
+"""Verbs that get, draw and decode photographs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cervix_tf.commands.options import Cache, Data
+
+
+def phantom(
+    folder: Annotated[Path, typer.Argument(help="Where to draw.")],
+    per_class: Annotated[int, typer.Option(min=1, help="Training photographs of each type.")] = 60,
+    test: Annotated[int, typer.Option(min=0, help="Test photographs.")] = 24,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    size: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HEIGHTxWIDTH", help="Photograph size, such as 2448x3264; repeatable."
+        ),
+    ] = None,
+) -> None:
+    """Draw photographs in Kaggle's folders, for trying things out without real ones.
+
+    Example: cervix-tf phantom data --per-class 60
+    """
+    from cervix_tf.data import phantom, summary
+    from cervix_tf.progress import bar
+
+    sizes = [_size(text) for text in size] if size else None
+    with bar("Drawing", 3 * per_class + test) as progress:
+        table = phantom(
+            folder, per_class=per_class, test=test, seed=seed, sizes=sizes, progress=progress
+        )
+    print(summary(table).to_string())
+    print(f"{len(table)} phantoms (drawn photographs) in {folder}")
+
+
+def fetch(
+    folder: Annotated[
+        Path | None, typer.Option(help="An empty folder; by default kagglehub's cache.")
+    ] = None,
+) -> None:
+    """Download Kaggle's photographs; needs an account, accepted rules and a token.
+
+    Example: cervix-tf fetch
+    """
+    from cervix_tf.data import fetch
+
+    print(f"Kaggle's photographs are in {fetch(folder)}")
+
+
+def prepare(
+    data: Data = None,
+    size: Annotated[int, typer.Option(min=1, help="Side of the network's input in pixels.")] = 224,
+    cache: Cache = None,
+) -> None:
+    """Decode every photograph once, so that training starts at once.
+
+    Example: cervix-tf prepare --data data --size 224
+    """
+    from cervix_tf.data import prepare, read_manifest, square_size
+    from cervix_tf.data.places import find_data
+    from cervix_tf.progress import bar
+
+    manifest = read_manifest(find_data(data), labelled=False)
+    with bar("Decoding", len(manifest)) as progress:
+        squares = prepare(manifest, square_size(size), cache=cache, progress=progress)
+    print(squares)
+
+
+def _size(text: str) -> tuple[int, int]:
+    from cervix_tf.errors import UserError
+
+    height, _, width = text.lower().partition("x")
+    if not (height.isdigit() and width.isdigit()):
+        raise UserError(f"--size {text!r}: write HEIGHTxWIDTH, such as 2448x3264.")
+    return int(height), int(width)

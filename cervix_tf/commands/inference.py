@@ -1,0 +1,76 @@
+"""Verbs that predict."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cervix_tf.commands.options import Cache, Views
+from cervix_tf.commands.printing import import_tensorflow
+
+
+def predict(
+    run: Annotated[list[Path], typer.Argument(help="Run folder(s), then the photographs.")],
+    out: Annotated[
+        Path | None, typer.Option(help="A CSV to write; by default to the screen.")
+    ] = None,
+    tta: Views = 1,
+    cache: Cache = "memory",
+) -> None:
+    """Predict photographs: a folder, a CSV or single files; several runs are averaged.
+
+    Example: cervix-tf predict runs/first photographs --out predictions.csv
+    """
+    from cervix_tf.errors import UserError
+
+    *runs, photographs = run
+    if not runs:
+        raise UserError("Give a run folder and then a folder or CSV of photographs.")
+    table = _predicted(runs, photographs, tta, cache)
+    if out is None:
+        print(table.to_csv(index=False, float_format="%.6f"), end="")
+        return
+    from cervix_tf.files import replacing
+
+    with replacing(out) as part:
+        table.to_csv(part, index=False)
+    print(f"{len(table)} photographs in {out}")
+
+
+def submit(
+    run: Annotated[list[Path], typer.Argument(help="Run folder; several are averaged.")],
+    test: Annotated[Path, typer.Option(help="Folder or CSV of the test photographs.")],
+    out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path(
+        "kaggle_submission/submission.csv"
+    ),
+    sample: Annotated[
+        Path | None, typer.Option(help="Kaggle's sample_submission.csv: its names in its order.")
+    ] = None,
+    floor: Annotated[float, typer.Option(help="Least probability.")] = 1e-15,
+    tta: Views = 1,
+    cache: Cache = "memory",
+) -> None:
+    """Write a Kaggle CSV of class probabilities.
+
+    Example: cervix-tf submit runs/first --test data/test --out kaggle_submission/first.csv
+    """
+    from cervix_tf.inference import write_submission
+
+    table = _predicted(run, test, tta, cache)
+    write_submission(table, out, sample=sample, floor=floor)
+    print(f"{len(table)} rows in {out}")
+
+
+def _predicted(runs: list[Path], photographs: Path, tta: int, cache: str | None):
+    from cervix_tf.data import read_manifest
+    from cervix_tf.progress import bar
+    from cervix_tf.runs import load
+
+    for run in runs:
+        load(run)  # a folder that is no run is named before any photograph is read
+    manifest = read_manifest(photographs, labelled=False)
+    import_tensorflow()
+    from cervix_tf.inference import predict
+
+    with bar("Decoding", len(manifest)) as progress:
+        return predict(runs, manifest, tta=tta, cache=cache, progress=progress)

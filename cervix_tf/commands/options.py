@@ -1,0 +1,26 @@
+"""Options that several verbs share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        help="A CSV, a folder with one subfolder for each class, or Kaggle's download. By default "
+        "$CERVIX_DATA, else ./data, else Kaggle's download in kagglehub's cache."
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe; may be repeated."),
+]
+Cache = Annotated[
+    str | None,
+    typer.Option(
+        help="Where prepared squares are kept: a folder, 'memory' or 'none'; by default the user's "
+        "cache folder."
+    ),
+]
+Views = Annotated[int, typer.Option("--tta", min=1, max=8, help="Views a photograph.")]

@@ -1,0 +1,53 @@
+"""What verbs print, and TensorFlow without its start-up lines."""
+
+import importlib
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow without its start-up lines, written before its own log level is in force.
+
+    What they say of devices, `fit` says itself.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            importlib.import_module("tensorflow")
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print columns as wide as their longest entry, plain, so that `grep` and `cut` work on them."""
+    widths = [max(len(row[k]) for row in (head, *rows)) for k in range(len(head))]
+    for row in (head, *rows):
+        print(
+            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+
+
+def say(line: str) -> None:
+    """Print a line at once, whatever buffers there are."""
+    print(line, flush=True)
+
+
+def print_figures(figures: dict) -> None:
+    """Print log loss and accuracy beside those of the class prior."""
+    print(
+        f"{figures['model']} on {figures['data']}: {figures['photographs']} photographs of "
+        f"{figures['groups']} groups, {figures['split']}, seed {figures['seed']}"
+    )
+    print(f"{'':<14}{'log loss':>10}{'accuracy':>10}")
+    for name, part in (("model", figures), ("class prior", figures["prior"])):
+        print(f"{name:<14}{part['log_loss']:>10.4f}{100 * part['accuracy']:>8.1f} %")

@@ -1,0 +1,112 @@
+"""Verbs that train and measure."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cervix_tf.commands.options import Cache, Data, Settings
+from cervix_tf.commands.printing import import_tensorflow, print_figures, print_table, say
+
+
+def fit(
+    model: Annotated[
+        str | None,
+        typer.Option(help="A model of `cervix-tf models`; takes the recipe called after it."),
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="A recipe of `cervix-tf recipes`, or a YAML file.")
+    ] = None,
+    data: Data = None,
+    weights: Annotated[
+        str | None, typer.Option(help="none, imagenet, or a checkpoint, SavedModel or Keras file.")
+    ] = None,
+    run: Annotated[Path | None, typer.Option(help="The run folder to write.")] = None,
+    settings: Settings = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
+    cache: Cache = None,
+) -> None:
+    """Train a model and write a run folder.
+
+    Example: cervix-tf fit --model inception --data data --run runs/first
+    """
+    from cervix_tf.errors import UserError
+
+    if resume is not None:
+        given = [("--model", model), ("--recipe", recipe), ("--data", data), ("--weights", weights)]
+        clash = [name for name, value in [*given, ("--run", run), ("--set", settings)] if value]
+        if clash:
+            raise UserError(
+                f"--resume takes everything from the run; leave out {', '.join(clash)}."
+            )
+        import_tensorflow()
+        from cervix_tf.training import resume as go_on
+
+        _print_run(go_on(resume, cache=cache, say=say))
+        return
+    if (model is None) == (recipe is None):
+        raise UserError("Give either --model NAME or --recipe NAME_OR_FILE.")
+    from cervix_tf.recipes import for_model, load_recipe
+
+    overrides = [f"model.name={model}"] if model else []
+    overrides += [f"model.weights={weights}"] if weights else []
+    if model:
+        from cervix_tf.models import spec
+
+        spec(model)  # an unknown name ends here, with the nearest one
+        recipe = for_model(model)
+    chosen = load_recipe(recipe or "", [*overrides, *(settings or [])])
+    from cervix_tf.data import read_manifest
+    from cervix_tf.data.places import find_data
+
+    manifest = read_manifest(find_data(data))
+    import_tensorflow()
+    from cervix_tf.training import fit
+
+    _print_run(fit(manifest, chosen, run=run, cache=cache, say=say))
+
+
+def bench(
+    model: Annotated[str, typer.Option(help="A model of `cervix-tf models`.")] = "cervixnet2",
+    data: Data = None,
+    settings: Settings = None,
+    cache: Cache = None,
+    seconds: Annotated[float, typer.Option(help="How long each part is measured.")] = 5.0,
+) -> None:
+    """Measure images a second of decoding, cache, augmentation, training step and fit.
+
+    Example: cervix-tf bench --data data --model cervixnet2
+    """
+    from cervix_tf.data import read_manifest
+    from cervix_tf.data.places import find_data
+    from cervix_tf.models import spec
+    from cervix_tf.progress import bar
+    from cervix_tf.recipes import for_model, load_recipe
+
+    spec(model)
+    recipe = load_recipe(for_model(model), [f"model.name={model}", *(settings or [])])
+    manifest = read_manifest(find_data(data), labelled=False)
+    import_tensorflow()
+    from cervix_tf.training import throughput
+
+    with bar("Decoding", len(manifest)) as progress:
+        found = throughput(manifest, recipe, cache=cache, seconds=seconds, progress=progress)
+    print(
+        f"{found['model']} at {found['image_size']} x {found['image_size']}, batches of "
+        f"{found['batch_size']}, {found['photographs']} photographs, on {found['device']}"
+    )
+    parts = {
+        "first_pass": "first pass: read, decode, square, resize",
+        "cached_pass": "cached pass: read, batch, hand over, centre crop",
+        "augmentation": "augmentation alone",
+        "step": "training step on constant data",
+        "fit": "fit from the cache, with views",
+    }
+    rows = [(text, f"{found[key]:.0f}") for key, text in parts.items()]
+    print_table(("", "images/s"), rows)
+    print(f"The bottleneck of this recipe is the {parts[found['bottleneck']].split(':')[0]}.")
+
+
+def _print_run(run) -> None:
+    print_figures(run.metrics)
+    print(f"Run folder: {run.folder}")
