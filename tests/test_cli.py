@@ -5,6 +5,7 @@ import time
 import pytest
 
 from cervix_tf import cli
+from cervix_tf.commands.training import photographs
 
 
 @pytest.fixture
@@ -114,3 +115,20 @@ def test_no_data_names_every_way_to_get_some(mistake, tmp_path, monkeypatch):
     assert "Kaggle" in message
     monkeypatch.setenv("CERVIX_DATA", str(tmp_path / "elsewhere"))
     assert "elsewhere does not exist" in mistake("fit", "--model", "cervixnet2")
+
+
+def test_additional_is_for_kaggle(mistake, tmp_path, photograph):
+    fit = ("fit", "--recipe", "cervixnet1-row2", "--additional", "--data")
+    photograph(tmp_path / "train/Type_1/0.jpg", 1)
+    (tmp_path / "list.csv").write_text("path,label\ntrain/Type_1/0.jpg,Type_1\n")
+    assert "list.csv is a file" in mistake(*fit, tmp_path / "list.csv")
+    for number in (2, 3):
+        photograph(tmp_path / f"train/Type_{number}/0.jpg", number)
+    assert "holds no additional photographs" in mistake(*fit, tmp_path)
+    for number in (1, 2, 3):
+        photograph(tmp_path / f"additional/Type_{number}/0.jpg", 10 + number)
+    assert len(photographs(tmp_path, additional=False)) == 3
+    assert len(photographs(tmp_path, additional=True)) == 6
+    photograph(tmp_path / "other/a/0.jpg")
+    assert "not Kaggle's download" in mistake(*fit, tmp_path / "other" / "a")
+    assert "leave out --additional" in mistake("fit", "--resume", tmp_path, "--additional")

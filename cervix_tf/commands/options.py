@@ -23,4 +23,8 @@ Cache = Annotated[
         "cache folder."
     ),
 ]
+Additional = Annotated[
+    bool,
+    typer.Option("--additional", help="Take Kaggle's additional photographs as well (full data)."),
+]
 Views = Annotated[int, typer.Option("--tta", min=1, max=8, help="Views a photograph.")]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Data, Settings
+from cervix_tf.commands.options import Additional, Cache, Data, Settings
 from cervix_tf.commands.printing import import_tensorflow, print_figures, print_table, say
 
 
@@ -25,6 +25,7 @@ def fit(
     settings: Settings = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
     cache: Cache = None,
+    additional: Additional = False,
 ) -> None:
     """Train a model and write a run folder.
 
@@ -34,7 +35,8 @@ def fit(
 
     if resume is not None:
         given = [("--model", model), ("--recipe", recipe), ("--data", data), ("--weights", weights)]
-        clash = [name for name, value in [*given, ("--run", run), ("--set", settings)] if value]
+        given += [("--run", run), ("--set", settings), ("--additional", additional)]
+        clash = [name for name, value in given if value]
         if clash:
             raise UserError(
                 f"--resume takes everything from the run; leave out {', '.join(clash)}."
@@ -44,22 +46,8 @@ def fit(
 
         _print_run(go_on(resume, cache=cache, say=say))
         return
-    if (model is None) == (recipe is None):
-        raise UserError("Give either --model NAME or --recipe NAME_OR_FILE.")
-    from cervix_tf.recipes import for_model, load_recipe
-
-    overrides = [f"model.name={model}"] if model else []
-    overrides += [f"model.weights={weights}"] if weights else []
-    if model:
-        from cervix_tf.models import spec
-
-        spec(model)  # an unknown name ends here, with the nearest one
-        recipe = for_model(model)
-    chosen = load_recipe(recipe or "", [*overrides, *(settings or [])])
-    from cervix_tf.data import read_manifest
-    from cervix_tf.data.places import find_data
-
-    manifest = read_manifest(find_data(data))
+    chosen = chosen_recipe(model, recipe, weights, settings)
+    manifest = photographs(data, additional)
     import_tensorflow()
     from cervix_tf.training import fit
 
@@ -105,6 +93,39 @@ def bench(
     rows = [(text, f"{found[key]:.0f}") for key, text in parts.items()]
     print_table(("", "images/s"), rows)
     print(f"The bottleneck of this recipe is the {parts[found['bottleneck']].split(':')[0]}.")
+
+
+def chosen_recipe(
+    model: str | None, recipe: str | None, weights: str | None, settings: list | None
+):
+    """Read the recipe that a verb's options ask for; mistakes end here, before any work."""
+    from cervix_tf.errors import UserError
+    from cervix_tf.recipes import for_model, load_recipe
+
+    if (model is None) == (recipe is None):
+        raise UserError("Give either --model NAME or --recipe NAME_OR_FILE.")
+    overrides = [f"model.name={model}"] if model else []
+    overrides += [f"model.weights={weights}"] if weights else []
+    if model:
+        from cervix_tf.models import spec
+
+        spec(model)  # an unknown name ends here, with the nearest one
+        recipe = for_model(model)
+    return load_recipe(recipe or "", [*overrides, *(settings or [])])
+
+
+def photographs(data: Path | None, additional: bool):
+    """Read the manifest that `--data` and `--additional` ask for."""
+    from cervix_tf.data import read_kaggle, read_manifest
+    from cervix_tf.data.places import find_data
+    from cervix_tf.errors import UserError
+
+    found = find_data(data)
+    if additional and found.is_file():
+        raise UserError(
+            f"--additional reads Kaggle's download, and {found} is a file: leave it out."
+        )
+    return read_kaggle(found, additional=True) if additional else read_manifest(found)
 
 
 def _print_run(run) -> None:

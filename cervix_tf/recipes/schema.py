@@ -149,7 +149,7 @@ class Recipe(_Frozen):
     batch_size: Count = 32
     optimizer: Optimizer = Optimizer()
     augment: Augment | None = Augment()
-    crop: Literal["square"] = "square"
+    crop: Literal["square", "box", "mask"] = "square"
     mixup: Annotated[float, Field(ge=0)] = 0.0
     cutmix: Annotated[float, Field(ge=0)] = 0.0
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
