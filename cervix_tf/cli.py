@@ -6,7 +6,7 @@ import warnings
 
 import typer
 
-from cervix_tf.commands import data, evaluation, inference, models, training
+from cervix_tf.commands import data, evaluation, inference, models, searching, training
 
 app = typer.Typer(
     help="Transformation-zone type of the cervix from photographs: train, predict, submit.",
@@ -23,6 +23,7 @@ VERBS = (
     models.models,
     models.recipes,
     training.fit,
+    searching.search,
     training.bench,
     inference.predict,
     inference.submit,

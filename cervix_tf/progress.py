@@ -13,6 +13,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+_shown: list[Progress] = []  # the display under way, which bars inside the first are added to
+
 
 @contextmanager
 def bar(title: str, total: int, console: Console | None = None) -> Iterator["Bar"]:
@@ -21,7 +23,8 @@ def bar(title: str, total: int, console: Console | None = None) -> Iterator["Bar
     Args:
         title: What is being done.
         total: How many steps or photographs there are.
-        console: Where to draw; standard error by default.
+        console: Where to draw; standard error by default. A bar inside another one's block is drawn
+            below it.
 
     Yields:
         A `Bar` to tell how far the work is.
@@ -30,6 +33,13 @@ def bar(title: str, total: int, console: Console | None = None) -> Iterator["Bar
         >>> with bar("Decoding", 100) as progress:
         ...     progress(50, 100)
     """
+    if _shown and console is None:
+        task = _shown[0].add_task(title, total=total, note="")
+        try:
+            yield Bar(_shown[0], task)
+        finally:
+            _shown[0].remove_task(task)
+        return
     console = console or Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -39,7 +49,11 @@ def bar(title: str, total: int, console: Console | None = None) -> Iterator["Bar
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        yield Bar(progress, progress.add_task(title, total=total, note=""))
+        _shown.insert(0, progress)
+        try:
+            yield Bar(progress, progress.add_task(title, total=total, note=""))
+        finally:
+            _shown.remove(progress)
 
 
 class Bar:

@@ -34,7 +34,8 @@ def fit(
     from cervix_tf.errors import UserError
 
     if resume is not None:
-        given = [("--model", model), ("--recipe", recipe), ("--data", data), ("--weights", weights)]
+        given: list[tuple[str, object]] = [("--model", model), ("--recipe", recipe)]
+        given += [("--data", data), ("--weights", weights)]
         given += [("--run", run), ("--set", settings), ("--additional", additional)]
         clash = [name for name, value in given if value]
         if clash:

@@ -11,5 +11,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "schema": ["Augment", "ModelChoice", "Optimizer", "Recipe", "Stage"],
         "reading": ["for_model", "load_recipe", "recipe_names", "summary_line"],
+        "search_spaces": ["Range", "Space", "load_space", "space_names"],
     },
 )

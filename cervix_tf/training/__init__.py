@@ -8,5 +8,9 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submod_attrs={"fitting": ["fit", "resume"], "measuring": ["throughput"]},
+    submod_attrs={
+        "fitting": ["fit", "resume"],
+        "measuring": ["throughput"],
+        "searching": ["search"],
+    },
 )

@@ -37,6 +37,7 @@ def fit(
     resume: bool = False,
     cache: str | Path | None = None,
     say: Callable[[str], None] | None = None,
+    report: Callable[[int, float], None] | None = None,
 ) -> Run:
     """Train a model and write the run: weights, history, predictions, figures, plots and report.
 
@@ -54,6 +55,8 @@ def fit(
             the seed it was begun with; it ends with the weights of an uninterrupted run.
         cache: Where prepared squares are kept, as `data.prepare` takes it.
         say: Called with a line on each thing a person would want to know; silent by default.
+        report: Called with step and validation log loss after every validation. What it raises ends
+            the fit, which can be resumed.
 
     Returns:
         The finished run.
@@ -115,7 +118,7 @@ def fit(
         f"{len(validation.labels)} validation photographs, {total} steps of {recipe.batch_size} on "
         f"{', '.join(begun.environment['devices'])}"
     )
-    loop = Loop(model, recipe, begun, training, validation, say)
+    loop = Loop(model, recipe, begun, training, validation, say, report)
     with bar("Training", total) as progress, repeatable():
         loop.train(progress, resume)
     say(

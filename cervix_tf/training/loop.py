@@ -21,6 +21,10 @@ from cervix_tf.training.steps import Stepper, balanced_weights
 LOG_EVERY = 10  # steps between two entries of the history
 
 
+class Diverged(UserError):
+    """The loss is no longer a number."""
+
+
 @dataclass
 class State:
     """How far training has come; kept in the checkpoint beside the variables."""
@@ -54,6 +58,7 @@ class Loop:
         run: Where checkpoints go.
         training, validation: The photographs of the two sides.
         say: Called with a line after every validation.
+        report: Called with step and log loss after every validation; what it raises ends training.
     """
 
     def __init__(
@@ -64,8 +69,10 @@ class Loop:
         training: Photographs,
         validation: Photographs,
         say: Callable[[str], None],
+        report: Callable[[int, float], None] | None = None,
     ):
         self.model, self.recipe, self.run, self.say = model, recipe, run, say
+        self.report = report
         self.training, self.validation = training, validation
         self.lengths = stage_lengths(recipe, len(training.labels))
         self.state = State()
@@ -85,7 +92,7 @@ class Loop:
         """Go through the stages, from the last checkpoint if `resume`, and keep the weights asked for.
 
         Raises:
-            UserError: The loss is no longer a number; the message names the step.
+            Diverged: The loss is no longer a number; the message names the step.
         """
         resuming = resume and self.checkpoint.is_file()
         if resuming:
@@ -118,7 +125,7 @@ class Loop:
             state.step += 1
             state.stage_step += 1
             if not math.isfinite(loss):
-                raise UserError(
+                raise Diverged(
                     f"The loss is {loss} at step {state.step}: lower the learning rate "
                     "(--set optimizer.learning_rate=...) or clip the gradient (optimizer.clip_norm)."
                 )
@@ -156,6 +163,8 @@ class Loop:
                 f"accuracy {100 * row['validation_accuracy']:.1f} %"
             )
         state.history.append(row)
+        if validating and self.report:
+            self.report(state.step, row["validation_loss"])
 
     def _compare(self, loss: float) -> None:
         """Keep the weights if they are the best so far; end the stage if patience is at its end."""
