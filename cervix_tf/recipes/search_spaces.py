@@ -193,7 +193,8 @@ def _validated(keys: Any, where: str) -> Space:
     try:
         return Space.model_validate(keys)
     except ValidationError as error:
-        fault = error.errors()[0]
+        faults = error.errors()  # of a key, one for each form it may take: ours say the most
+        fault = next((f for f in faults if f["type"] == "value_error"), faults[-1])
         key = ".".join(str(p) for p in fault["loc"])
         message = fault["msg"].removeprefix("Value error, ")
         raise UserError(f"{where}: {key}: {message}; received {fault['input']!r}.") from error

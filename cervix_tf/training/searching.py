@@ -109,7 +109,10 @@ def search(
                 keras.backend.clear_session()
                 gc.collect()
             _write(own, base)
-    return _write(own, base)
+    table = _write(own, base)
+    if (table["state"] == "complete").any():
+        plot_trials(table, own.space, folder / "trials.png")
+    return table
 
 
 def _run(
@@ -159,7 +162,7 @@ def _run(
 
 
 def _write(own: Study, base: Recipe) -> pd.DataFrame:
-    """Write table, plot and best recipe of all trials so far, of every process."""
+    """Write table and best recipe of all trials so far, of every process."""
     with own.lock:
         table = _table(own)
         with replacing(own.folder / "trials.csv") as part:
@@ -175,7 +178,6 @@ def _write(own: Study, base: Recipe) -> pd.DataFrame:
             )
             recipe = with_values(base, (), values)
             write_text(own.folder / "best.yaml", head + to_yaml(recipe))
-            plot_trials(table, own.space, own.folder / "trials.png")
     return table
 
 

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cervix_tf.errors import UserError
+from cervix_tf.recipes import load_recipe, load_space, space_names
+from cervix_tf.recipes.search_spaces import HERE, as_text, with_values
+
+RECIPES = {"6.1": "cervixnet1", "6.2": "cervixnet2", "6.3": "resnet-report"}
+
+
+def test_grid_of_section_6_3():
+    grid = load_space("6.3").grid()
+    rates = sorted({point["optimizer.learning_rate"] for point in grid})
+    assert np.allclose(rates, np.logspace(-4, -2, 5), rtol=1e-12)
+    assert {point["model.l2"] for point in grid} == {1e-3, 1e-4, 1e-6}
+    assert len({tuple(point.values()) for point in grid}) == len(grid) == 15
+    recipe = load_space("6.3").apply("resnet-report", values=grid[0])
+    assert [(stage.train, stage.steps) for stage in recipe.stages] == [("all", 50)]
+
+
+@pytest.mark.parametrize("name", space_names())
+def test_shipped_space_fits_its_recipe(name):
+    space, recipe = load_space(name), load_recipe(RECIPES[name])
+    head = (HERE / f"{name}.yaml").read_text().split("settings:")[0]
+    assert f"(section {name})" in head
+    grid = space.grid()
+    steps = space.settings["stages"][0]["steps"]
+    assert f"Cost: {len(grid)} trials of {steps} steps x {recipe.batch_size}; about" in head
+    assert f"Command: cervix-tf search --recipe {RECIPES[name]} --space {name} --study" in head
+    for point in (grid[0], grid[-1]):
+        applied = space.apply(recipe, values=point)
+        assert applied.optimizer.learning_rate == point["optimizer.learning_rate"]
+        assert applied.image_size == recipe.image_size
+
+
+def test_the_cervixnets_vary_filters_dropout_l2_and_learning_rate():
+    for name, dropout in (("6.1", "conv_dropout"), ("6.2", "dropout")):
+        keys = {"optimizer.learning_rate", "model.head_l2", "model.widths", f"model.{dropout}"}
+        assert set(load_space(name).space) == keys
+    best = {"optimizer.learning_rate": 0.0012, "model.dropout": 0.5, "model.head_l2": 0.1}
+    grid = load_space("6.2").grid()  # the report's best is in it
+    assert any(all(point[k] == pytest.approx(v) for k, v in best.items()) for point in grid)
+    widths = load_space("6.2").apply("cervixnet2", values=grid[-1]).model.options["widths"]
+    assert widths == [16, 32, 64, 128, 128]
+
+
+def test_sources_add_up(tmp_path):
+    (tmp_path / "own.yaml").write_text("space: {batch_size: [8, 16]}\nsettings: {seed: 3}\n")
+    space = load_space(["6.3", str(tmp_path / "own.yaml"), "model.l2=[1e-3, 5]", "augment=[null]"])
+    assert space.space["model.l2"] == (0.001, 5), "1e-3 is a number"
+    assert len(space.grid()) == 5 * 2 * 2
+    recipe = space.apply("resnet", ["stages.0.steps=7", "seed=4"], space.grid()[0])
+    assert (recipe.stages[0].steps, recipe.seed, recipe.augment) == (7, 4, None)
+    space = load_space(
+        {"batch_size": {"low": 4, "high": 64, "points": 3, "log": True, "whole": True}}
+    )
+    assert space.choices("batch_size") == [4, 16, 64]
+
+
+@given(st.floats(1e-12, 1e12))
+def test_numbers_survive_their_text(value):
+    recipe = with_values("resnet", (), {"optimizer.learning_rate": value, "model.l2": value})
+    assert recipe.optimizer.learning_rate == value
+    assert recipe.model.options["l2"] == value
+    assert "\n" not in as_text(value)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("6.4", "Unknown search space '6.4': did you mean '6.3'"),
+        ("own.yaml", r"own\.yaml does not exist"),
+        ("model.l2=[1", "not valid YAML"),
+        ("model.l2=[]", "give at least one value"),
+        ("model.l2={low: 1, high: 1}", "low must be below high"),
+        ("model.l2={low: 0, high: 1, log: true}", "above 0 on a log scale"),
+        ("model.l2={low: 0, hgh: 1}", "hgh"),
+        ("model.l2=3", "space"),
+    ],
+)
+def test_mistakes_are_one_line(source, message):
+    with pytest.raises(UserError, match=message) as caught:
+        load_space(source)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_grid_needs_points():
+    with pytest.raises(UserError, match="has no points"):
+        load_space({"model.l2": {"low": 0.1, "high": 1}}).grid()

@@ -1,0 +1,21 @@
+import io
+
+from rich.console import Console
+
+from cervix_tf import progress
+
+
+def test_a_bar_inside_another_is_drawn_with_it():
+    console = Console(file=io.StringIO(), force_terminal=True)
+    with progress.bar("Trials", 3, console) as outer:
+        display = progress._shown[0]
+        for number in range(2):
+            with progress.bar("Training", 10) as inner:
+                inner(4, note="loss 1")
+                assert [task.description for task in display.tasks] == ["Trials", "Training"]
+                assert display.tasks[1].completed == 4
+            assert len(display.tasks) == 1
+            outer(number + 1)
+    assert not progress._shown
+    with progress.bar("Alone", 1, Console(file=io.StringIO())) as quiet:
+        quiet(1)  # no terminal: nothing is drawn
