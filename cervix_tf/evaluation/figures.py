@@ -9,7 +9,7 @@ import pandas as pd
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError
-from cervix_tf.evaluation.known import unseen
+from cervix_tf.evaluation.known import least_seen
 from cervix_tf.evaluation.measuring import BINS, measures
 from cervix_tf.evaluation.outputs import write_evaluation
 from cervix_tf.evaluation.resampling import (
@@ -45,7 +45,8 @@ def evaluate(
             default. `RUN/test` is where `write_report` looks for the figures of test photographs.
 
     Returns:
-        A dict of figures as `figures_of` returns it.
+        A dict of figures as `figures_of` returns it, with `views` and `seen`: whether the run trained on
+        these photographs or chose its weights by them.
 
     Raises:
         UserError: There is no labelled photograph, or one of a class the run does not know, or `out` is
@@ -63,17 +64,17 @@ def evaluate(
         raise UserError(f"{out} is a run's folder, with figures of its own: give another folder.")
     own = run.manifest
     if manifest is None:
-        chosen, split = own[own["split"] == "validation"], "validation"
+        chosen, split, seen = own[own["split"] == "validation"], "validation", True
     else:
         chosen = validated(manifest, "the manifest").dropna(subset="label")
     if chosen.empty:
         raise UserError("There is no labelled photograph to evaluate on.")
     if manifest is not None:
-        chosen, split = unseen(run, chosen)
+        chosen, split, seen = least_seen(run, chosen)
     chosen = chosen.reset_index(drop=True)
     true = class_indices(chosen, run.class_names)  # before the work of predicting
     share = predict(run, chosen, tta=tta)[run.class_names].to_numpy()
-    figures = {**figures_of(run, chosen, true, share, split), "views": tta}
+    figures = {**figures_of(run, chosen, true, share, split), "seen": seen, "views": tta}
     if out is not None:
         write_evaluation(run, Path(out), chosen, share, figures)
     return figures

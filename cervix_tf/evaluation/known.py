@@ -12,7 +12,7 @@ from cervix_tf.data.kaggle_labels import SOLUTION_CSV
 from cervix_tf.runs import Run
 
 
-def unseen(run: Run, manifest: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+def least_seen(run: Run, manifest: pd.DataFrame) -> tuple[pd.DataFrame, str, bool]:
     """Choose the photographs that say most about new ones, and name them.
 
     Args:
@@ -21,14 +21,15 @@ def unseen(run: Run, manifest: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
     Returns:
         Those that the run has not seen; if there are none, those it validated on; if there are none of
-        these either, those it trained on. Then what they are, in words.
+        these either, those it trained on. Then what they are, in words, and whether the run has seen
+        them.
 
     Warns:
         UserWarning: Photographs were left out, the run trained on those chosen, or it trained on others
             whose groups have the same names.
 
     Example:
-        >>> unseen(load("runs/first"), read_manifest("data"))[1]
+        >>> least_seen(load("runs/first"), read_manifest("data"))[1]
         "test photographs (Kaggle's stage 1, labels released later)"
     """
     role = roles(run, manifest)
@@ -42,7 +43,7 @@ def unseen(run: Run, manifest: pd.DataFrame) -> tuple[pd.DataFrame, str]:
             f"The run trained on all {len(chosen)} photographs: the figures say nothing of new ones.",
             stacklevel=3,
         )
-        return chosen, "training photographs: the run has learned these"
+        return chosen, "training photographs: the run has learned these", True
     trained = run.manifest[run.manifest["split"] == "train"]
     alike = chosen["group"].isin(set(trained["group"])) & (chosen["group"] != _alone(chosen))
     if alike.any():
@@ -51,7 +52,9 @@ def unseen(run: Run, manifest: pd.DataFrame) -> tuple[pd.DataFrame, str]:
             "run trained on: if these are the same patients, the figures are too good.",
             stacklevel=3,
         )
-    return chosen, "validation" if order[0] == "validation" else _named(chosen)
+    if order[0] == "validation":
+        return chosen, "validation", True
+    return chosen, _named(chosen), False
 
 
 _VERB = {"train": "trained on", "validation": "validated on"}

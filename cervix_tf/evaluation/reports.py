@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from cervix_tf.data import summary
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import wording
-from cervix_tf.evaluation.comparing import differences, picture_of_curves
+from cervix_tf.evaluation.comparing import differences, picture_of_curves, table_of_runs
 from cervix_tf.files import write_text
 from cervix_tf.recipes.reading import to_yaml
 from cervix_tf.runs import Run, load
@@ -84,11 +84,13 @@ def write_report(
         lstrip_blocks=True,
     )
     environment.globals.update(
-        number=wording.number, span=wording.span, figure_rows=wording.figure_rows,
-        class_rows=wording.class_rows, remarks=wording.remarks,
+        number=wording.number, figure_rows=wording.figure_rows, class_rows=wording.class_rows,
+        remarks=wording.remarks,
     )  # fmt: skip
+    facts = [_facts(run) for run in runs]
     page = environment.get_template("report.html").render(
-        runs=[_facts(run) for run in runs],
+        runs=facts,
+        compared=table_of_runs(facts),
         differences=differences(runs),
         curves=picture_of_curves(runs) if len(runs) > 1 else None,
     )

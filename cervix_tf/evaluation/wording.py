@@ -11,6 +11,7 @@ NAMES = {
     "ece": "calibration error",
 }
 BY_CLASS = {"precision": "precision", "recall": "recall", "f1": "F1", "roc_auc": "ROC AUC"}
+DECIMALS = {"log_loss": 4, "short": 2}
 PERCENT = {"accuracy", "balanced_accuracy"}
 NONE = "–"
 
@@ -62,7 +63,7 @@ def class_rows(metrics: dict) -> list[tuple[str, list[tuple[str, str]]]]:
         parts[f"{key} share"] = pair
     for name, (values, intervals) in parts.items():
         cells = zip(values, intervals, strict=True)
-        rows.append((name, [(number("", v), span("", i)) for v, i in cells]))
+        rows.append((name, [(number("", v), span("short", i)) for v, i in cells]))
     return rows
 
 
@@ -87,12 +88,12 @@ def remarks(metrics: dict) -> list[str]:
 
 
 def number(key: str, value: Any) -> str:
-    """Word a figure: a percentage, a log loss with four decimals, or three decimals."""
+    """Word a figure: a percentage, or with as many decimals as the figure is worth."""
     if value is None:
         return NONE
     if key in PERCENT:
         return f"{100 * value:.1f} %"
-    return f"{value:.4f}" if key == "log_loss" else f"{value:.3f}"
+    return f"{value:.{DECIMALS.get(key, 3)}f}"
 
 
 def span(key: str, interval: list[float] | None) -> str:
