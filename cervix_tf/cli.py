@@ -28,6 +28,7 @@ VERBS = (
     inference.predict,
     inference.submit,
     evaluation.evaluate,
+    evaluation.report,
 )
 for verb in VERBS:  # in the order in which --help lists them
     app.command()(verb)

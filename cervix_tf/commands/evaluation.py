@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cervix_tf.commands.options import Views
-from cervix_tf.commands.printing import import_tensorflow, print_figures
+from cervix_tf.commands.printing import import_tensorflow, print_evaluation
 
 
 def evaluate(
@@ -16,11 +16,20 @@ def evaluate(
         typer.Option(help="Labelled photographs; by default the run's validation ones."),
     ] = None,
     tta: Views = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder for metrics.json, predictions.csv and plots; what is in RUN/test, "
+            "`report` shows beside the validation figures."
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print every figure as JSON.")] = False,
 ) -> None:
-    """Print a run's log loss and accuracy beside those of the class prior.
+    """Print a run's figures with 95 % intervals beside those of the class prior.
 
-    Example: cervix-tf evaluate runs/first
+    Photographs that the run trained on are left out.
+
+    Example: cervix-tf evaluate runs/first --data test.csv --out runs/first/test
     """
     from json import dumps
 
@@ -29,9 +38,29 @@ def evaluate(
     import_tensorflow()
     from cervix_tf.evaluation import evaluate
 
-    figures = evaluate(run, read_manifest(data) if data else None, tta=tta)
+    figures = evaluate(run, read_manifest(data) if data else None, tta=tta, out=out)
     if json:
         print(dumps(figures, indent=2))
-    else:
-        print_figures(figures)
-        print(f"Run folder: {run}")
+        return
+    print_evaluation(figures)
+    if out:
+        print(f"Figures, predictions and plots: {out}")
+    print(f"Run folder: {run}")
+
+
+def report(
+    run: Annotated[list[Path], typer.Argument(help="Run folder; several stand side by side.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The HTML file; by default RUN/report.html, or comparison.html for several runs."
+        ),
+    ] = None,
+) -> None:
+    """Write one self-contained HTML page about a run, or several runs side by side.
+
+    Example: cervix-tf report runs/first runs/second --out table5.html
+    """
+    from cervix_tf.evaluation import write_report
+
+    print(f"Report: {write_report(run, out)}")

@@ -51,3 +51,26 @@ def print_figures(figures: dict) -> None:
     print(f"{'':<14}{'log loss':>10}{'accuracy':>10}")
     for name, part in (("model", figures), ("class prior", figures["prior"])):
         print(f"{name:<14}{part['log_loss']:>10.4f}{100 * part['accuracy']:>8.1f} %")
+
+
+def print_evaluation(figures: dict) -> None:
+    """Print all figures with their intervals, for each class too, and the confusion matrix."""
+    from cervix_tf.evaluation.wording import class_rows, figure_rows, remarks
+
+    print_figures(figures)
+    print()
+    print_table(("", "model", "95 % interval", "class prior"), figure_rows(figures))
+    print()
+    cells = [
+        (name, *(f"{v} ({i})" if i else v for v, i in row)) for name, row in class_rows(figures)
+    ]
+    print_table(("", *figures["classes"]), cells)
+    print()
+    counts = [
+        (f"true {name}", *map(str, row))
+        for name, row in zip(figures["classes"], figures["confusion"], strict=True)
+    ]
+    print_table(("predicted", *figures["classes"]), counts)
+    print()
+    for line in remarks(figures):
+        print(line)

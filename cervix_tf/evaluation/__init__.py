@@ -10,7 +10,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "scores": ["log_loss"],
         "figures": ["evaluate", "figures_of"],
-        "plots": ["plot_confusion", "plot_curves", "plot_predictions"],
+        "measuring": ["measures"],
+        "plots": ["plot_confusion", "plot_prevalence", "plot_reliability"],
+        "curves": ["plot_curves"],
+        "sheets": ["plot_mistakes", "plot_predictions"],
+        "outputs": ["write_evaluation"],
         "reports": ["write_report"],
     },
 )

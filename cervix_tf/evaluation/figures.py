@@ -1,54 +1,89 @@
 """The figures of a run on labelled photographs, beside those of the class prior."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
 from cervix_tf.data.manifests import labels as class_indices
+from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError
-from cervix_tf.evaluation.scores import log_loss
+from cervix_tf.evaluation.known import least_seen
+from cervix_tf.evaluation.measuring import BINS, measures
+from cervix_tf.evaluation.outputs import write_evaluation
+from cervix_tf.evaluation.resampling import (
+    LEVEL,
+    RESAMPLES,
+    left_out,
+    percentile_interval,
+    resample,
+)
 from cervix_tf.inference import predict
 from cervix_tf.runs import Run, load
 
+SINGLE = ("log_loss", "accuracy", "balanced_accuracy", "kappa", "brier", "ece")
+BY_CLASS = ("precision", "recall", "f1", "roc_auc")
 
-def evaluate(run: Run | Path | str, manifest: pd.DataFrame | None = None, tta: int = 1) -> dict:
+
+def evaluate(
+    run: Run | Path | str,
+    manifest: pd.DataFrame | None = None,
+    tta: int = 1,
+    out: Path | str | None = None,
+) -> dict:
     """Evaluate a run on labelled photographs.
 
     Args:
         run: A run or its folder.
-        manifest: Photographs of which all those with a label are used; by default the run's own
-            validation photographs.
+        manifest: Photographs, of which those with a label are used; by default the run's own
+            validation photographs. Photographs that the run trained on are left out, those that chose
+            its weights (validation) too where there are others; a photograph is known by its path or
+            by its content. Where no other photographs are given, they are evaluated, and `split` says so.
         tta: Views a photograph, as `inference.predict` takes it.
+        out: A folder to write `metrics.json`, `predictions.csv` and `plots/` into; nothing is written by
+            default. `RUN/test` is where `write_report` looks for the figures of test photographs.
 
     Returns:
-        A dict of figures as `figures_of` returns it.
+        A dict of figures as `figures_of` returns it, with `views` and `seen`: whether the run trained on
+        these photographs or chose its weights by them.
 
     Raises:
-        UserError: There is no labelled photograph, or one of a class the run does not know.
+        UserError: There is no labelled photograph, or one of a class the run does not know, or `out` is
+            a run's folder.
+
+    Warns:
+        UserWarning: Photographs were left out, or the run trained on those evaluated or on others of
+            groups of the same name.
 
     Example:
-        >>> evaluate("runs/first")["log_loss"]
+        >>> evaluate("runs/first")["intervals"]["log_loss"]
     """
     run = load(run)
+    if out is not None and (Path(out) / "recipe.yaml").exists():
+        raise UserError(f"{out} is a run's folder, with figures of its own: give another folder.")
     own = run.manifest
     if manifest is None:
-        chosen, split = own[own["split"] == "validation"], "validation"
+        chosen, split, seen = own[own["split"] == "validation"], "validation", True
     else:
-        chosen, split = manifest[manifest["label"].notna()], "all labelled photographs given"
+        chosen = validated(manifest, "the manifest").dropna(subset="label")
     if chosen.empty:
         raise UserError("There is no labelled photograph to evaluate on.")
+    if manifest is not None:
+        chosen, split, seen = least_seen(run, chosen)
     chosen = chosen.reset_index(drop=True)
     true = class_indices(chosen, run.class_names)  # before the work of predicting
-    table = predict(run, chosen, tta=tta)
-    return figures_of(run, chosen, true, table[run.class_names].to_numpy(), split)
+    share = predict(run, chosen, tta=tta)[run.class_names].to_numpy()
+    figures = {**figures_of(run, chosen, true, share, split), "seen": seen, "views": tta}
+    if out is not None:
+        write_evaluation(run, Path(out), chosen, share, figures)
+    return figures
 
 
 def figures_of(
     run: Run, chosen: pd.DataFrame, true: np.ndarray, probabilities: np.ndarray, split: str
 ) -> dict:
-    """Compute the figures of known probabilities.
+    """Compute the figures of known probabilities, with their intervals.
 
     Args:
         run: The run they come from; the class prior is that of its training photographs.
@@ -58,40 +93,74 @@ def figures_of(
         split: What the photographs are to the run, such as `validation`.
 
     Returns:
-        A dict with `log_loss`, `accuracy`, `balanced_accuracy`, `confusion` (rows are the true
-        classes), `prevalence` (actual and mean predicted, Table 3 of the report), `prior` (log loss
-        and accuracy of the training photographs' class shares), and where they come from: `data`,
-        `split`, `photographs`, `groups`, `seed`, `model`.
+        A dict that JSON can hold; `measures` defines the figures, None is one that is not defined. Lists
+        are in the order of `classes`.
+
+        - `log_loss`, `accuracy`, `balanced_accuracy`, `kappa`, `brier`, `ece`;
+        - `precision`, `recall`, `f1`, `roc_auc`: a list each;
+        - `confusion`: counts, true classes in the rows;
+        - `prevalence`: `actual` and mean `predicted` share of each class (Table 3 of the report);
+        - `reliability`: for each of 10 bins of the top label's confidence that holds a photograph `from`,
+          `to`, `photographs`, mean `confidence`, `accuracy` and its `interval`;
+        - `prior`: the first six for the class shares of the training photographs, and those `shares`;
+        - `gain`: the prior's log loss minus the model's, and the model's accuracy minus the prior's;
+        - `intervals`: for all of these, in the same form, `[low, high]`: 95 % percentile bootstrap over
+          groups, seeded by the run's seed; None with fewer than two groups;
+        - `bootstrap`: `level`, `resamples`, `unit`, and `left_out`, in how many resamples a figure (or
+          that of one class) was not defined, a class being absent; its interval passes over them;
+        - where they come from: `data`, `split`, `photographs`, `groups`, `seed`, `model`, `classes`.
 
     Example:
         >>> figures_of(run, chosen, true, probabilities, "validation")["prior"]["log_loss"]
     """
-    classes = run.class_names
+    classes, seed = run.class_names, run.recipe.seed
     training = run.manifest[run.manifest["split"] == "train"]
-    shares = (
-        training["label"].value_counts(normalize=True).reindex(classes, fill_value=0).to_numpy()
-    )
-    guess = probabilities.argmax(axis=1)
+    counted = training["label"].value_counts(normalize=True)
+    shares = counted.reindex(classes, fill_value=0).to_numpy()
+    prior = np.tile(shares, (len(true), 1))
+
+    def both(weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        model = measures(true, probabilities, weights)
+        base = {f"prior {k}": v for k, v in measures(true, prior, weights).items() if k in SINGLE}
+        gain = {
+            "gain log_loss": base["prior log_loss"] - model["log_loss"],
+            "gain accuracy": model["accuracy"] - base["prior accuracy"],
+        }
+        return {**model, **base, **gain}
+
+    found = {name: values[0] for name, values in both().items()}
+    drawn = resample(chosen["group"], both, seed)
+    groups = int(chosen["group"].nunique())
+    if groups < 2:  # every resample would be the same
+        drawn = {name: np.full_like(values, np.nan) for name, values in drawn.items()}
+    intervals = {name: percentile_interval(values) for name, values in drawn.items()}
+    names = (*SINGLE, *BY_CLASS)
+    absent = {k: n for k in names if groups > 1 and (n := left_out(drawn[k]))}
     return {
         "data": "phantoms (drawn photographs)" if is_phantom(chosen) else "photographs",
         "split": split,
         "photographs": len(chosen),
-        "groups": int(chosen["group"].nunique()),
+        "groups": groups,
         "model": run.recipe.model.name,
-        "seed": run.recipe.seed,
+        "seed": seed,
         "classes": classes,
-        "log_loss": log_loss(true, probabilities),
-        "accuracy": float((guess == true).mean()),
-        "balanced_accuracy": float(balanced_accuracy_score(true, guess)),
-        "confusion": confusion_matrix(true, guess, labels=range(len(classes))).tolist(),
-        "prevalence": {
-            "actual": (np.bincount(true, minlength=len(classes)) / len(true)).tolist(),
-            "predicted": probabilities.mean(axis=0).tolist(),
-        },
+        **_arranged({k: _plain(v) for k, v in found.items()}),
+        "confusion": found["confusion"].astype(int).tolist(),
         "prior": {
-            "log_loss": log_loss(true, np.tile(shares, (len(true), 1))),
-            "accuracy": float((true == shares.argmax()).mean()),
+            **{k: _plain(found[f"prior {k}"]) for k in SINGLE},
             "shares": shares.tolist(),
+        },
+        "reliability": _reliability(found, intervals["bin_accuracy"]),
+        "intervals": {
+            **_arranged(intervals),
+            "confusion": intervals["confusion"],
+            "prior": {k: intervals[f"prior {k}"] for k in SINGLE},
+        },
+        "bootstrap": {
+            "level": LEVEL,
+            "resamples": RESAMPLES,
+            "unit": "groups",
+            "left_out": absent,
         },
     }
 
@@ -99,3 +168,33 @@ def figures_of(
 def is_phantom(manifest: pd.DataFrame) -> bool:
     """Whether any of the photographs are drawn: figures on them are called so."""
     return "phantom" in manifest and bool(manifest["phantom"].fillna(False).astype(bool).any())
+
+
+def _arranged(values: dict[str, Any]) -> dict[str, Any]:
+    """Put figures, or their intervals, in the form in which they are returned."""
+    return {
+        **{k: values[k] for k in (*SINGLE, *BY_CLASS)},
+        "prevalence": {k: values[k] for k in ("actual", "predicted")},
+        "gain": {k: values[f"gain {k}"] for k in ("log_loss", "accuracy")},
+    }
+
+
+def _reliability(found: dict[str, np.ndarray], intervals: list) -> list[dict]:
+    return [
+        {
+            "from": k / BINS,
+            "to": (k + 1) / BINS,
+            "photographs": int(found["bin_weight"][k]),
+            "confidence": float(found["bin_confidence"][k]),
+            "accuracy": float(found["bin_accuracy"][k]),
+            "interval": intervals[k],
+        }
+        for k in range(BINS)
+        if found["bin_weight"][k]
+    ]
+
+
+def _plain(values: np.ndarray) -> Any:
+    """Python numbers, with None for NaN, which JSON does not know."""
+    plain = values.astype(object)
+    return np.where(np.isnan(values), np.array(None), plain).tolist()

@@ -1,71 +1,18 @@
-"""Plots of a run: learning curves, confusion matrix, photographs with their probabilities."""
+"""Plots of a run's figures: confusion matrix, reliability, prevalence; and what all plots share."""
 
-import itertools
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from cervix_tf.data import read_square
 from cervix_tf.files import replacing
-from cervix_tf.runs import Run
 
 # Okabe and Ito's colours, which people with any colour vision tell apart; a class keeps its colour.
 CLASS_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
-TRAIN, VALIDATION, PRIOR = "#7A7A7A", "#0072B2", "#D55E00"
-
-
-def plot_curves(run: Run, path: Path) -> None:
-    """Plot loss and accuracy by step, as Figures 11 to 13 and 15 of the report.
-
-    Training (mean over the steps since the last entry, on augmented views) is drawn beside validation
-    (centre crops); a dashed line marks where a stage
-    ends, named with what it trained on either side; dotted lines are the class prior.
-
-    Args:
-        run: A run whose history is written.
-        path: The PNG to write.
-
-    Example:
-        >>> plot_curves(load("runs/first"), Path("curves.png"))
-    """
-    history, metrics = run.history, run.metrics
-    figure = Figure(figsize=(9, 3.6), layout="constrained", dpi=130)
-    for axes, name, label in zip(
-        figure.subplots(1, 2), ("loss", "accuracy"), ("log loss (nats)", "accuracy"), strict=True
-    ):
-        validated = history.dropna(subset=[f"validation_{name}"])
-        axes.plot(history["step"], history[f"train_{name}"], color=TRAIN, alpha=0.35, lw=1)
-        smooth = history[f"train_{name}"].ewm(span=9).mean()
-        axes.plot(history["step"], smooth, color=TRAIN, lw=1.6, label="training")
-        axes.plot(
-            validated["step"], validated[f"validation_{name}"],
-            color=VALIDATION, marker="o", ms=3, lw=1.6, label="validation",
-        )  # fmt: skip
-        prior = metrics["prior"]["log_loss" if name == "loss" else "accuracy"]
-        axes.axhline(prior, color=PRIOR, ls=":", label="class prior, validation")
-        stages = [part for _, part in history.groupby("stage")]
-        for before, after in itertools.pairwise(stages):
-            switch = before["step"].iloc[-1]
-            axes.axvline(switch, color="#BBBBBB", ls="--", lw=1, zorder=0)
-            for part, side in ((before, "right"), (after, "left")):
-                axes.text(
-                    switch, 1.01, f" {part['train'].iloc[0]} ", fontsize=8, ha=side,
-                    transform=axes.get_xaxis_transform(),
-                )  # fmt: skip
-        axes.set_xlabel("optimiser step")
-        axes.set_ylabel(label)
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.spines[["top", "right"]].set_visible(False)
-        if name == "loss":
-            top = np.nanmax(history[["train_loss", "validation_loss"]].to_numpy())
-            axes.set_ylim(0, max(1.15 * prior, min(1.05 * top, 3 * prior)))
-            axes.legend(frameon=False, fontsize=8)
-        else:
-            axes.set_ylim(0, 1)
-    _save(figure, path)
+WIDTH = 5.6  # inches: the letters are then still read on a telephone
+DPI = 150
 
 
 def plot_confusion(metrics: dict, path: Path) -> None:
@@ -80,8 +27,8 @@ def plot_confusion(metrics: dict, path: Path) -> None:
     """
     counts, classes = np.array(metrics["confusion"]), metrics["classes"]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = 2.4 + 0.7 * len(classes)
-    figure = Figure(figsize=(side, 0.9 * side), layout="constrained", dpi=130)
+    side = min(WIDTH, 2.6 + 0.7 * len(classes))
+    figure = Figure(figsize=(side, 0.82 * side), layout="constrained", dpi=DPI)
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
@@ -90,58 +37,102 @@ def plot_confusion(metrics: dict, path: Path) -> None:
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
     axes.set_xticks(range(len(classes)), classes)
     axes.set_yticks(range(len(classes)), classes)
+    if max(map(len, classes)) > 8:  # long names would run into each other
+        axes.tick_params(axis="x", rotation=30)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    axes.set_title(f"{metrics['photographs']} photographs ({metrics['split']})", fontsize=10)
+    axes.set_title(_on(metrics), fontsize=9)
     figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
-    _save(figure, path)
+    save(figure, path)
 
 
-def plot_predictions(
-    run: Run, chosen: pd.DataFrame, probabilities: np.ndarray, path: Path, most: int = 12
-) -> None:
-    """Show photographs as the network saw them, each over its probabilities.
+def plot_reliability(metrics: dict, path: Path) -> None:
+    """Plot how often the predicted class is right against how sure the network was of it.
+
+    Ten bins of equal width, each with its 95 % interval, over the number of photographs in them.
 
     Args:
-        run: The run that predicted.
-        chosen: The photographs, with their labels where they have one.
-        probabilities: (N, classes), in the order of the rows of `chosen`.
+        metrics: Figures as `evaluate` returns them.
         path: The PNG to write.
-        most: How many photographs at the most, spread evenly over `chosen`.
 
     Example:
-        >>> plot_predictions(run, chosen, probabilities, Path("predictions.png"))
+        >>> plot_reliability(load("runs/first").metrics, Path("reliability.png"))
     """
-    classes = run.class_names
-    taken = np.unique(np.linspace(0, len(chosen) - 1, min(most, len(chosen))).round().astype(int))
-    columns = min(6, len(taken))
-    rows = -(-len(taken) // columns)
-    figure = Figure(figsize=(1.9 * columns, 2.75 * rows), layout="constrained", dpi=110)
-    cells = figure.subplots(2 * rows, columns, height_ratios=[3, 1] * rows, squeeze=False)
-    for axes in cells.flat:
-        axes.axis("off")
-    margin = (run.square_size - run.image_size) // 2
-    for place, number in enumerate(taken):
-        row, column = 2 * (place // columns), place % columns
-        photograph, share = chosen.iloc[number], probabilities[number]
-        square = read_square(photograph["path"], run.square_size)
-        picture, bars = cells[row, column], cells[row + 1, column]
-        picture.imshow(square[margin : margin + run.image_size, margin : margin + run.image_size])
-        guess = classes[int(share.argmax())]
-        known = isinstance(photograph["label"], str)
-        right = known and guess == photograph["label"]
-        title = f"true: {photograph['label']}" if known else str(photograph["image"])
-        picture.set_title(
-            title, fontsize=8, pad=3, color="black" if right or not known else "#B00020"
-        )
-        bars.axis("on")
-        bars.barh(range(len(classes)), share, color=[class_colour(k) for k in range(len(classes))])
-        bars.set_yticks(range(len(classes)), classes, fontsize=6)
-        bars.set_xlim(0, 1)
-        bars.set_xticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=6)
-        bars.invert_yaxis()
-        bars.spines[["top", "right"]].set_visible(False)
-    _save(figure, path)
+    bins = metrics["reliability"]
+    left = min(part["from"] for part in bins)
+    figure = Figure(figsize=(WIDTH, 5.4), layout="constrained", dpi=DPI)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2.6, 1])
+    upper.plot([left, 1], [left, 1], color="#8A8A8A", ls="--", lw=1.2, label="perfectly calibrated")
+    for part in bins:
+        if part["interval"] is not None:
+            upper.plot(
+                [part["confidence"]] * 2, part["interval"], color="#0072B2", lw=1.4, alpha=0.5
+            )
+    upper.plot(
+        [part["confidence"] for part in bins], [part["accuracy"] for part in bins],
+        color="#0072B2", marker="o", ms=5, lw=1.4, label="bin, with 95 % interval",
+    )  # fmt: skip
+    upper.set_ylim(-0.02, 1.02)
+    upper.set_ylabel("share classified rightly")
+    upper.legend(frameon=False, fontsize=9, loc="lower right" if left > 0.15 else "upper left")
+    error = f"calibration error {metrics['ece']:.3f}"
+    if metrics["intervals"]["ece"]:
+        error += " ({:.3f} to {:.3f})".format(*metrics["intervals"]["ece"])
+    upper.set_title(f"{error}: top label, 10 bins of equal width\n{_on(metrics)}", fontsize=9)
+    counts = [part["photographs"] for part in bins]
+    lower.bar([part["from"] + 0.05 for part in bins], counts, 0.094, color="#9DBFD6")
+    for part in bins:
+        lower.annotate(
+            str(part["photographs"]), (part["from"] + 0.05, part["photographs"]), (0, 2),
+            textcoords="offset points", ha="center", fontsize=9,
+        )  # fmt: skip
+    lower.set_ylim(0, 1.22 * max(counts))
+    lower.set_xlim(left - 0.01, 1.01)
+    lower.set_xticks(np.arange(round(10 * left), 11) / 10)
+    lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    lower.set_xlabel("confidence: probability of the predicted class")
+    lower.set_ylabel("photographs")
+    for axes in (upper, lower):
+        bare(axes)
+    figure.align_ylabels()
+    save(figure, path)
+
+
+def plot_prevalence(metrics: dict, path: Path) -> None:
+    """Plot each class's share of the photographs beside its mean probability (Table 3 of the report).
+
+    Args:
+        metrics: Figures as `evaluate` returns them.
+        path: The PNG to write.
+
+    Example:
+        >>> plot_prevalence(load("runs/first").metrics, Path("prevalence.png"))
+    """
+    classes, ranges = metrics["classes"], metrics["intervals"]["prevalence"]
+    figure = Figure(figsize=(WIDTH, 3.4), layout="constrained", dpi=DPI)
+    axes = figure.subplots()
+    top = 0.0
+    for k in range(len(classes)):
+        for shift, kind in ((-0.2, "actual"), (0.2, "predicted")):
+            share, interval = metrics["prevalence"][kind][k], ranges[kind][k] or [np.nan, np.nan]
+            axes.bar(
+                k + shift, share, 0.36, edgecolor=class_colour(k), lw=1.4,
+                color=class_colour(k) if kind == "predicted" else "white",
+                hatch=None if kind == "predicted" else "///",
+            )  # fmt: skip
+            axes.plot([k + shift] * 2, interval, color="black", lw=1.2)
+            high = np.nanmax([share, interval[1]])
+            axes.annotate(
+                f"{share:.3f}\n{kind}", (k + shift, high), (0, 3), textcoords="offset points",
+                ha="center", fontsize=8.5 if len(classes) < 5 else 6,
+            )  # fmt: skip
+            top = max(top, high)
+    axes.set_ylim(0, 1.24 * top)
+    axes.set_xticks(range(len(classes)), classes)
+    axes.set_ylabel("share of the photographs")
+    axes.set_title(f"{_on(metrics)}; lines: 95 % intervals", fontsize=9)
+    bare(axes)
+    save(figure, path)
 
 
 def class_colour(index: int) -> str:
@@ -149,6 +140,19 @@ def class_colour(index: int) -> str:
     return CLASS_COLOURS[index % len(CLASS_COLOURS)]
 
 
-def _save(figure: Figure, path: Path) -> None:
+def bare(axes: Axes) -> None:
+    """Take away the frame's upper and right line."""
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure, whole or not at all."""
     with replacing(path) as part:
         figure.savefig(part)
+
+
+def _on(metrics: dict) -> str:
+    """What the figures were measured on, in a line short enough for a title."""
+    kind = "phantoms" if metrics["data"].startswith("phantoms") else "photographs"
+    words = metrics["split"].split(" (")[0].split(":")[0]
+    return f"{metrics['photographs']} {kind} ({words})"

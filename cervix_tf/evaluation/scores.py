@@ -28,6 +28,26 @@ def log_loss(labels, probabilities) -> float:
         >>> round(log_loss([0, 1], [[0.5, 0.5], [0.5, 0.5]]), 4)
         0.6931
     """
+    return float(row_losses(*checked(labels, probabilities)).mean())
+
+
+def checked(labels, probabilities) -> tuple[np.ndarray, np.ndarray]:
+    """Check labels and probabilities, and rescale the rows to sum 1.
+
+    Args:
+        labels: As in `log_loss`.
+        probabilities: As in `log_loss`.
+
+    Returns:
+        Labels as integers (N,) and probabilities as float64 (N, classes), each row summing to 1.
+
+    Raises:
+        UserError: As in `log_loss`.
+
+    Example:
+        >>> checked([0], [[1, 3]])[1]
+        array([[0.25, 0.75]])
+    """
     labels = np.asarray(labels)
     p = np.asarray(probabilities, dtype="float64")
     if p.ndim != 2 or labels.shape != p.shape[:1] or len(p) == 0:
@@ -43,6 +63,10 @@ def log_loss(labels, probabilities) -> float:
     if broken.any():
         row = int(np.argmax(broken))
         raise UserError(f"Row {row} holds no probabilities: {p[row].tolist()}.")
-    p = p / p.sum(axis=1, keepdims=True)
-    true = p[np.arange(len(p)), labels.astype(int)]
-    return float(-np.log(np.clip(true, CLIP, 1 - CLIP)).mean())
+    return labels.astype(int), p / p.sum(axis=1, keepdims=True)
+
+
+def row_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Score each of `checked` rows: -log of the true class's probability, clipped as Kaggle does."""
+    true = probabilities[np.arange(len(labels)), labels]
+    return -np.log(np.clip(true, CLIP, 1 - CLIP))

@@ -16,9 +16,9 @@ from cervix_tf.data.splits import check_split
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import (
     figures_of,
-    plot_confusion,
+    log_loss,
     plot_curves,
-    plot_predictions,
+    write_evaluation,
     write_report,
 )
 from cervix_tf.inference import probabilities
@@ -130,7 +130,8 @@ def fit(
     begun.write_history(loop.state.history)
     begun.write_model(model, classes)
     chosen = sides[sides["split"] == "validation"].reset_index(drop=True)
-    _evaluated(begun, chosen, validation.labels, probabilities(model, validation.squares))
+    share = probabilities(model, validation.squares)
+    _evaluated(begun, chosen, validation.labels, share, _on_training(model, training))
     shutil.rmtree(begun.path("checkpoint"), ignore_errors=True)
     return load(folder)
 
@@ -156,15 +157,25 @@ def resume(run: Path | str, cache: str | Path | None = None, say: Callable | Non
     return fit(begun.manifest, begun.recipe, run=run, resume=True, cache=cache, say=say)
 
 
-def _evaluated(run: Run, chosen: pd.DataFrame, true: np.ndarray, share: np.ndarray) -> None:
+def _on_training(model: keras.Model, training: Photographs, most: int = 512) -> dict:
+    """Log loss and accuracy of training photographs, evenly chosen, centre crops as in validation."""
+    count = len(training.labels)
+    taken = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+    labels, share = training.labels[taken], probabilities(model, training.squares[taken])
+    return {
+        "log_loss": log_loss(labels, share),
+        "accuracy": float((share.argmax(axis=1) == labels).mean()),
+        "photographs": len(taken),
+    }
+
+
+def _evaluated(
+    run: Run, chosen: pd.DataFrame, true: np.ndarray, share: np.ndarray, training: dict
+) -> None:
     """Write predictions, figures, plots and, last, the report that marks the run as complete."""
-    table = chosen[["image", "path", "label", "group"]].copy()
-    table[run.class_names] = share
-    run.write_table("predictions.csv", table)
-    run.write_json("metrics.json", figures_of(run, chosen, true, share, "validation"))
+    figures = {**figures_of(run, chosen, true, share, "validation"), "training": training}
+    write_evaluation(run, run.folder, chosen, share, figures)
     plot_curves(run, run.path("plots/curves.png"))
-    plot_confusion(run.metrics, run.path("plots/confusion.png"))
-    plot_predictions(run, chosen, share, run.path("plots/predictions.png"))
     write_report(run)
 
 
