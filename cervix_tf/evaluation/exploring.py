@@ -59,7 +59,7 @@ def explore(
         name: What the set is called, for captions.
 
     Returns:
-        A dict: `data`, `photographs`, `labelled`, `groups`, `classes` (counts), `embeddings` (for
+        A dict: `data`, `photographs`, `labelled`, `groups`, `classes` (counts), `sizes` (the ten commonest), `embeddings` (for
         `pixels` and, by its name, the backbone: `values`, `explained`, `neighbour` as
         `embedding.neighbour_figures` gives it or None, `perplexity`), `settings`, `notes` (what was
         left out and why) and `files` (name to path).
@@ -117,7 +117,9 @@ def explore(
     sizes = measure(manifest)
 
     _write_csv(table, path("classes.csv"), index=True)
-    _write_csv(_size_table(manifest, sizes), path("sizes.csv"))
+    extents = _size_table(manifest, sizes)
+    found["sizes"] = extents[["width", "height", "photographs"]].head(10).to_dict("records")
+    _write_csv(extents, path("sizes.csv"))
     exploring_plots.plot_classes(manifest, shown, about, path("classes.png"))
     exploring_plots.plot_sizes(sizes, shown, about, path("sizes.png"))
     exploring_sheets.plot_samples(manifest, shown, about, path("samples.png"), seed)

@@ -1,6 +1,7 @@
 """Plots of a set of photographs: classes, sizes, embeddings."""
 
 import dataclasses
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -127,38 +128,32 @@ def plot_sizes(sizes: pd.DataFrame, shown: list[Kind], about: str, path: Path) -
     Example:
         >>> plot_sizes(measure(manifest), kinds(manifest, classes), "1481 photographs", Path("sizes.png"))
     """
-    figure = new_figure(11.5, 3.9)
-    extent, aspect, weight = figure.subplots(1, 3, width_ratios=[1.15, 1, 1])
-    counts = sizes.groupby(["width", "height"]).size().sort_values(ascending=False)
-    width, height = (counts.index.get_level_values(k).to_numpy() for k in (0, 1))
-    area = 18 + 420 * counts.to_numpy() / counts.max()
-    extent.scatter(width, height, s=area, color="#444444", alpha=0.35, lw=0)
-    extent.scatter(width, height, s=4, color="#222222", lw=0)
-    for number in range(min(6, len(counts))):
-        extent.annotate(
-            f"{width[number]} × {height[number]}: {counts.iloc[number]:,}",
-            (width[number], height[number]), (0, 9), textcoords="offset points", fontsize=7,
-            ha="center",
-        )  # fmt: skip
-    top = 1.18 * max(width.max(), height.max())
-    extent.set_xlim(0, top)
-    extent.set_ylim(0, top)
-    extent.set_aspect("equal")
-    for axis in (extent.xaxis, extent.yaxis):
-        axis.set_major_locator(MaxNLocator(5))
-    extent.axline((0, 0), slope=1, color="#CCCCCC", lw=0.8, zorder=0)
-    extent.set_xlabel("width (pixels)")
-    extent.set_ylabel("height (pixels)")
-    extent.set_title("size, area by count", fontsize=9)
+    figure = new_figure(11.5, 4.2)
+    extent, aspect, weight = figure.subplots(1, 3)
+    _extents(extent, sizes)
     large = sizes["bytes"].max() > 2e6
     unit, scale = ("MB", 1e6) if large else ("kB", 1e3)
-    _shares(aspect, (sizes["width"] / sizes["height"]).to_numpy(), shown)
-    _shares(weight, sizes["bytes"].to_numpy() / scale, shown)
-    aspect.set_xlabel("width / height")
-    weight.set_xlabel(f"file size ({unit})")
-    aspect.set_ylabel("share of the class (%)")
+    for axes, values, name in (
+        (aspect, sizes["width"] / sizes["height"], "width / height"),
+        (weight, sizes["bytes"] / scale, f"file size ({unit})"),
+    ):
+        for kind in shown:
+            own = values[kind.rows]
+            axes.ecdf(
+                own, np.full(len(own), 100.0), color=kind.colour, ls=kind.dash, lw=1.6,
+                label=_named(kind),
+            )  # fmt: skip
+        axes.set_xlabel(name)
+        axes.set_ylabel("share of the class up to there (%)")
     handles, names = aspect.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside right upper", frameon=False, fontsize=8)
+    figure.legend(
+        handles,
+        names,
+        loc="outside upper right",
+        ncols=min(len(names), 6),
+        frameon=False,
+        fontsize=8,
+    )
     finish(figure, [extent, aspect, weight], about, path)
 
 
@@ -195,6 +190,7 @@ def plot_points(
     axes.set_xlabel(names[0])
     axes.set_ylabel(names[1])
     axes.margins(0.04)
+    axes.set_aspect("equal", adjustable="datalim")
     if names[0].startswith("t-SNE"):
         axes.set_xticks([])
         axes.set_yticks([])
@@ -202,18 +198,31 @@ def plot_points(
     finish(figure, [axes], about, path)
 
 
-def _shares(axes: Axes, values: np.ndarray, shown: list[Kind]) -> None:
-    """Draw a histogram a class, each summing to 100 %."""
-    low, high = values.min(), values.max()
-    pad = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
-    edges = np.linspace(low - pad, high + pad, 25)
-    for kind in shown:
-        own = values[kind.rows]
-        axes.hist(
-            own, edges, weights=np.full(len(own), 100 / len(own)), histtype="step", lw=1.5,
-            color=kind.colour, ls=kind.dash, label=_named(kind),
+def _extents(axes: Axes, sizes: pd.DataFrame) -> None:
+    """Draw widths and heights as discs, and name the commonest where there is room."""
+    counts = sizes.groupby(["width", "height"]).size().sort_values(ascending=False, kind="stable")
+    width, height = (counts.index.get_level_values(k).to_numpy() for k in (0, 1))
+    top = 1.25 * max(width.max(), height.max())
+    area = 12 + 240 * counts.to_numpy() / counts.max()
+    axes.scatter(width, height, s=area, color="#444444", alpha=0.35, lw=0)
+    axes.scatter(width, height, s=4, color="#222222", lw=0)
+    named: list[tuple[int, int]] = []
+    for x, y, count in zip(width[:12], height[:12], counts[:12], strict=True):
+        if any(abs(x - a) < 0.45 * top and abs(y - b) < 0.075 * top for a, b in named):
+            continue
+        named.append((x, y))
+        axes.annotate(
+            f"{x} × {y}: {count:,}", (x, y), (0, 9), textcoords="offset points", fontsize=7,
+            ha="center", bbox={"fc": "white", "ec": "none", "alpha": 0.7, "pad": 0.5},
         )  # fmt: skip
-    axes.set_ylim(bottom=0)
+    axes.set_xlim(0, top)
+    axes.set_ylim(0, top)
+    axes.set_aspect("equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5))
+    axes.axline((0, 0), slope=1, color="#CCCCCC", lw=0.8, zorder=0)
+    axes.set_xlabel("width (pixels)")
+    axes.set_ylabel("height (pixels)")
 
 
 def _named(kind: Kind) -> str:
@@ -230,6 +239,7 @@ def finish(figure: Figure, axes: list[Axes], about: str, path: Path) -> None:
     for each in axes:
         each.spines[["top", "right"]].set_visible(False)
         each.tick_params(labelsize=8)
-    figure.supxlabel(about, fontsize=7.5, color="#555555", x=0.01, ha="left")
+    text = textwrap.fill(about, int(18 * figure.get_figwidth()))
+    figure.supxlabel(text, fontsize=7.5, color="#555555", x=0.01, ha="left")
     with replacing(path) as part:
         figure.savefig(part)

@@ -63,7 +63,10 @@ def plot_means(squares: np.ndarray, shown: list[Kind], about: str, path: Path) -
     counts = [kind.count if kind.name != UNLABELLED else 0 for kind in shown]
     centre = np.average(means, axis=0, weights=counts if sum(counts) else None)
     differences = 100 * (means - centre).mean(axis=-1) / 255
-    scale = max(float(np.abs(differences).max()), 0.5)
+    labelled = differences[np.array(counts) > 0] if sum(counts) else differences
+    scale = max(
+        float(np.abs(labelled).max()), 0.5
+    )  # few photographs without a label: they saturate
     figure = new_figure(1.2 + 1.9 * len(shown), 4.5)
     cells = figure.subplots(2, len(shown), squeeze=False)
     for k, kind in enumerate(shown):
