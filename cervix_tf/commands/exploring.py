@@ -61,7 +61,7 @@ def explore(
         if near := each["neighbour"]:
             low, high = (100 * share for share in near["interval"])
             print(
-                f"Nearest neighbour on {each['components']} components of {each['values']}: right "
+                f"Nearest neighbour on {each['components']} components of {each['of']}: right "
                 f"{100 * near['accuracy']:.1f} % ({low:.1f} to {high:.1f}), class prior "
                 f"{100 * near['prior']:.1f} %; {near['photographs']} {found['data']}, "
                 f"{near['groups']} groups, {near['folds']} folds by group"

@@ -11,6 +11,7 @@ from cervix_tf.data.photographs import cores, read_bytes
 from cervix_tf.errors import UserError
 
 _HEAD = 1 << 17  # bytes within which a JPEG's orientation stands
+_WHOLE = 1 << 30  # pixels: not scaled down
 
 
 def measure(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -42,7 +43,7 @@ def _measure(path: Path) -> tuple[int, int, int]:
             with Image.open(path) as picture:
                 width, height = picture.size
         except (OSError, Image.DecompressionBombError):  # a kind that only OpenCV reads
-            height, width = decode(read_bytes(path)).shape[:2]
+            height, width = decode(read_bytes(path), _WHOLE).shape[:2]
             return width, height, path.stat().st_size
         if head[:2] == JPEG and orientation(head) >= 5:  # stored lying on its side
             width, height = height, width

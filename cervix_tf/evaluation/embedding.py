@@ -1,6 +1,7 @@
 """Photographs as points: principal components, t-SNE, and what a nearest neighbour is worth."""
 
 import dataclasses
+from contextlib import AbstractContextManager
 
 import numpy as np
 from sklearn.decomposition import IncrementalPCA
@@ -8,6 +9,7 @@ from sklearn.manifold import TSNE
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from threadpoolctl import threadpool_limits
 
 from cervix_tf.errors import UserError
 
@@ -15,6 +17,7 @@ BATCH = 1024  # rows in memory at a time: 50 MB of 64 x 64 pixels in float32
 PERPLEXITY = 30.0
 _SPARE = 16  # components carried along from batch to batch, so that the first ones stay exact
 _DRAWS = 2000
+_FEW = 2000  # rows up to which one thread is as fast as many
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,8 +70,9 @@ def principal_components(
     kept = min(components + _SPARE, len(chosen) // parts, width)
     pca = IncrementalPCA(kept)
     order = np.random.default_rng(seed).permutation(chosen) if parts > 1 else chosen
-    for part in np.array_split(order, parts):
-        pca.partial_fit(_floats(rows, np.sort(part)))
+    with _threads(len(chosen)), np.errstate(invalid="ignore"):
+        for part in np.array_split(order, parts):
+            pca.partial_fit(_floats(rows, np.sort(part)))
     explained = pca.explained_variance_ratio_[:components]
     if not np.isfinite(explained).all():
         raise UserError(f"The {len(chosen)} photographs are all alike: nothing tells them apart.")
@@ -96,7 +100,8 @@ def tsne(scores: np.ndarray, seed: int = 0) -> np.ndarray:
         (40, 2)
     """
     layout = TSNE(2, perplexity=perplexity(len(scores)), init="pca", random_state=seed)
-    return layout.fit_transform(np.asarray(scores, "float32"))
+    with _threads(len(scores)):
+        return layout.fit_transform(np.asarray(scores, "float32"))
 
 
 def perplexity(count: int) -> float:
@@ -136,13 +141,14 @@ def neighbour_figures(
         return None
     folds = StratifiedGroupKFold(min(5, fewest), shuffle=True, random_state=seed)
     nearest = KNeighborsClassifier(1)
-    right = cross_val_predict(nearest, scores, index, groups=group, cv=folds)
-    nearby = NearestNeighbors(n_neighbors=1).fit(scores).kneighbors(return_distance=False)[:, 0]
+    with _threads(len(scores)):
+        guess = cross_val_predict(nearest, scores, index, groups=group, cv=folds)
+        nearby = NearestNeighbors(n_neighbors=1).fit(scores).kneighbors(return_distance=False)[:, 0]
     return {
-        "accuracy": float((right == index).mean()),
-        "interval": _interval(right == index, group, seed),
+        "accuracy": float((guess == index).mean()),
+        "interval": _interval(guess == index, group, seed),
         "prior": float(np.bincount(index).max() / len(index)),
-        "balanced_accuracy": float(balanced_accuracy_score(index, right)),
+        "balanced_accuracy": float(balanced_accuracy_score(index, guess)),
         "chance": 1 / len(classes),
         "accuracy_ignoring_groups": float((index[nearby] == index).mean()),
         "same_group": float((group[nearby] == group).mean()),
@@ -161,6 +167,11 @@ def _interval(right: np.ndarray, group: np.ndarray, seed: int) -> list[float]:
         drawn = rng.integers(len(sizes), size=len(sizes))
         shares.append(sums[drawn].sum() / sizes[drawn].sum())
     return [float(q) for q in np.quantile(shares, [0.025, 0.975])]
+
+
+def _threads(count: int) -> AbstractContextManager:
+    """One thread for few rows: several wait for one another longer than they work."""
+    return threadpool_limits(1 if count <= _FEW else None)
 
 
 def _floats(rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:

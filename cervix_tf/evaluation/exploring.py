@@ -59,10 +59,10 @@ def explore(
         name: What the set is called, for captions.
 
     Returns:
-        A dict: `data`, `photographs`, `labelled`, `groups`, `classes` (counts), `sizes` (the ten commonest), `embeddings` (for
-        `pixels` and, by its name, the backbone: `values`, `explained`, `neighbour` as
-        `embedding.neighbour_figures` gives it or None, `perplexity`), `settings`, `notes` (what was
-        left out and why) and `files` (name to path).
+        A dict: `data`, `photographs`, `labelled`, `groups`, `classes` (counts), `sizes` (the ten
+        commonest), `embeddings` (for `pixels` and, by its name, the backbone: what it is `of`,
+        `components`, `explained`, `perplexity`, and `neighbour` as `embedding.neighbour_figures`
+        gives it), `settings`, `notes` (what was left out and why) and `files` (name to path).
 
     Raises:
         UserError: There are fewer than four photographs, some cannot be read (all are named), a
@@ -174,7 +174,7 @@ def _embed(
         f"{size} × {size} RGB pixels" if of == "pixels" else f"{values.shape[1]} features of {of}"
     )
     found["embeddings"][of] = {
-        "values": what,
+        "of": what,
         "components": kept,
         "explained": [float(share) for share in pca.explained],
         "perplexity": embedding.perplexity(len(plane)),

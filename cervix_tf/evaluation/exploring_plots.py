@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from cervix_tf.evaluation.plots import class_colour
 from cervix_tf.files import replacing
@@ -139,10 +139,8 @@ def plot_sizes(sizes: pd.DataFrame, shown: list[Kind], about: str, path: Path) -
     ):
         for kind in shown:
             own = values[kind.rows]
-            axes.ecdf(
-                own, np.full(len(own), 100.0), color=kind.colour, ls=kind.dash, lw=1.6,
-                label=_named(kind),
-            )  # fmt: skip
+            axes.ecdf(own, color=kind.colour, ls=kind.dash, lw=1.6, label=_named(kind))
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=None))
         axes.set_xlabel(name)
         axes.set_ylabel("share of the class up to there (%)")
     handles, names = aspect.get_legend_handles_labels()
@@ -207,13 +205,16 @@ def _extents(axes: Axes, sizes: pd.DataFrame) -> None:
     axes.scatter(width, height, s=area, color="#444444", alpha=0.35, lw=0)
     axes.scatter(width, height, s=4, color="#222222", lw=0)
     named: list[tuple[int, int]] = []
-    for x, y, count in zip(width[:12], height[:12], counts[:12], strict=True):
-        if any(abs(x - a) < 0.45 * top and abs(y - b) < 0.075 * top for a, b in named):
+    for k, (x, y) in enumerate(zip(width[:12], height[:12], strict=True)):
+        # The text stands above its disc: no other disc may be there, nor another text beside it.
+        discs = (np.abs(width - x) < 0.22 * top) & (height > y) & (height - y < 0.12 * top)
+        texts = [abs(x - a) < 0.26 * top and abs(y - b) < 0.06 * top for a, b in named]
+        if discs.any() or any(texts):
             continue
         named.append((x, y))
         axes.annotate(
-            f"{x} × {y}: {count:,}", (x, y), (0, 9), textcoords="offset points", fontsize=7,
-            ha="center", bbox={"fc": "white", "ec": "none", "alpha": 0.7, "pad": 0.5},
+            f"{x} × {y}: {counts.iloc[k]:,}", (x, y), (0, 2 + np.sqrt(area[k] / np.pi)),
+            textcoords="offset points", fontsize=7, ha="center",
         )  # fmt: skip
     axes.set_xlim(0, top)
     axes.set_ylim(0, top)
