@@ -16,5 +16,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "sheets": ["plot_mistakes", "plot_predictions"],
         "outputs": ["write_evaluation"],
         "reports": ["write_report"],
+        "exploring": ["explore"],
     },
 )
