@@ -6,7 +6,7 @@ import warnings
 
 import typer
 
-from cervix_tf.commands import data, evaluation, inference, models, training
+from cervix_tf.commands import data, evaluation, explaining, inference, models, training
 
 app = typer.Typer(
     help="Transformation-zone type of the cervix from photographs: train, predict, submit.",
@@ -27,6 +27,7 @@ VERBS = (
     inference.predict,
     inference.submit,
     evaluation.evaluate,
+    explaining.explain,
 )
 for verb in VERBS:  # in the order in which --help lists them
     app.command()(verb)

@@ -12,5 +12,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "figures": ["evaluate", "figures_of"],
         "plots": ["plot_confusion", "plot_curves", "plot_predictions"],
         "reports": ["write_report"],
+        "attribution": ["integrated_gradients", "mass_inside", "saliency"],
+        "gradients": ["gradcam_layer"],
+        "explaining": ["Explanation", "explain"],
+        "explaining_plots": ["overlay"],
     },
 )
