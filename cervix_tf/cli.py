@@ -6,7 +6,16 @@ import warnings
 
 import typer
 
-from cervix_tf.commands import data, evaluation, exploring, inference, models, searching, training
+from cervix_tf.commands import (
+    data,
+    evaluation,
+    explaining,
+    exploring,
+    inference,
+    models,
+    searching,
+    training,
+)
 
 app = typer.Typer(
     help="Transformation-zone type of the cervix from photographs: train, predict, submit.",
@@ -30,6 +39,7 @@ VERBS = (
     inference.submit,
     evaluation.evaluate,
     evaluation.report,
+    explaining.explain,
 )
 for verb in VERBS:  # in the order in which --help lists them
     app.command()(verb)
