@@ -37,7 +37,12 @@ def plot_superpixels(image: np.ndarray, path: Path | str, segments: int = 10, **
     patched[find_boundaries(patches, mode="inner")] = 255
     aspect = image.shape[0] / image.shape[1]
     figure = Figure(figsize=(10, 2.5 * min(aspect, 2) + 0.3), layout="constrained", dpi=100)
-    panels = (image, patched, np.repeat(mask[..., None] * np.uint8(255), 3, 2), image * mask[..., None])
+    panels = (
+        image,
+        patched,
+        np.repeat(mask[..., None] * np.uint8(255), 3, 2),
+        image * mask[..., None],
+    )
     for axes, panel, title in zip(figure.subplots(1, 4), panels, PANELS, strict=True):
         axes.imshow(panel)
         axes.set_title(title, fontsize=9)
