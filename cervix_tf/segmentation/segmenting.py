@@ -146,9 +146,9 @@ def _claim(out: Path, settings: dict) -> None:
     if out.is_file():
         raise UserError(f"{out} is a file: give a folder for the masks.")
     note = out / _SETTINGS
-    if out.is_dir() and not note.is_file():
-        if any(not path.name.startswith(f".{note.stem}-") for path in out.iterdir()):
-            raise UserError(f"{out} is not empty: give a new or empty folder for the masks.")
+    there = list(out.iterdir()) if out.is_dir() and not note.is_file() else []
+    if any(not path.name.startswith(f".{note.stem}-") for path in there):
+        raise UserError(f"{out} is not empty: give a new or empty folder for the masks.")
     write_text(note, json.dumps(settings, indent=1) + "\n")
 
 
@@ -171,7 +171,7 @@ def _do_page(page: list[_Work], sheet: Path, locate: Locator, threads: Executor)
         if "box_x" in note:
             x, y, w, h = (note[f"box_{name}"] for name in "xywh")
             box = (x / width, y / height, w / width, h / height)
-        name = f"{work.mask.parent.name}/{work.path.name}"
+        name = f"{work.path.parent.name}/{work.path.name}"
         empty = np.zeros(picture.shape[:2], bool)
         cells.append(Cell(name, picture, empty if mask is None else mask, box, note.get("flag")))
     mask_files.write_png(sheet, draw_page(cells), {"key": key})
@@ -209,16 +209,15 @@ def _save(work: _Work, found: Located, size: tuple[int, int]) -> dict[str, Any]:
 
 def _write_table(manifest: pd.DataFrame, works: list[_Work], out: Path) -> None:
     notes = [work.note for work in works]
-    table = manifest.reset_index(drop=True).assign(
-        path=[str(work.path) for work in works],
-        mask=[work.mask.relative_to(out).as_posix() for work in works],
-        **{name: [note.get(name) for note in notes] for name in MEASURES},
-    )
+    table = manifest.reset_index(drop=True)
+    table["path"] = [str(work.path) for work in works]
+    table["mask"] = [work.mask.relative_to(out).as_posix() for work in works]
+    for name in MEASURES:
+        table[name] = [note.get(name) for note in notes]
     before = table["flags"] if "flags" in table else [None] * len(table)
     table["flags"] = [_flags(b, note.get("flag")) for b, note in zip(before, notes, strict=True)]
-    for column in ("tz_mask",):  # read_manifest takes such paths relative to the CSV
-        if column in table:
-            table[column] = [p if pd.isna(p) else os.path.abspath(p) for p in table[column]]
+    if "tz_mask" in table:  # read_manifest takes such paths relative to the CSV
+        table["tz_mask"] = [p if pd.isna(p) else os.path.abspath(p) for p in table["tz_mask"]]
     with replacing(out / "manifest.csv") as part:
         table.to_csv(part, index=False)
 

@@ -30,7 +30,7 @@ class Cell:
 
 
 def draw_page(cells: Sequence[Cell]) -> np.ndarray:
-    """Draw up to 40 photographs, 8 in a row: outline green, box yellow, flags red.
+    """Draw up to 40 photographs, 8 in a row: outline green, box yellow, flags red, the rest dark.
 
     Args:
         cells: The photographs, in the order in which they are drawn.
@@ -61,7 +61,8 @@ def _drawn(cell: Cell) -> np.ndarray:
     picture = cv2.resize(cell.picture, size, interpolation=way)
     mask = cv2.resize(cell.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     outlines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    picture = np.ascontiguousarray(picture)
+    # What is left out is darkened: an outline that meets the edge has two sides.
+    picture = np.where(mask[..., None] == 1, picture, picture // 2)
     cv2.drawContours(picture, outlines, -1, OUTLINE, 1, cv2.LINE_AA)
     if cell.box:
         x, y, w, h = cell.box
