@@ -159,21 +159,25 @@ def _do_page(page: list[_Work], sheet: Path, locate: Locator, threads: Executor)
     if all(notes) and mask_files.read_note(sheet).get("key") == key:
         return
     read = list(threads.map(lambda work: _read(work.path), page))
-    undone = [k for k, note in enumerate(notes) if not note]
-    found = dict(zip(undone, locate([read[k][0] for k in undone], threads), strict=True))
-    save = {k: threads.submit(_save, page[k], found[k], read[k][1]) for k in undone}
+    masks = [
+        mask_files.read_mask(w.mask) if note else None for w, note in zip(page, notes, strict=True)
+    ]
+    undone = [k for k, mask in enumerate(masks) if mask is None]
+    batch = [read[k][0] for k in undone]
+    found = dict(zip(undone, locate(batch, threads) if batch else [], strict=True))
+    saved = {k: threads.submit(_save, page[k], found[k], read[k][1]) for k in undone}
     cells = []
     for k, work in enumerate(page):
-        note = save[k].result() if k in save else notes[k]
+        note = saved[k].result() if k in saved else notes[k]
+        mask = masks[k]
+        shown = found[k].mask if mask is None else mask
         picture, (height, width) = read[k]
-        mask = found[k].mask if k in found else mask_files.read_mask(work.mask)
         box = None
         if "box_x" in note:
             x, y, w, h = (note[f"box_{name}"] for name in "xywh")
             box = (x / width, y / height, w / width, h / height)
         name = f"{work.path.parent.name}/{work.path.name}"
-        empty = np.zeros(picture.shape[:2], bool)
-        cells.append(Cell(name, picture, empty if mask is None else mask, box, note.get("flag")))
+        cells.append(Cell(name, picture, shown, box, note.get("flag")))
     mask_files.write_png(sheet, draw_page(cells), {"key": key})
 
 

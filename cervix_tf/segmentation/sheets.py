@@ -63,7 +63,7 @@ def _drawn(cell: Cell) -> np.ndarray:
     outlines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     # What is left out is darkened: an outline that meets the edge has two sides.
     picture = np.where(mask[..., None] == 1, picture, picture // 2)
-    cv2.drawContours(picture, outlines, -1, OUTLINE, 1, cv2.LINE_AA)
+    cv2.drawContours(picture, outlines, -1, OUTLINE, 1)
     if cell.box:
         x, y, w, h = cell.box
         corner = round(x * size[0]), round(y * size[1])
