@@ -14,6 +14,7 @@ from cervix_tf.commands import (
     inference,
     models,
     searching,
+    segmenting,
     training,
 )
 
@@ -30,6 +31,7 @@ VERBS = (
     data.fetch,
     data.prepare,
     exploring.explore,
+    segmenting.segment,
     models.models,
     models.recipes,
     training.fit,
