@@ -16,14 +16,15 @@ def render(images: tf.Tensor, matrices: tf.Tensor, size: int, colours=None) -> t
     """Resample a batch of photographs.
 
     Args:
-        images: RGB in [0, 255], uint8 or float, (B, P, P, 3).
+        images: RGB in [0, 255], uint8 or float, (B, P, P, 3), or more channels behind these, such as
+            a mask: they are resampled alike and keep their values.
         matrices: float32 (B, 2, 3): x and y in the photograph from (x, y, 1) in the view, in pixels
             whose centres are whole numbers.
         size: Side S of the views in pixels.
         colours: What `colour_matrices` returns, or None.
 
     Returns:
-        float32 (B, S, S, 3) in [0, 255]. Beyond the border the photograph is mirrored, the
+        float32 (B, S, S, 3 or more) in [0, 255]. Beyond the border the photograph is mirrored, the
         outermost pixel doubled (OpenCV's BORDER_REFLECT).
     """
     side = images.shape[1]
@@ -34,7 +35,7 @@ def render(images: tf.Tensor, matrices: tf.Tensor, size: int, colours=None) -> t
     part = (place - whole)[..., None]
     first = tf.cast(whole, tf.int32)
     low, high = _mirror(first, side), _mirror(first + 1, side)
-    pixels = tf.reshape(images, [-1, 3])
+    pixels = tf.reshape(images, [-1, images.shape[-1]])
     start = (tf.range(tf.shape(images)[0]) * side**2)[:, None, None]
 
     def row(y: tf.Tensor) -> tf.Tensor:
@@ -45,7 +46,10 @@ def render(images: tf.Tensor, matrices: tf.Tensor, size: int, colours=None) -> t
 
     above = row(low[:, 1])
     views = above + (row(high[:, 1]) - above) * part[:, 1]
-    return views if colours is None else _colour(views, *colours)
+    if colours is None:
+        return views
+    painted = _colour(views[..., :3], *colours)
+    return painted if views.shape[-1] == 3 else tf.concat([painted, views[..., 3:]], axis=3)
 
 
 def colour_matrices(

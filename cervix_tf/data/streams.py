@@ -161,7 +161,7 @@ def _reader(array: np.ndarray, side: int, ordered: bool = False) -> Callable:
 
     def read(rows):
         images = tf.numpy_function(taken, [rows], tf.uint8)
-        return tf.ensure_shape(images, (None, side, side, 3))
+        return tf.ensure_shape(images, (None, side, side, array.shape[3]))
 
     return read
 
