@@ -14,7 +14,12 @@ Crop = Literal["square", "box", "mask"]
 # None: the centred square; four numbers: a box; a path: a mask.
 Region = tuple[float, float, float, float] | Path | None
 
-BOX = ("box_x", "box_y", "box_w", "box_h")  # columns of a manifest: pixels of the upright photograph
+BOX = (
+    "box_x",
+    "box_y",
+    "box_w",
+    "box_h",
+)  # columns of a manifest: pixels of the upright photograph
 MARGIN = 0.1  # of the box's longer side, left at each side of it
 NOT_LOCATED = "cervix not located"
 _COMMAND = "run `cervix-tf segment` on these photographs and give the manifest that it writes"

@@ -87,9 +87,9 @@ class RandomView(keras.layers.Layer):
             training: Whether to draw views; otherwise, and with no option set, the centre crop.
 
         Returns:
-            RGB in [0, 255], float32, (B, S, S, 3 or more). The centre crop is exact, and so are views with
-            no more than flips, quarter turns and shifts. What lies beyond the border is the photograph
-            mirrored, the outermost pixel doubled.
+            RGB in [0, 255], float32, (B, S, S, 3 or more). The centre crop is exact, and so are views
+            with no more than flips, quarter turns and shifts. What lies beyond the border is the
+            photograph mirrored, the outermost pixel doubled.
         """
         images = tf.convert_to_tensor(images)
         if not training or self._is_still():

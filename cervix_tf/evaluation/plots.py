@@ -1,6 +1,7 @@
 """Plots of a run: learning curves, confusion matrix, photographs with their probabilities."""
 
 import itertools
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from cervix_tf.data import read_square
+from cervix_tf.data import prepare
 from cervix_tf.files import replacing
 from cervix_tf.runs import Run
 
@@ -121,10 +122,13 @@ def plot_predictions(
     for axes in cells.flat:
         axes.axis("off")
     margin = (run.square_size - run.image_size) // 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # said when these photographs were predicted
+        squares = prepare(chosen.iloc[taken], run.square_size, "memory", crop=run.crop).array
     for place, number in enumerate(taken):
         row, column = 2 * (place // columns), place % columns
         photograph, share = chosen.iloc[number], probabilities[number]
-        square = read_square(photograph["path"], run.square_size)
+        square = squares[place]
         picture, bars = cells[row, column], cells[row + 1, column]
         picture.imshow(square[margin : margin + run.image_size, margin : margin + run.image_size])
         guess = classes[int(share.argmax())]

@@ -220,9 +220,7 @@ def locate(
     _warn(table["flag"], len(manifest))
     old = manifest.get("flags", pd.Series(None, index=manifest.index, dtype="object"))
     manifest = manifest.assign(**{c: table[c] for c in columns if c != "flag"})
-    return manifest.assign(
-        flags=[_joined(a, b) for a, b in zip(old, table["flag"], strict=True)]
-    )
+    return manifest.assign(flags=[_joined(a, b) for a, b in zip(old, table["flag"], strict=True)])
 
 
 def _mask(logits: np.ndarray, size: int) -> tuple[np.ndarray, float]:
