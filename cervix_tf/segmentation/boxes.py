@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cervix_tf.data.cropping import BOX, NOT_LOCATED
@@ -77,24 +78,22 @@ def add_boxes(manifest: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
     ends = {tuple(_words(path)): row for row, path in enumerate(boxes["path"])}
     longest = max(map(len, ends))
     manifest = manifest.copy()
-    for column in BOX:
+    for column in (*BOX, "flags"):
         if column not in manifest:
-            manifest[column] = float("nan")
-        manifest[column] = manifest[column].astype("float64")
-    if "flags" not in manifest:
-        manifest["flags"] = None
-    manifest["flags"] = manifest["flags"].astype("object")
+            manifest[column] = None
+        manifest[column] = manifest[column].astype("float64" if column in BOX else "object")
     taken: dict[int, list[str]] = {}
-    for index, path in manifest["path"].items():
+    flags = manifest["flags"].tolist()
+    values = manifest[list(BOX)].to_numpy(copy=True)
+    for place, path in enumerate(manifest["path"]):
         words = _words(path)
         for length in range(min(longest, len(words)), 0, -1):
             row = ends.get(tuple(words[-length:]))
             if row is None:
                 continue
             taken.setdefault(row, []).append(str(path))
-            box = boxes.iloc[row][list(BOX)].astype("float64")
-            manifest.loc[index, list(BOX)] = box.to_numpy()
-            manifest.loc[index, "flags"] = _flagged(manifest.loc[index, "flags"], box.isna().any())
+            values[place] = boxes[list(BOX)].iloc[row].to_numpy("float64")
+            flags[place] = _flagged(flags[place], bool(np.isnan(values[place]).any()))
             break
     if not taken:
         raise UserError(
@@ -107,7 +106,8 @@ def add_boxes(manifest: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
                 f"The box of {boxes['path'].iloc[row]} is that of several photographs "
                 f"({listed(paths, 3)}): give a manifest of one source, such as train alone."
             )
-    return manifest
+    manifest[list(BOX)] = values
+    return manifest.assign(flags=flags)
 
 
 def _parsed(words: list[str]) -> tuple[str, tuple] | None:

@@ -54,7 +54,7 @@ def fit_localizer(
     Args:
         manifest: Photographs with masks or boxes. Those whose `split` is `validation` are held out,
             or where there are none, the share `validation` of the others by group; rows whose
-            split is `test`, and rows without mask and box, are left out.
+            split is `test` (unless all are), and rows without mask and box, are left out.
         path: The file to write, ending in `.keras`.
         steps: Optimiser steps.
         seed: Determines split, order, views and initial weights.
@@ -192,6 +192,8 @@ def _chosen(manifest: pd.DataFrame, validation: float, seed: int) -> pd.DataFram
         )
     # One class for all: a mask can be learned from without the photograph's type.
     chosen = manifest[known].assign(label="cervix").reset_index(drop=True)
+    if (chosen["split"] == "test").all():  # as a manifest without labels has it
+        chosen["split"] = None
     if (chosen["split"] == "validation").any():
         chosen["split"] = chosen["split"].fillna("train")
     else:

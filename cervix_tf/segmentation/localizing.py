@@ -220,7 +220,8 @@ def locate(
     _warn(table["flag"], len(manifest))
     old = manifest.get("flags", pd.Series(None, index=manifest.index, dtype="object"))
     manifest = manifest.assign(**{c: table[c] for c in columns if c != "flag"})
-    return manifest.assign(flags=[_joined(a, b) for a, b in zip(old, table["flag"], strict=True)])
+    flags = [_joined(a, b) for a, b in zip(old, table["flag"], strict=True)]
+    return manifest.assign(flags=pd.Series(flags, index=manifest.index, dtype="object"))
 
 
 def _mask(logits: np.ndarray, size: int) -> tuple[np.ndarray, float]:
@@ -241,10 +242,8 @@ def _mask(logits: np.ndarray, size: int) -> tuple[np.ndarray, float]:
 
 
 def _box(mask: np.ndarray) -> np.ndarray:
-    rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
-    left, top = columns[0], rows[0]
-    ends = np.array([left, top, columns[-1] + 1 - left, rows[-1] + 1 - top])
-    return ends / len(mask)
+    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    return np.array([left, top, width, height]) / len(mask)
 
 
 def _written(mask: np.ndarray, height: int, width: int, folder: Path, row: int) -> str:

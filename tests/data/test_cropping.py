@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cervix_tf.data import batches, phantom, prepare, read_manifest
@@ -18,6 +18,7 @@ SIDE = st.integers(1, 5000)
 PLACE = st.floats(-200, 5200)
 
 
+@settings(deadline=None)
 @given(height=SIDE, width=SIDE, x=PLACE, y=PLACE, w=st.floats(0.1, 6000), h=st.floats(0.1, 6000))
 def test_square_around_a_box(height, width, x, y, w, h):
     left, top, side = square_around((x, y, w, h), height, width)
