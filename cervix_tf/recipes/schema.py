@@ -128,7 +128,8 @@ class Recipe(_Frozen):
         batch_size: Photographs a step.
         optimizer: Optimiser, learning rate, clipping and annealing.
         augment: The random views; null for the centre crop.
-        crop: What of a photograph is used: `square`, the square of its shorter side.
+        crop: What of a photograph is used: `square`, the centred square of its shorter side; `box`,
+            the square around its box; `mask`, the centred square with the rest painted out.
         mixup, cutmix: Alpha of the Beta distribution that mixes pairs of photographs; 0 is off.
         stages: One after the other.
         class_weights: `balanced` weighs each class by the inverse of its share.
