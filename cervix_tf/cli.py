@@ -36,6 +36,7 @@ VERBS = (
     models.recipes,
     training.fit,
     searching.search,
+    searching.reproduce,
     training.bench,
     inference.predict,
     inference.submit,

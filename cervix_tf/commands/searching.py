@@ -77,5 +77,74 @@ def search(
     print(f"Study folder: {study} (trials.csv, trials.png, best.yaml)")
 
 
+def reproduce(
+    data: Data = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="table1, figure5, table2, table3, table4, table5; may be repeated."),
+    ] = None,
+    steps_scale: Annotated[
+        float, typer.Option(help="Share of every recipe's steps, such as 0.05.")
+    ] = 1.0,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What the pretrained networks start from instead of imagenet: none, or "
+            "inception=PATH and resnet=PATH."
+        ),
+    ] = None,
+    settings: Settings = None,
+    out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("reproduction"),
+    cache: Cache = None,
+) -> None:
+    """Run the report's experiments; its tables and figures beside ours on one page.
+
+    Kaggle's additional photographs are used for the full data of Table 2 where they are.
+
+    Example: cervix-tf reproduce --data data --only table5 --steps-scale 0.05 --weights none
+    """
+    from cervix_tf.data import read_manifest
+    from cervix_tf.data.places import find_data
+    from cervix_tf.errors import UserError
+
+    found = find_data(data)
+    manifest = read_manifest(found)
+    full = None
+    try:
+        full = photographs(found, additional=True)
+    except UserError as error:
+        say(f"Without full data: {error}")
+    import_tensorflow()
+    from cervix_tf.training import reproduce
+
+    page = reproduce(
+        manifest,
+        only=only or (),
+        steps_scale=steps_scale,
+        out=out,
+        settings=settings or (),
+        weights=_weights(weights),
+        full=full,
+        cache=cache,
+        say=say,
+    )
+    print(f"Page: {page}")
+
+
+def _weights(given: list[str] | None) -> str | dict[str, str] | None:
+    """Read `none`, a path for both networks, or NAME=PATH for each."""
+    from cervix_tf.errors import UserError, unknown
+
+    pairs = [each.partition("=") for each in given or []]
+    if len(pairs) == 1 and not pairs[0][1]:
+        return pairs[0][0]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise UserError(f"--weights {name}: with several, write inception=PATH, resnet=PATH.")
+        if name not in ("inception", "resnet"):
+            raise unknown("pretrained network", name, ["inception", "resnet"])
+    return {name: path for name, _, path in pairs} or None
+
+
 def _shown(value) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "fitting": ["fit", "resume"],
         "measuring": ["throughput"],
+        "reproducing": ["reproduce"],
         "searching": ["search"],
     },
 )
