@@ -276,7 +276,7 @@ def _worded(rows: Sequence[report.Row], notes: dict[str, list[str]]) -> list[str
 
 
 def _number(value: float | None) -> str:
-    return DASH if value is None else f"{value:.4f}"
+    return DASH if value is None else f"{value:.5f}".rstrip("0")
 
 
 def _span(interval: list[float] | None, digits: int, factor: float = 1) -> str:
