@@ -1,5 +1,7 @@
 """Verbs that train many times: searches and the report's experiments."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +10,9 @@ import typer
 from cervix_tf.commands.options import Additional, Cache, Data, Settings
 from cervix_tf.commands.printing import import_tensorflow, print_table, say
 from cervix_tf.commands.training import chosen_recipe, photographs
+
+# After so many the search goes on in a fresh process: TensorFlow keeps what it compiled for each.
+TRIALS_A_PROCESS = 6
 
 
 def search(
@@ -64,7 +69,12 @@ def search(
         prune=prune,
         cache=cache,
         say=say,
+        most=TRIALS_A_PROCESS,
     )
+    waiting = (table["state"] == "waiting").any()
+    if waiting or (sampler != "grid" and len(table) < (trials or 0)):
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, "-m", "cervix_tf.cli", *sys.argv[1:]])
     keys = list(ready.space)
     best = table[table["state"] == "complete"].nsmallest(5, "log_loss")
     rows = [

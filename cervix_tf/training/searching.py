@@ -43,6 +43,7 @@ def search(
     prune: bool = True,
     cache: str | Path | None = None,
     say: Callable[[str], None] | None = None,
+    most: int | None = None,
 ) -> pd.DataFrame:
     """Fit a recipe with many settings and keep the best.
 
@@ -67,6 +68,9 @@ def search(
             step (after five others, and not at the first validation).
         cache: Where prepared squares are kept, as in `fit`.
         say: Called with a line a trial; silent by default.
+        most: How many trials this call runs at the most. TensorFlow never gives back what it compiled for
+            a trial, some 15 MB with a small network and more with a large one; `cervix-tf search`
+            therefore goes on in a fresh process every few trials, which is what this is for.
 
     Returns:
         A table with one row a trial: `trial` (its number), `state` (complete, pruned, fail, running or
@@ -97,8 +101,10 @@ def search(
     folder = Path(study)
     own = Study(folder, space, begun)
     wanted = own.enqueue_grid(trials, seed) if sampler == "grid" else trials or 0
+    ran = 0
     with bar("Trials", wanted) as progress:
-        while claim := own.claim(sampler, wanted, seed):
+        while (most is None or ran < most) and (claim := own.claim(sampler, wanted, seed)):
+            ran += 1
             progress(claim.trial.number, wanted, note=f"trial {claim.trial.number}")
             trial_recipe = space.apply(base, settings, claim.values)
             say(f"trial {claim.trial.number:03d} of {wanted}: {_worded(claim.values)}")

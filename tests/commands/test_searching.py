@@ -1,5 +1,10 @@
+import sys
+
+import pandas as pd
 import pytest
 
+from cervix_tf import training
+from cervix_tf.commands import searching
 from cervix_tf.commands.searching import _weights
 from cervix_tf.errors import UserError
 
@@ -15,3 +20,38 @@ def test_weights_of_the_pretrained_networks():
         _weights(["incepton=a.ckpt"])
     with pytest.raises(UserError, match="with several, write"):
         _weights(["none", "a.ckpt"])
+
+
+def test_a_search_goes_on_in_a_fresh_process(monkeypatch, phantoms, tmp_path, capsys):
+    """While trials wait the command starts itself anew, then it prints the best."""
+    states, started = [["complete", "waiting"], ["complete", "complete"]], []
+
+    class Replaced(Exception):
+        pass
+
+    def search(manifest, recipe, space, **given):
+        assert given["most"] == searching.TRIALS_A_PROCESS
+        state = states.pop(0)
+        return pd.DataFrame(
+            {"trial": [0, 1], "state": state, "log_loss": [0.9, 0.8], "model.l2": [0.0, 0.1]}
+        )
+
+    def execv(program, words):
+        started.append(words)
+        raise Replaced
+
+    monkeypatch.setattr(training, "search", search, raising=False)
+    monkeypatch.setattr(searching.os, "execv", execv)
+    monkeypatch.setattr(sys, "argv", ["cervix-tf", "search", "--space", "model.l2=[0, 0.1]"])
+    given = dict(
+        space=["model.l2=[0, 0.1]"], study=tmp_path / "study", recipe="cervixnet2", data=phantoms
+    )
+    with pytest.raises(Replaced):
+        searching.search(**given)
+    assert started == [[sys.executable, "-m", "cervix_tf.cli", *sys.argv[1:]]]
+    assert "log loss" not in capsys.readouterr().out
+    searching.search(**given)
+    out = capsys.readouterr().out
+    assert out.splitlines()[1].split() == ["1", "0.8000", "0.1"]
+    assert "2 complete" in out
+    assert not states
