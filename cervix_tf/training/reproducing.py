@@ -82,7 +82,7 @@ def reproduce(
             say(f"{name}, {number + 1} of {len(names)}")
             if recipes[name].crop == "mask":
                 with bar("Segmenting", len(chosen)) as masks:
-                    chosen = segment(chosen, out / "segmented", progress=masks)
+                    chosen = segment(chosen, (out / "segmented").absolute(), progress=masks)
             runs[name] = _run(folder, recipes[name], chosen, cache, say)
             keras.backend.clear_session()
             gc.collect()
