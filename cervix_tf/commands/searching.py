@@ -54,7 +54,7 @@ def search(
     chosen = chosen_recipe(model, recipe, weights, settings)
     ready = load_space(space)
     manifest = photographs(data, additional)
-    import_tensorflow()
+    _quiet_tensorflow()
     from cervix_tf.training import search
 
     table = search(
@@ -124,7 +124,7 @@ def reproduce(
         full = photographs(found, additional=True)
     except UserError as error:
         say(f"Without full data: {error}")
-    import_tensorflow()
+    _quiet_tensorflow()
     from cervix_tf.training import reproduce
 
     page = reproduce(
@@ -139,6 +139,14 @@ def reproduce(
         say=say,
     )
     print(f"Page: {page}")
+
+
+def _quiet_tensorflow() -> None:
+    """Import TensorFlow, without its advice on functions traced anew: each model is another one."""
+    import logging
+
+    import_tensorflow()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def _weights(given: list[str] | None) -> str | dict[str, str] | None:

@@ -283,4 +283,4 @@ def _span(interval: list[float] | None, digits: int, factor: float = 1) -> str:
     if interval is None:
         return ""
     low, high = (f"{factor * end:.{digits}f}" for end in interval)
-    return f" ({low} to {high})"
+    return f" ({low}\u00a0to\u00a0{high})"  # breaks before it, not inside

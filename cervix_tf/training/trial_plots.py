@@ -15,8 +15,8 @@ def plot_trials(table: pd.DataFrame, space: Space, path: Path) -> None:
     """Plot the trials by the first key of the space and each other one, coloured by log loss.
 
     Numbers that are all above 0 and span more than a factor of five are on a log axis; other values
-    stand side by side. Where trials coincide the best is shown, with its log loss. Triangles were
-    pruned.
+    stand side by side. Where trials coincide the best is on top; log losses are
+    written where they cover no better one's. Triangles were pruned.
 
     Args:
         table: As `search` returns it.
@@ -34,6 +34,7 @@ def plot_trials(table: pd.DataFrame, space: Space, path: Path) -> None:
     panels = figure.subplots(1, len(others), squeeze=False)[0]
     low, high = shown["log_loss"].min(), shown["log_loss"].quantile(0.9)
     colours = {"cmap": "viridis_r", "vmin": low, "vmax": max(high, low + 1e-6)}
+    places = []
     for axes, other in zip(panels, others, strict=True):
         x = _positions(axes.xaxis, axes, "x", shown[keys[0]], space, keys[0])
         if other is None:
@@ -47,8 +48,7 @@ def plot_trials(table: pd.DataFrame, space: Space, path: Path) -> None:
                 x[chosen], y[chosen], c=shown["log_loss"][chosen], marker=marker, s=130,
                 edgecolors="black", linewidths=0.6, label=state, **colours,
             )  # fmt: skip
-        if other is not None:
-            _write_best(axes, x, y, shown["log_loss"].to_numpy())
+        places.append((x, y))
     if (shown["state"] == "pruned").any():
         panels[0].legend(
             frameon=False, fontsize=8, ncols=2, loc="lower left", bbox_to_anchor=(0, 1)
@@ -56,6 +56,10 @@ def plot_trials(table: pd.DataFrame, space: Space, path: Path) -> None:
     figure.colorbar(
         drawn, ax=panels.tolist(), label="validation log loss (nats)", extend="max", shrink=0.9
     )
+    figure.draw_without_rendering()  # settles where things stand
+    if keys[1:]:
+        for axes, (x, y) in zip(panels, places, strict=True):
+            _write_best(axes, x, y, shown["log_loss"].to_numpy())
     with replacing(path) as part:
         figure.savefig(part)
 
@@ -83,16 +87,16 @@ def _positions(axis, axes: Axes, side: str, values: pd.Series, space: Space, key
 
 
 def _write_best(axes: Axes, x: np.ndarray, y: np.ndarray, loss: np.ndarray) -> None:
-    """Write the lowest log loss at each place, if there is room for as many numbers."""
-    best: dict[tuple[float, float], float] = {}
-    for place in zip(x, y, loss, strict=True):
-        best[place[:2]] = min(place[2], best.get(place[:2], np.inf))
-    if len(best) > 25:
-        return
-    for (across, up), value in best.items():
+    """Write log losses over their places, the best first, each if it covers no earlier one."""
+    taken: list[np.ndarray] = []
+    for number in np.argsort(loss, kind="stable"):
+        point = axes.transData.transform((x[number], y[number]))
+        if any((np.abs(point - other) < (58, 30)).all() for other in taken):  # pixels at 130 a inch
+            continue
+        taken.append(point)
         axes.annotate(
-            f"{value:.3f}", (across, up), (0, 9), textcoords="offset points", ha="center",
-            fontsize=7,
+            f"{loss[number]:.3f}", (x[number], y[number]), (0, 9), textcoords="offset points",
+            ha="center", fontsize=7,
         )  # fmt: skip
 
 
