@@ -107,8 +107,8 @@ def _general(manifest: pd.DataFrame, runs: dict[str, Run], scale: float) -> list
     if scale < 1:
         lines.append(f"The runs took {scale:g} of the steps, and their schedules shrank with them.")
     lines.append(
-        "Validation: the report drew a tenth of the photographs at random, photographs of one patient "
-        "on both sides; here no group is on both sides, which is harder. The weights kept are those "
+        "Validation: the report drew a tenth of the photographs at random, so that those of one "
+        "patient may be on both sides; here no group is, which is harder. The weights kept are those "
         "of the best validation."
     )
     tested = [run for run in runs.values() if run.path("test/metrics.json").is_file()]
