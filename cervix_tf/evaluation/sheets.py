@@ -104,7 +104,9 @@ def _sheet(
         picture.set_title(title, fontsize=8.5, pad=3, color=WRONG if red else "black")
         bars.axis("on")
         bars.barh(range(len(classes)), share, color=[class_colour(k) for k in range(len(classes))])
-        bars.set_yticks(range(len(classes)), [_short(c, 8) for c in classes], fontsize=7.5)
+        bars.set_yticks(
+            range(len(classes)), [c if len(c) < 11 else f"{c[:9]}…" for c in classes], fontsize=7.5
+        )
         bars.set_xlim(0, 1)
         bars.set_xticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=7.5)
         bars.invert_yaxis()
@@ -112,6 +114,6 @@ def _sheet(
     save(figure, path)
 
 
-def _short(name: str, most: int = 20) -> str:
+def _short(name: str) -> str:
     """A name that fits over a photograph: the end of a long one, which tells it from others."""
-    return name if len(name) <= most else f"…{name[1 - most :]}"
+    return name if len(name) <= 20 else f"…{name[-19:]}"

@@ -84,6 +84,16 @@ def test_an_unfinished_run_is_not_marked_as_complete(copy, tmp_path):
     assert not run.complete
 
 
+def test_a_finished_run_may_lack_a_plot_but_not_its_intervals(copy):
+    run = copy("run")
+    run.path("plots/curves.png").unlink()
+    assert "Confusion matrix" in write_report(run).read_text()
+    figures = {k: v for k, v in run.metrics.items() if k != "intervals"}
+    run.write_json("metrics.json", figures)
+    with pytest.raises(UserError, match="an older version"):
+        write_report(run.folder)
+
+
 def test_mistakes(copy, tmp_path):
     run = copy("run")
     with pytest.raises(UserError, match="is a folder"):
