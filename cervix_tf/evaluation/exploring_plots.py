@@ -179,10 +179,11 @@ def plot_points(
         for kind in shown:
             unlabelled = kind.name == UNLABELLED
             at = points[kind.rows & ((turn == 0) if unlabelled else (layer == turn))]
-            look = {"lw": 0.9} if unlabelled else {"edgecolors": "white", "linewidths": 0.35}
+            edge = None if unlabelled else "white"  # a cross has no edge, it is one
             axes.scatter(
-                *at.T, s=size, c=kind.colour, marker=kind.marker, alpha=0.8, zorder=2 + turn, **look
-            )
+                at[:, 0], at[:, 1], s=size, c=kind.colour, marker=kind.marker, alpha=0.8,
+                zorder=2 + turn, edgecolors=edge, linewidths=0.9 if unlabelled else 0.35,
+            )  # fmt: skip
     for kind in shown:
         axes.scatter([], [], s=36, c=kind.colour, marker=kind.marker, label=_named(kind))
     axes.set_xlabel(names[0])
