@@ -140,6 +140,7 @@ def plot_sizes(sizes: pd.DataFrame, shown: list[Kind], about: str, path: Path) -
         for kind in shown:
             own = values[kind.rows]
             axes.ecdf(own, color=kind.colour, ls=kind.dash, lw=1.6, label=_named(kind))
+        axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=None))
         axes.set_xlabel(name)
         axes.set_ylabel("share of the class up to there (%)")
