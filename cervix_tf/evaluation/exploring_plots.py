@@ -209,7 +209,8 @@ def _extents(axes: Axes, sizes: pd.DataFrame) -> None:
     named: list[tuple[int, int]] = []
     for k, (x, y) in enumerate(zip(width[:12], height[:12], strict=True)):
         # The text stands above its disc: no other disc may be there, nor another text beside it.
-        discs = (np.abs(width - x) < 0.22 * top) & (height > y) & (height - y < 0.12 * top)
+        above = (height - y) / top
+        discs = (np.abs(width - x) < 0.22 * top) & (above > 0.03) & (above < 0.12)
         texts = [abs(x - a) < 0.26 * top and abs(y - b) < 0.06 * top for a, b in named]
         if discs.any() or any(texts):
             continue
