@@ -55,7 +55,7 @@ def kinds(manifest: pd.DataFrame, classes: list[str]) -> list[Kind]:
         Kind(
             name,
             class_colour(k),
-            _MARKERS[(k + k // 7) % len(_MARKERS)],  # the colours repeat after seven
+            _MARKERS[(k % 7 + k // 7) % len(_MARKERS)],  # after seven the colours come again
             _DASHES[k % len(_DASHES)],
             (label == name).to_numpy(bool),
         )
