@@ -12,5 +12,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "figures": ["evaluate", "figures_of"],
         "plots": ["plot_confusion", "plot_curves", "plot_predictions"],
         "reports": ["write_report"],
+        "exploring": ["explore"],
     },
 )
