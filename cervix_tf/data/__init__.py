@@ -10,6 +10,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "manifests": ["class_names", "read_manifest", "summary"],
+        "decisions": ["apply_decisions", "read_decisions", "write_decisions"],
+        "dropping": ["changes", "drop_flagged"],
+        "flagging": ["flag_counts"],
         "kaggle": ["read_kaggle"],
         "kaggle_fetch": ["fetch"],
         "splits": ["folds", "split"],
