@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "decisions": ["apply_decisions", "read_decisions", "write_decisions"],
         "dropping": ["changes", "drop_flagged"],
         "flagging": ["flag_counts"],
+        "picture_checks": ["flag_with_cleanvision"],
         "kaggle": ["read_kaggle"],
         "kaggle_fetch": ["fetch"],
         "splits": ["folds", "split"],
