@@ -6,7 +6,7 @@ import warnings
 
 import typer
 
-from cervix_tf.commands import data, evaluation, inference, models, training
+from cervix_tf.commands import audits, data, evaluation, inference, models, training
 
 app = typer.Typer(
     help="Transformation-zone type of the cervix from photographs: train, predict, submit.",
@@ -19,6 +19,7 @@ app = typer.Typer(
 VERBS = (
     data.phantom,
     data.fetch,
+    audits.audit,
     data.prepare,
     models.models,
     models.recipes,

@@ -120,5 +120,7 @@ def _flags():  # TEMPORARY until audit is merged
     import cervix_tf.data as d
 
     if "FLAGS" not in d.__all__:
-        words = "zero bytes,truncated,wrong type,unreadable,exact duplicate,near-duplicate,label conflict,leak,green,iodine,blurred,dark,over-exposed,text,outlier,no cervix,removed by Kaggle"
-        d.FLAGS = {w: f"what {w} means in a line" for w in words.split(",")}
+        words = ["zero bytes", "truncated", "wrong type", "unreadable", "exact duplicate"]
+        words += ["near-duplicate", "label conflict", "leak", "green", "iodine", "blurred", "dark"]
+        words += ["over-exposed", "text", "outlier", "no cervix", "removed by Kaggle"]
+        d.FLAGS = {w: f"what {w} means in a line" for w in words}

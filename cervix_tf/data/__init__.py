@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "dropping": ["changes", "drop_flagged"],
         "flagging": ["flag_counts"],
         "picture_checks": ["flag_with_cleanvision"],
+        "writing": ["write_manifest"],
         "kaggle": ["read_kaggle"],
         "kaggle_fetch": ["fetch"],
         "splits": ["folds", "split"],

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from cervix_tf.data import flag_counts
 from cervix_tf.data.flagging import explanations, flag_words, has_flag, with_flag
 
-
 words = st.lists(st.sampled_from(["blurred", "dark", "leak", "label error", "own word"]))
 
 
