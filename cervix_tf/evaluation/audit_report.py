@@ -125,12 +125,16 @@ def _section(audited: pd.DataFrame, flag: str, most: int) -> dict:
 
 def _set(rows: pd.DataFrame, name: object, column: str, most: int = MEMBERS) -> dict:
     labels = rows["label"].dropna().value_counts().to_dict()
+    shown = rows
+    if name is not None and len(rows) > most:  # one of each label and source before the others
+        turn = rows.groupby(["label", "source"], dropna=False).cumcount()
+        shown = rows.loc[turn.sort_values(kind="stable").index]
     return {
         "name": name if column == "cluster" else None,
         "labels": labels,
         "sources": rows["source"].value_counts().to_dict(),
         "groups": rows["group"].nunique(),
-        "rows": [_tile(row, column) for row in rows.head(most).to_dict("records")],
+        "rows": [_tile(row, column) for row in shown.head(most).to_dict("records")],
         "count": len(rows),
         "more": len(rows) - most,
     }
