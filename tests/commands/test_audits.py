@@ -169,3 +169,32 @@ def test_fit_leaves_out_flagged_photographs(run, mistake, data, monkeypatch):
     bare = ("fit", "--model", "cervixnet2", "--data", data, "--drop", "blurred")
     assert "run `cervix-tf audit` first" in mistake(*bare)
     assert "leave out --drop" in mistake("fit", "--resume", "runs/x", "--drop", "blurred")
+
+
+def test_label_errors_of_a_run_and_cleanvision(run, data, audited):
+    pytest.importorskip("cleanlab")
+    pytest.importorskip("cleanvision")
+    classes = ["Type_1", "Type_2", "Type_3"]
+    labelled = audited[audited["label"].notna()].assign(split="validation")
+    table = labelled[["image", "path", "label", "group"]].copy()
+    for name in classes:
+        table[name] = [0.9 if name == label else 0.05 for label in table["label"]]
+    table.loc[9, classes] = [0.98, 0.01, 0.01]  # and it is called Type_3
+    folder = Path("runs/fold1")
+    folder.mkdir(parents=True)
+    (folder / "recipe.yaml").write_text("")
+    labelled.to_csv(folder / "manifest.csv", index=False)
+    table.to_csv(folder / "predictions.csv", index=False)
+
+    code, out, err = run("audit", "--data", data, "--runs", folder, "--cleanvision")
+    assert code == 0, err
+    assert "among the 9 validation photographs of 1 run(s), of 9 labelled" in out
+    left = read_manifest("audit").set_index("image")
+    assert left.loc["9.jpg", "flags"].startswith("label error")
+    assert left.loc["9.jpg", "label_quality"] == pytest.approx(0.01)
+    assert "label error" not in "".join(left.loc["0.jpg":"4.jpg", "flags"])
+    assert "cleanvision: exact_duplicates" in left.loc["0.jpg", "flags"]
+    assert "9.jpg" in images("audit/audit.csv"), "flagged now, so to be decided on"
+    page = Path("audit/audit.html").read_text()
+    assert "label quality 0.01" in page
+    assert f"--data {data} --cleanvision --runs runs/fold1 --out audit" in page
