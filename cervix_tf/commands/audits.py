@@ -94,6 +94,7 @@ def audit(
     command += ["--additional"] * additional + ["--cleanvision"] * cleanvision
     for name, values in (("--runs", runs), ("--drop", drop)):
         command += [word for value in values or [] for word in (name, str(value))]
+    command += ["--cache", cache] if cache else []
     write_audit_report(audited, out / "audit.html", changes(left), shlex.join(command))
 
     counts = flag_counts(audited)

@@ -13,16 +13,16 @@ CLEANVISION = "cleanvision: "
 
 # What is added after `audit`, by tools that are asked for. Cleanvision's names are its own.
 LATER = {
-    LABEL_ERROR: "a network that was not trained on the photograph contradicts its label (cleanlab)",
-    CLEANVISION + "dark": "cleanvision: even its brightest parts are dark",
-    CLEANVISION + "light": "cleanvision: even its darkest parts are bright",
-    CLEANVISION + "odd_aspect_ratio": "cleanvision: far longer one way than the other",
-    CLEANVISION + "low_information": "cleanvision: hardly any variation of its pixels",
-    CLEANVISION + "exact_duplicates": "cleanvision: pixel for pixel another photograph",
-    CLEANVISION + "near_duplicates": "cleanvision: the same perceptual hash as another photograph",
-    CLEANVISION + "blurry": "cleanvision: no sharp edges",
-    CLEANVISION + "grayscale": "cleanvision: without colour",
-    CLEANVISION + "odd_size": "cleanvision: far larger or smaller than the others",
+    LABEL_ERROR: "A network that was not trained on the photograph contradicts its label (cleanlab).",
+    CLEANVISION + "dark": "Cleanvision: even its brightest parts are dark.",
+    CLEANVISION + "light": "Cleanvision: even its darkest parts are bright.",
+    CLEANVISION + "odd_aspect_ratio": "Cleanvision: far longer one way than the other.",
+    CLEANVISION + "low_information": "Cleanvision: hardly any variation of its pixels.",
+    CLEANVISION + "exact_duplicates": "Cleanvision: pixel for pixel another photograph.",
+    CLEANVISION + "near_duplicates": "Cleanvision: the same perceptual hash as another photograph.",
+    CLEANVISION + "blurry": "Cleanvision: no sharp edges.",
+    CLEANVISION + "grayscale": "Cleanvision: without colour.",
+    CLEANVISION + "odd_size": "Cleanvision: far larger or smaller than the others.",
 }
 
 

@@ -12,7 +12,7 @@ from cervix_tf.data.flagging import CLEANVISION, flag_words, with_flag
 from cervix_tf.data.manifests import listed
 from cervix_tf.errors import UserError
 
-UNREADABLE = {"zero bytes", "truncated", "wrong type", "unreadable"}
+UNREADABLE = {"zero bytes", "truncated", "unreadable"}
 
 
 def flag_with_cleanvision(manifest: pd.DataFrame) -> pd.DataFrame:

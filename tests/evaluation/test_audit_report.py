@@ -47,7 +47,8 @@ def test_sets_stand_side_by_side_with_their_labels_and_sources(page):
     text = page()
     conflict = section(text, "label conflict")
     assert names(conflict) == ["2.jpg", "3.jpg"]
-    assert "c2: 2 photographs; 1 Type_1, 1 Type_2; 2 train" in conflict
+    assert "2 photographs: 1 Type_1, 1 Type_2; 2 train" in conflict
+    assert "cluster c2<" in conflict
     leak = section(text, "leak")
     assert names(leak) == ["4.jpg", "5.jpg"]
     assert "1 Type_3; 1 train, 1 test" in leak
