@@ -155,7 +155,7 @@ def _aligned(
             rows = rows[cluster[pairs[rows, 0]] != cluster[pairs[rows, 1]]]
             if not len(rows):
                 continue
-            same = np.array([*pool.map(lambda k: details.same(*pairs[k], how[k]), rows)])
+            same = np.array([*pool.map(lambda k: details.same(pairs[k], how[k]), rows)])
             if same.any():
                 joined = np.concatenate([joined, pairs[rows[same]]])
                 cluster = _numbered(joined, len(greys))
@@ -175,14 +175,14 @@ class _Details:
         grey = self._greys[row].astype(np.float32)
         return cv2.GaussianBlur(grey, (0, 0), 0.7) - cv2.GaussianBlur(grey, (0, 0), 6)
 
-    def same(self, a: int, b: int, how: int) -> bool:
+    def same(self, pair: np.ndarray, how: np.integer) -> bool:
         """Align the turned b to a window of a and correlate, as Evangelidis and Psarakis (2008)."""
-        window, turn = divmod(int(how), len(TURNS))
+        (a, b), (window, turn) = pair, divmod(int(how), len(TURNS))
         side, across, down = WINDOWS[window]
         transposed, upside_down, mirrored = TURNS[turn]
         other = self._detail(b)
         other = other.T if transposed else other
-        other = np.flip(other, [axis for axis, f in enumerate((upside_down, mirrored)) if f])
+        other = other[:: -1 if upside_down else 1, :: -1 if mirrored else 1]
         margin = (1 - side) * (SIDE - 1) / 2
         start = np.array(
             [[side, 0, margin + across * SIDE], [0, side, margin + down * SIDE]], np.float32
@@ -195,7 +195,7 @@ class _Details:
                 start,
                 cv2.MOTION_AFFINE,
                 stop,
-                None,  # type: ignore[arg-type]  # no mask
+                None,  # no mask
                 3,
             )
         except cv2.error:  # it went astray: nothing of them overlaps
