@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "phantoms": ["phantom"],
         "photographs": ["read_square", "unreadable"],
         "squares": ["Squares", "prepare", "square_size"],
+        "auditing": ["FLAGS", "audit"],
         "views": ["RandomView", "centre_crop", "nine_views"],
         "mixing": ["cutmix", "mixup"],
         "streams": ["batches", "training_stream"],
