@@ -113,14 +113,3 @@ def finished(phantoms, recipe, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("runs") / "run"
     return fit(read_manifest(phantoms), recipe(), run=folder, cache="memory")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _flags():  # TEMPORARY until audit is merged
-    import cervix_tf.data as d
-
-    if "FLAGS" not in d.__all__:
-        words = ["zero bytes", "truncated", "wrong type", "unreadable", "exact duplicate"]
-        words += ["near-duplicate", "label conflict", "leak", "green", "iodine", "blurred", "dark"]
-        words += ["over-exposed", "text", "outlier", "no cervix", "removed by Kaggle"]
-        d.FLAGS = {w: f"what {w} means in a line" for w in words}

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from cervix_tf.data.auditing import FLAGS
 from cervix_tf.errors import UserError, unknown
 
 SEPARATOR = "; "
@@ -70,8 +71,6 @@ def flag_counts(manifest: pd.DataFrame) -> pd.DataFrame:
 
 def explanations() -> dict[str, str]:
     """Explain every flag that this package gives: those of `audit`, then those of other tools."""
-    from cervix_tf.data import FLAGS
-
     return {**FLAGS, **LATER}
 
 

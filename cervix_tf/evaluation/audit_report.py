@@ -15,7 +15,7 @@ from cervix_tf.evaluation.plots import class_colour
 from cervix_tf.evaluation.thumbnails import thumbnails
 from cervix_tf.files import write_text
 
-MEMBERS = 8  # photographs shown of one cluster
+MEMBERS = 6  # photographs shown of one cluster
 SETS = {  # findings shown as sets of photographs side by side, by the column that joins a set
     "label conflict": "cluster",
     "leak": "cluster",

@@ -1,8 +1,11 @@
 import hashlib
+import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
+import cv2
 import pandas as pd
 import pytest
 
@@ -54,7 +57,7 @@ def data(audited, tmp_path, monkeypatch):
             group=groups, **{c: manifest["path"].map(found[c]) for c in ADDED if c != "group"}
         )
 
-    monkeypatch.setattr(cervix_tf.data, "audit", audit, raising=False)
+    monkeypatch.setattr(cervix_tf.data, "audit", audit)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "photographs/list.csv"
 
@@ -136,7 +139,7 @@ def test_an_edited_csv_is_never_overwritten_silently(run, mistake, data):
 
 
 def test_mistakes_before_any_work(mistake, data, tmp_path, monkeypatch):
-    monkeypatch.setattr(cervix_tf.data, "audit", None, raising=False)
+    monkeypatch.setattr(cervix_tf.data, "audit", None)
     assert "did you mean 'blurred'" in mistake("audit", "--data", data, "--drop", "blured")
     assert "nowhere" in mistake("audit", "--data", data, "--decisions", "nowhere.csv")
     assert "not a run" in mistake("audit", "--data", data, "--runs", tmp_path)
@@ -198,3 +201,38 @@ def test_label_errors_of_a_run_and_cleanvision(run, data, audited):
     page = Path("audit/audit.html").read_text()
     assert "label quality 0.01" in page
     assert f"--data {data} --cleanvision --runs runs/fold1 --out audit" in page
+
+
+def test_faults_planted_in_phantoms_are_found_reported_and_dropped(
+    run, phantoms, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    tree = shutil.copytree(phantoms, tmp_path / "tree", copy_function=os.link)
+    (tree / "phantom.csv").unlink()  # a plain tree in Kaggle's form
+    one, two, three = (min(tree.glob(f"train/Type_{k}/*.jpg")) for k in (1, 2, 3))
+    shutil.copy(one, tree / "test/leaked.jpg")
+    cv2.imwrite(str(tree / "train/Type_1/again.jpg"), cv2.imread(str(two)), [1, 80])
+    (tree / "train/Type_2/empty.jpg").touch()
+    (tree / "train/Type_3/cut.jpg").write_bytes(three.read_bytes()[:900])
+    before = contents(tree)
+    given = ("audit", "--data", tree, "--cache", "memory")
+    code, out, err = run(*given)
+    assert code == 0, err
+    flags = read_manifest("audit", labelled=False).set_index("image")["flags"]
+    for name, flag in {
+        "leaked.jpg": "leak",
+        "again.jpg": "label conflict",
+        "empty.jpg": "zero bytes",
+        "cut.jpg": "truncated",
+    }.items():
+        assert flag in flags[name].split("; "), name
+        assert f"<b>{name}</b>" in Path("audit/audit.html").read_text()
+    drop = [
+        word for flag in set("; ".join(flags.dropna()).split("; ")) for word in ("--drop", flag)
+    ]
+    code, out, err = run(*given, *drop)
+    assert code == 0, err
+    left = read_manifest("audit")
+    assert not {"leaked.jpg", "again.jpg", "empty.jpg", "cut.jpg"} & set(left["image"])
+    assert set(left["flags"].dropna()) <= {"near-duplicate"}, "of duplicates one stays"
+    assert contents(tree) == before, "nothing is changed or deleted"
