@@ -134,9 +134,8 @@ def apply_decisions(manifest: pd.DataFrame, path: Path | str) -> pd.DataFrame:
     relabelled = label.notna() & (label != manifest["label"])
     done = []
     for rows, change in ((chosen == "drop", "dropped"), (relabelled, "relabelled")):
-        part = manifest[rows].assign(change=change, new_label=label[rows])
-        part["why"] = [f"decided in {path.name}, row {int(k)}" for k in line[rows]]
-        done.append(part)
+        part = manifest[rows].assign(change=change, new_label=label[rows], row=line[rows])
+        done.append(part.assign(why=f"decided in {path.name}"))
     # To give a label is to want the photograph.
     keep = (chosen == "keep") | (label.notna() & (chosen != "drop"))
     after = manifest.copy()

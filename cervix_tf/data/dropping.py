@@ -7,7 +7,7 @@ import pandas as pd
 from cervix_tf.data.flagging import check_flags, has_flag
 from cervix_tf.errors import UserError
 
-CHANGES = ["image", "path", "source", "label", "change", "new_label", "why", "flags"]
+CHANGES = ["image", "path", "source", "label", "change", "new_label", "why", "row", "flags"]
 # Of photographs that repeat each other one stays: to drop all of them would lose the picture.
 REPEATS = {"exact duplicate": "sha256", "near-duplicate": "cluster"}
 
@@ -55,7 +55,8 @@ def changes(manifest: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A table with one row a change: `image`, `path`, `source`, `label` (the old one), `change`
-        (`dropped` or `relabelled`), `new_label`, `why` and `flags`.
+        (`dropped` or `relabelled`), `new_label`, `why` (`flag WORD`, or which CSV), `row` (the line of
+        that CSV) and `flags`.
 
     Example:
         >>> changes(drop_flagged(audited, ["blurred"]))["why"].value_counts()

@@ -133,7 +133,6 @@ def _set(rows: pd.DataFrame, name: object, column: str, most: int = MEMBERS) -> 
         "name": name if column == "cluster" else None,
         "labels": labels,
         "sources": rows["source"].value_counts().to_dict(),
-        "groups": rows["group"].nunique(),
         "rows": [_tile(row, column) for row in shown.head(most).to_dict("records")],
         "count": len(rows),
         "more": len(rows) - most,
@@ -148,7 +147,6 @@ def _tile(row: dict, measure: str) -> dict:
         "name": known["image"],
         "label": known.get("label"),
         "source": known["source"],
-        "group": known.get("group"),
         "flags": flag_words(known.get("flags")),
         "measure": f"{measure.replace('_', ' ')} {known[measure]:.3g}"
         if measure in known and measure not in SETS.values()

@@ -108,15 +108,17 @@ def test_the_whole_way_from_decisions_to_the_manifest(run, data):
     given = ("--decisions", "audit/audit.csv", "--drop", "blurred", "--drop", "zero bytes")
     code, out, err = run("audit", "--data", data, *given)
     assert code == 0, err
-    assert "1 dropped: decided in audit.csv, row 4" in out
-    assert "1 relabelled: decided in audit.csv, row 5" in out
+    assert "1 dropped: decided in audit.csv" in out
+    assert "1 relabelled: decided in audit.csv" in out
     assert "1 dropped: flag blurred" in out, "7 is kept, 8 is not"
     assert "(3 decided)" in out
     left = read_manifest("audit").set_index("image")
     assert left.index.tolist() == [f"{k}.jpg" for k in (0, 1, 3, 4, 5, 7, 9)]
     assert left.loc["3.jpg", "label"] == "Type_1"
     assert left.loc["3.jpg", "group"] == "c2"
-    assert "Dropped and relabelled" in Path("audit/audit.html").read_text()
+    page = Path("audit/audit.html").read_text()
+    assert "decided in audit.csv, row 4" in page
+    assert "relabelled to Type_1" in page
     assert all(p.is_file() for p in map(Path, cervix_tf.data.read_manifest(data)["path"]))
 
 

@@ -58,7 +58,7 @@ def test_decisions_are_done_and_listed(audited, edited, tmp_path):
     assert done.drop(columns=["decision", "label"]).equals(same.drop(columns="label"))
     listed = changes(done).set_index("image")
     assert listed["change"].to_dict() == {"2.jpg": "dropped", "3.jpg": "relabelled"}
-    assert listed.loc["2.jpg", "why"] == "decided in audit.csv, row 4"
+    assert listed.loc["2.jpg", ["why", "row"]].tolist() == ["decided in audit.csv", 4]
     assert listed.loc["3.jpg", ["label", "new_label"]].tolist() == ["Type_2", "Type_1"]
     assert contents(tmp_path / "photographs") == before, "nothing on disk is touched"
     again = apply_decisions(done, edited({3: {"new_label": "Type_1"}}))
