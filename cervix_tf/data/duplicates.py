@@ -175,7 +175,7 @@ class _Details:
         grey = self._greys[row].astype(np.float32)
         return cv2.GaussianBlur(grey, (0, 0), 0.7) - cv2.GaussianBlur(grey, (0, 0), 6)
 
-    def same(self, pair: np.ndarray, how: np.integer) -> bool:
+    def same(self, pair: np.ndarray, how: np.ndarray) -> bool:
         """Align the turned b to a window of a and correlate, as Evangelidis and Psarakis (2008)."""
         (a, b), (window, turn) = pair, divmod(int(how), len(TURNS))
         side, across, down = WINDOWS[window]
