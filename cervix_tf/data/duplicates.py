@@ -34,9 +34,10 @@ DISTANCE = 14  # bits of 64 in which the hashes of near-duplicates differ at mos
 ALIKE = 0.8  # product of the directions of their waves, at least
 SAME = 0.87  # correlation of their detail when aligned, at least
 
+_NEAR = 8  # bits within which a pair is always looked at, however many there are
 _FLAT = 2.0  # standard deviation in grey levels below which a picture shows nothing to compare
-_PAIRS = 100  # pairs a photograph that reach the second step
-_LOOKS = 3  # pairs a photograph that are aligned in vain
+_PAIRS = 50  # pairs a photograph that reach the second step
+_LOOKS = 1  # pairs a photograph that are aligned in vain
 _BLOCK = (8, 4096)  # pairs compared at once: what is computed of them stays in a core's cache
 
 
@@ -65,8 +66,8 @@ def near_duplicates(greys: np.ndarray) -> np.ndarray:
     found = waves(greys[seen])
     windows, turns = bits(found), bits(turned(found[:, 0]))
     pairs = close_pairs(windows, turns, DISTANCE, _PAIRS * len(seen))
-    pairs, alike, how = _compare(found, pairs)
-    return _numbered(seen[_aligned(greys[seen], pairs, alike, how)], count)
+    pairs, how = _alike(found, windows, turns, pairs)
+    return _numbered(seen[_aligned(greys[seen], pairs, how)], count)
 
 
 def close_pairs(windows: np.ndarray, turns: np.ndarray, distance: int, most: int) -> np.ndarray:
@@ -79,7 +80,7 @@ def close_pairs(windows: np.ndarray, turns: np.ndarray, distance: int, most: int
         turns: uint64 (N, T), the hashes of each whole picture under the turns.
         distance: Bits that may differ, 0 to 64.
         most: Pairs wanted at most: with more, the distance is lowered until they are no more, but
-            not below 4.
+            not below 8.
 
     Returns:
         int (P, 2): pairs of rows, the lower first, each once, in ascending order.
@@ -109,41 +110,42 @@ def close_pairs(windows: np.ndarray, turns: np.ndarray, distance: int, most: int
         for found in pool.map(look, range(0, count, _BLOCK[0])):
             kept = np.concatenate([kept, found]) if len(found) else kept
             # Each pair comes up at most twice, as (a, b) and as (b, a).
-            while len(kept) > 2 * most and limit[0] > 4:
+            while len(kept) > 2 * most and limit[0] > _NEAR:
                 limit[0] -= 2
                 kept = kept[kept[:, 2] <= limit[0]]
     kept = kept[kept[:, 2] <= limit[0]]
     return np.unique(np.sort(kept[:, :2], axis=1), axis=0)
 
 
-def _compare(found: np.ndarray, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The pairs whose waves are alike, the most alike first, with the best window and turn.
+def _alike(
+    found: np.ndarray, windows: np.ndarray, turns: np.ndarray, pairs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs whose waves are alike, the most alike first, with their nearest window and turn.
 
     A pair (a, b) comes back such that a window of a shows what the whole of b shows, turned.
     """
     own, other = directions(found), directions(turned(found[:, 0]))
-    chosen, values, ways = [], [], []
-    for start in range(0, len(pairs), 2048):
-        part = pairs[start : start + 2048]
-        both = np.concatenate([part, part[:, ::-1]])
-        alike = (own[both[:, 0]] @ other[both[:, 1]].swapaxes(1, 2)).reshape(len(both), -1)
-        best = alike.max(axis=1).reshape(2, len(part))
-        side = best.argmax(axis=0)
-        rows = side * len(part) + np.arange(len(part))
-        good = best.max(axis=0) >= ALIKE
-        chosen.append(both[rows[good]])
-        values.append(best.max(axis=0)[good])
-        ways.append(alike[rows[good]].argmax(axis=1))
-    if not chosen:
-        return pairs, np.empty(0), np.empty(0, int)
+    chosen, values, ways = [np.empty((0, 2), int)], [np.empty(0)], [np.empty(0, int)]
+    for start in range(0, len(pairs), 4096):
+        part = pairs[start : start + 4096]
+        both = np.stack([part, part[:, ::-1]])
+        differ = np.bitwise_count(windows[both[..., 0], :, None] ^ turns[both[..., 1], None, :])
+        differ = differ.reshape(2, len(part), -1)
+        side = differ.min(axis=2).argmin(axis=0)
+        rows = np.arange(len(part))
+        both, way = both[side, rows], differ[side, rows].argmin(axis=1)
+        window, turn = np.divmod(way, turns.shape[1])
+        alike = np.vecdot(own[both[:, 0], window], other[both[:, 1], turn])
+        good = alike >= ALIKE
+        chosen.append(both[good])
+        values.append(alike[good])
+        ways.append(way[good])
     every, value, way = np.concatenate(chosen), np.concatenate(values), np.concatenate(ways)
     order = np.lexsort((*every.T, -value))
-    return every[order], value[order], way[order]
+    return every[order], way[order]
 
 
-def _aligned(
-    greys: np.ndarray, pairs: np.ndarray, alike: np.ndarray, how: np.ndarray
-) -> np.ndarray:
+def _aligned(greys: np.ndarray, pairs: np.ndarray, how: np.ndarray) -> np.ndarray:
     """The pairs that prove the same when aligned; those already linked by others are skipped."""
     details = _Details(greys)
     joined = np.empty((0, 2), int)
@@ -175,7 +177,7 @@ class _Details:
         grey = self._greys[row].astype(np.float32)
         return cv2.GaussianBlur(grey, (0, 0), 0.7) - cv2.GaussianBlur(grey, (0, 0), 6)
 
-    def same(self, pair: np.ndarray, how: np.integer) -> bool:
+    def same(self, pair: np.ndarray, how: np.ndarray) -> bool:
         """Align the turned b to a window of a and correlate, as Evangelidis and Psarakis (2008)."""
         (a, b), (window, turn) = pair, divmod(int(how), len(TURNS))
         side, across, down = WINDOWS[window]
@@ -187,7 +189,7 @@ class _Details:
         start = np.array(
             [[side, 0, margin + across * SIDE], [0, side, margin + down * SIDE]], np.float32
         )
-        stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 1e-3)
+        stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 20, 1e-3)
         try:
             correlation, affine = cv2.findTransformECC(
                 np.ascontiguousarray(other),
@@ -196,7 +198,7 @@ class _Details:
                 cv2.MOTION_AFFINE,
                 stop,
                 None,  # no mask
-                3,
+                1,  # no smoothing: the detail is smooth
             )
         except cv2.error:  # it went astray: nothing of them overlaps
             return False

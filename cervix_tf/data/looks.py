@@ -41,22 +41,28 @@ def measure(square: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     small = cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     grey, large = (cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (small, square))
-    red, green, blue = small.reshape(-1, 3).T.astype(np.int16)
-    flat = grey.ravel()
-    pale = (abs(red - green) < 25) & (abs(green - blue) < 60) & (flat > 110)
-    ends = small.max(axis=2) >= 250
-    strokes = cv2.morphologyEx(large, cv2.MORPH_BLACKHAT, _STROKE)
+    tiny = cv2.resize(small, (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA)
+    red, green, blue = tiny.reshape(-1, 3).T.astype(np.int16)
+    light = (red + green + blue) // 3
+    tails = np.sort(light)[[light.size // 20, -light.size // 20]]
+    pale = (abs(red - green) < 25) & (abs(green - blue) < 60) & (light > 110)
+    paper = np.count_nonzero(pale) / light.size
+    ink = 0.0
+    if paper > PAPER:
+        ink = np.mean(cv2.morphologyEx(large, cv2.MORPH_BLACKHAT, _STROKE) > 60)
+    greens, reds, blues = int(green.sum()), int(red.sum()), int(blue.sum())
     measures = [
         sharpness(large),
-        flat.mean() / 255,
-        np.mean((green > red + 4) & (green > blue + 4)),
-        (int(green.sum()) - int(blue.sum())) / max(int(red.sum() + green.sum() + blue.sum()), 1),
-        np.percentile(flat, 95) / 255,
-        ends.mean(),
-        pale.mean(),
-        np.mean(strokes > 60),
+        cv2.mean(grey)[0] / 255,
+        np.count_nonzero((green > red + 4) & (green > blue + 4)) / light.size,
+        (greens - blues) / max(reds + greens + blues, 1),
+        tails[1] / 255,
+        np.count_nonzero(tiny.max(axis=2) >= 250) / light.size,
+        paper,
+        ink,
     ]
-    return grey, np.array(measures, np.float32), _features(small, measures)
+    features = _features(small, [*tails, 100 * measures[0]])
+    return grey, np.array(measures, np.float32), features
 
 
 def sharpness(grey: np.ndarray) -> float:
@@ -130,16 +136,14 @@ def distances(features: np.ndarray) -> np.ndarray:
     return far / max(float(np.median(far)), 1e-6)
 
 
-def _features(small: np.ndarray, measures: list) -> np.ndarray:
-    """Mean, spread and tails of the colours, centre against border, and how busy the picture is."""
+def _features(small: np.ndarray, others: list) -> np.ndarray:
+    """Mean and spread of the colours, centre against all, how busy the picture is, and others."""
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
     mean, deviation = (each.ravel() for each in cv2.meanStdDev(lab))
     quarter = SIDE // 4
     centre = np.array(cv2.mean(lab[quarter:-quarter, quarter:-quarter])[:3])
-    steps = [np.mean(cv2.absdiff(lab[k:, k:, 0], lab[:-k, :-k, 0])) for k in (1, 4)]
-    tails = np.percentile(lab[..., 0], [5, 95])
-    rest = [*steps, *tails, 100 * measures[0]]
-    return np.concatenate([mean, deviation, centre - mean, rest]).astype(np.float32)
+    steps = [cv2.mean(cv2.absdiff(lab[k:, k:], lab[:-k, :-k]))[0] for k in (1, 4)]
+    return np.concatenate([mean, deviation, centre - mean, steps, others]).astype(np.float32)
 
 
 _STROKE = np.ones((9, 9), np.uint8)
