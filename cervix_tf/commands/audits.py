@@ -32,8 +32,8 @@ def audit(
         bool,
         typer.Option(
             "--cleanvision",
-            help="Add cleanvision's findings (extra 'audit'). It decodes every photograph in full "
-            "once more for itself, which is slow.",
+            help="Add cleanvision's findings (extra 'audit'). It decodes every photograph "
+            "in full for itself, twice, which is slow.",
         ),
     ] = False,
     additional: Annotated[
