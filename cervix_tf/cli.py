@@ -6,7 +6,7 @@ import warnings
 
 import typer
 
-from cervix_tf.commands import audits, data, evaluation, inference, models, training
+from cervix_tf.commands import audits, data, evaluation, inference, models, segmenting, training
 
 app = typer.Typer(
     help="Transformation-zone type of the cervix from photographs: train, predict, submit.",
@@ -21,6 +21,7 @@ VERBS = (
     data.fetch,
     audits.audit,
     data.prepare,
+    segmenting.segment,
     models.models,
     models.recipes,
     training.fit,
