@@ -11,6 +11,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "scores": ["log_loss"],
         "figures": ["evaluate", "figures_of"],
         "plots": ["plot_confusion", "plot_curves", "plot_predictions"],
+        "label_quality": ["flag_label_errors", "label_errors"],
+        "audit_report": ["write_audit_report"],
         "reports": ["write_report"],
         "exploring": ["explore"],
     },
