@@ -8,15 +8,14 @@ network that fails, or has other parameters than `cx.models.spec` says, is liste
 """
 
 import argparse
-import gc
 import importlib.util
+import multiprocessing
 import sys
 import tempfile
 import time
 import traceback
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-
-import keras
 
 from cervix_tf import models
 
@@ -38,20 +37,16 @@ def load_harness():
     return module.exercise
 
 
-def run(name, exercise):
+def run(name):
     """Put one network through the harness; its parameters and the seconds it took."""
-    start = time.perf_counter()
+    exercise, start = load_harness(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         # The parameters of the report's own networks depend on the size of their last maps.
         own = name.startswith("cervixnet")
         size = models.spec(name).image_size if own else models.spec(name).smallest
         size = SIZES.get(name, size)
         model = exercise(name, Path(folder), size)
-    parameters = model.count_params()
-    del model
-    keras.utils.clear_session()
-    gc.collect()
-    return parameters, time.perf_counter() - start
+    return model.count_params(), time.perf_counter() - start
 
 
 def markdown(rows):
@@ -84,14 +79,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="*", default=models.names())
     names = parser.parse_args().only
-    exercise, failed = load_harness(), []
+    failed = []
+    # A process for each network: its memory, gigabytes for the largest, is given back.
+    start = multiprocessing.get_context("spawn")
     for name in names:
-        try:
-            parameters, seconds = run(name, exercise)
-        except Exception:  # the others are still to be run
-            traceback.print_exc()
-            failed.append(name)
-            continue
+        with ProcessPoolExecutor(1, mp_context=start) as pool:
+            try:
+                parameters, seconds = pool.submit(run, name).result()
+            except Exception:  # the others are still to be run
+                traceback.print_exc()
+                failed.append(name)
+                continue
         print(f"{name}: {parameters} parameters, {seconds:.0f} s", flush=True)
         if parameters != models.spec(name).parameters:
             failed.append(f"{name} (spec says {models.spec(name).parameters})")

@@ -6,7 +6,16 @@ import warnings
 
 import typer
 
-from cervix_tf.commands import data, evaluation, inference, models, training
+from cervix_tf.commands import (
+    audits,
+    data,
+    evaluation,
+    exploring,
+    inference,
+    models,
+    segmenting,
+    training,
+)
 
 app = typer.Typer(
     help="Transformation-zone type of the cervix from photographs: train, predict, submit.",
@@ -19,7 +28,10 @@ app = typer.Typer(
 VERBS = (
     data.phantom,
     data.fetch,
+    audits.audit,
+    exploring.explore,
     data.prepare,
+    segmenting.segment,
     models.models,
     models.recipes,
     training.fit,

@@ -24,3 +24,11 @@ Cache = Annotated[
     ),
 ]
 Views = Annotated[int, typer.Option("--tta", min=1, max=8, help="Views a photograph.")]
+Drop = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FLAG",
+        help="Leave out photographs with this flag of the audit, such as 'blurred'; repeatable. Of "
+        "duplicates one stays.",
+    ),
+]

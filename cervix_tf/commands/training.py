@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Data, Settings
+from cervix_tf.commands.options import Cache, Data, Drop, Settings
 from cervix_tf.commands.printing import import_tensorflow, print_figures, print_table, say
 
 
@@ -24,6 +24,7 @@ def fit(
     run: Annotated[Path | None, typer.Option(help="The run folder to write.")] = None,
     settings: Settings = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
+    drop: Drop = None,
     cache: Cache = None,
 ) -> None:
     """Train a model and write a run folder.
@@ -34,7 +35,11 @@ def fit(
 
     if resume is not None:
         given = [("--model", model), ("--recipe", recipe), ("--data", data), ("--weights", weights)]
-        clash = [name for name, value in [*given, ("--run", run), ("--set", settings)] if value]
+        clash = [
+            name
+            for name, value in [*given, ("--run", run), ("--set", settings), ("--drop", drop)]
+            if value
+        ]
         if clash:
             raise UserError(
                 f"--resume takes everything from the run; leave out {', '.join(clash)}."
@@ -59,7 +64,7 @@ def fit(
     from cervix_tf.data import read_manifest
     from cervix_tf.data.places import find_data
 
-    manifest = read_manifest(find_data(data))
+    manifest = _without(read_manifest(find_data(data)), drop)
     import_tensorflow()
     from cervix_tf.training import fit
 
@@ -105,6 +110,16 @@ def bench(
     rows = [(text, f"{found[key]:.0f}") for key, text in parts.items()]
     print_table(("", "images/s"), rows)
     print(f"The bottleneck of this recipe is the {parts[found['bottleneck']].split(':')[0]}.")
+
+
+def _without(manifest, drop: list[str] | None):
+    """Leave out the photographs with these flags, and say how many they are."""
+    from cervix_tf.data import changes, drop_flagged
+
+    left = drop_flagged(manifest, drop or []) if drop else manifest
+    for why, count in changes(left)["why"].value_counts(sort=False).items():
+        say(f"{count} photographs left out: {why}")
+    return left
 
 
 def _print_run(run) -> None:

@@ -113,9 +113,10 @@ class CacheFile:
         return np.flatnonzero(~_agree(path, _layout(self.shape), sums))
 
     def open(self) -> np.ndarray:
-        """Map the whole squares into memory, read-only, (N, size, size, 3)."""
+        """Map the squares into memory, read-only, (N, size, size, 3), those in part if need be."""
         start, _ = _layout(self.shape)
-        squares = np.memmap(self.path, np.uint8, "c", start, self.shape)
+        path = self.path if self.path.is_file() else self.part
+        squares = np.memmap(path, np.uint8, "c", start, self.shape)
         squares.flags.writeable = False
         return squares
 

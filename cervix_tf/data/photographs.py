@@ -75,9 +75,15 @@ def unreadable(
     return reasons
 
 
-def square(path: Path, size: int) -> np.ndarray:
-    """Do the work of `read_square`, raising `UnreadableError` with the reason alone."""
-    picture = decode(read_bytes(path), size)
+def square(path: Path, size: int, data: bytes | None = None) -> np.ndarray:
+    """Do the work of `read_square`, raising `UnreadableError` with the reason alone.
+
+    Args:
+        path: The photograph.
+        size: Side of the square.
+        data: The content of the file, if it has been read already.
+    """
+    picture = decode(read_bytes(path) if data is None else data, size)
     height, width = picture.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

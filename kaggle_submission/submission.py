@@ -1,0 +1,151 @@
+"""Write submission.csv in a Kaggle kernel without internet.
+
+Everything comes from what is attached under /kaggle/input, wherever it lies there:
+
+- the competition's photographs, and unpacked stage 2 photographs in a folder `test_stg2`, if any;
+- wheels of cervix-tf and of what it needs, if the kernel does not have them;
+- runs, folders that `cervix-tf fit` wrote: their predictions are averaged. Where there is none, a network
+  is trained first, by RECIPE from WEIGHTS.
+
+The rows are those of the competition's sample_submission.csv (stage 1: 512, stage 2: 4,018); where
+several lie there, SAMPLE chooses.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+RECIPE = "inception"  # a recipe of `cervix-tf recipes`, used where no run is attached
+WEIGHTS = ""  # a file under /kaggle/input (its name is enough), "none", or "" for the recipe's own
+SETTINGS: list[str] = []  # such as "batch_size=16", as `cervix-tf fit --set` takes them
+SAMPLE = ""  # part of the path of the sample to follow, such as "stg2"
+VIEWS = 8  # turned and mirrored views a photograph, 1 to 8
+
+
+def main() -> None:
+    """Find what is attached, install, train if need be, predict, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--input", type=Path, default=Path("/kaggle/input"))
+    parser.add_argument("--working", type=Path, default=Path("/kaggle/working"))
+    parser.add_argument("--recipe", default=RECIPE)
+    parser.add_argument("--weights", default=WEIGHTS)
+    parser.add_argument("--set", dest="settings", action="append", default=SETTINGS)
+    parser.add_argument("--sample", default=SAMPLE)
+    parser.add_argument("--views", type=int, default=VIEWS)
+    chosen = parser.parse_args()
+    install(chosen.input)
+    from cervix_tf import UserError
+
+    try:
+        submit(chosen)
+    except UserError as error:
+        sys.exit(f"Error: {error}")
+
+
+def install(attached: Path) -> None:
+    """Install the package from attached wheels, unless it can be imported already."""
+    try:
+        import cervix_tf  # noqa: F401
+    except ImportError:
+        wheels = sorted(attached.rglob("cervix_tf-*.whl"))
+        if not wheels:
+            sys.exit(f"Error: no cervix_tf-*.whl under {attached}: attach the dataset of wheels.")
+        here = ["--no-index", "--find-links", str(wheels[-1].parent)]
+        subprocess.run(
+            [sys.executable, "-m", "pip", "install", "-q", *here, wheels[-1]], check=True
+        )
+
+
+def submit(chosen: argparse.Namespace) -> None:
+    """Predict the test photographs with the attached runs, or with one trained here, and write."""
+    import cervix_tf as cx
+
+    data = competition(chosen.input)
+    sample = sample_file(chosen.input, chosen.sample)
+    test = test_photographs(chosen.input, data, sample)
+    runs = sorted({path.parent for path in chosen.input.rglob("model.keras")})
+    if not runs:
+        runs = [trained(chosen, data)]
+    names = ", ".join(run.name for run in runs)
+    print(f"{len(test)} test photographs, runs: {names}", flush=True)
+    table = cx.inference.predict(runs, test, tta=chosen.views, cache="memory")
+    path = cx.inference.write_submission(table, chosen.working / "submission.csv", sample=sample)
+    print(f"{len(table)} rows in {path}")
+
+
+def competition(attached: Path) -> Path:
+    """The folder that holds train/Type_1, or train/train/Type_1."""
+    from cervix_tf import UserError
+    from cervix_tf.data.kaggle import find_root
+
+    for folder in sorted(path.parent for path in attached.rglob("train")):
+        root = find_root(folder)
+        if root is not None:
+            return root
+    raise UserError(f"No train/Type_1 under {attached}: attach the competition's data.")
+
+
+def sample_file(attached: Path, part: str) -> Path | None:
+    """The sample submission to follow; None where none is attached."""
+    from cervix_tf import UserError
+
+    found = sorted(attached.rglob("sample_submission*.csv"))
+    matching = [path for path in found if part in str(path.relative_to(attached))]
+    if part and not matching:
+        raise UserError(f"No sample_submission*.csv under {attached} has {part!r} in its path.")
+    if len(matching) > 1:
+        names = ", ".join(str(path.relative_to(attached)) for path in matching)
+        raise UserError(f"Several samples are attached: {names}. Choose one by SAMPLE.")
+    return matching[0] if matching else None
+
+
+def test_photographs(attached: Path, data: Path, sample: Path | None):
+    """A manifest of the test photographs: those of the sample, or all."""
+    import pandas as pd
+
+    import cervix_tf as cx
+
+    kaggle = cx.data.read_kaggle(data)
+    test = kaggle[kaggle["split"] == "test"]
+    if not (test["source"] == "test_stg2").any():  # perhaps attached as a dataset of its own
+        for folder in sorted(attached.rglob("test_stg2")):
+            second = cx.data.read_manifest(folder, labelled=False)
+            test = pd.concat([test, second.assign(source="test_stg2")])
+            break
+    if sample is not None:
+        wanted = pd.read_csv(sample, dtype=str)["image_name"]
+        absent = wanted[~wanted.isin(test["image"])]
+        if len(absent):
+            raise cx.UserError(
+                f"{len(absent)} photographs of {sample.name}, such as {absent.iloc[0]}, are not "
+                "attached: unpack test_stg2.7z and attach it as a dataset with the folder test_stg2."
+            )
+        test = test[test["image"].isin(wanted)]
+    return test.assign(label=None).reset_index(drop=True)
+
+
+def trained(chosen: argparse.Namespace, data: Path) -> Path:
+    """Train a run in the working folder, or go on with one that was killed."""
+    import cervix_tf as cx
+    from cervix_tf.recipes import load_recipe
+
+    run = chosen.working / "run"
+    if (run / "recipe.yaml").is_file():
+        cx.training.resume(run, cache=chosen.working / "cache", say=print)
+        return run
+    settings = list(chosen.settings)
+    if chosen.weights:
+        found = sorted(chosen.input.rglob(chosen.weights))
+        if not found and chosen.weights != "none":
+            raise cx.UserError(f"No {chosen.weights} under {chosen.input}: attach the weights.")
+        settings.append(f"model.weights={found[0] if found else 'none'}")
+    manifest = cx.data.read_kaggle(data, drop_known_faults=True)
+    manifest = manifest[manifest["split"] != "test"].reset_index(drop=True)
+    recipe = load_recipe(chosen.recipe, settings)
+    cx.training.fit(manifest, recipe, run=run, cache=chosen.working / "cache", say=print)
+    return run
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+import csv
+import math
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "kaggle_submission" / "submission.py"
+NO_NETWORK = """
+import socket
+
+def refuse(*_, **__):
+    raise OSError("no network in a Kaggle kernel without internet")
+
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
+"""
+FIRST = [f"{k}.jpg" for k in range(512)]
+SECOND = [f"{k}.jpg" for k in range(10000, 13506)]
+
+
+def sample(path, names):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = "".join(f"{name},0.17,0.53,0.3\n" for name in names)
+    path.write_text(f"image_name,Type_1,Type_2,Type_3\n{rows}")
+
+
+@pytest.fixture
+def attached(tmp_path, phantoms):
+    """A tree of the shape of /kaggle/input, its photographs hard links to a few phantoms."""
+    folder = tmp_path / "input"
+    data = folder / "competitions" / "intel-mobileodt-cervical-cancer-screening"
+    shutil.copytree(phantoms / "train", data / "train" / "train", ignore=_masks)
+    pictures = sorted((phantoms / "test").glob("*.jpg"))
+    (data / "test" / "test").mkdir(parents=True)
+    for k, name in enumerate(FIRST):
+        os.link(pictures[k % len(pictures)], data / "test" / "test" / name)
+    sample(data / "sample_submission.csv", FIRST)
+    return folder
+
+
+def _masks(folder, names):
+    return [name for name in names if not name.endswith(".jpg") and "." in name]
+
+
+@pytest.fixture
+def kernel(tmp_path):
+    """Run the script as a kernel would, the network blocked: exit code, output."""
+
+    def call(attached, *words):
+        blocked = tmp_path / "blocked"
+        blocked.mkdir(exist_ok=True)
+        (blocked / "sitecustomize.py").write_text(NO_NETWORK)
+        (tmp_path / "working").mkdir(exist_ok=True)
+        places = ["--input", attached, "--working", tmp_path / "working"]
+        environment = {**os.environ, "PYTHONPATH": f"{blocked}:{SCRIPT.parents[1]}"}
+        done = subprocess.run(
+            [sys.executable, SCRIPT, *places, *words],
+            capture_output=True,
+            text=True,
+            env=environment,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return call
+
+
+def check(path, names):
+    """What KAGGLE.md says of a submission, and nothing of the package's."""
+    with open(path, newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["image_name", "Type_1", "Type_2", "Type_3"]
+    assert [row[0] for row in rows] == names
+    for row in rows:
+        shares = [float(value) for value in row[1:]]
+        assert all(0 < share < 1 for share in shares)
+        assert math.isclose(sum(shares), 1, abs_tol=1e-6)
+
+
+@pytest.mark.slow
+def test_attached_run_both_stages(attached, kernel, finished, tmp_path, phantoms):
+    shutil.copytree(finished.folder, attached / "cervix-tf-runs" / "first")
+    code, out = kernel(attached)
+    assert code == 0, out
+    assert "runs: first" in out
+    check(tmp_path / "working" / "submission.csv", FIRST)
+
+    sample(attached / "stage2" / "sample_submission_stg2.csv", [*FIRST, *SECOND])
+    code, out = kernel(attached)
+    assert code != 0
+    assert "Several samples" in out
+    code, out = kernel(attached, "--sample", "stg2")
+    assert code != 0
+    assert "3506 photographs of sample_submission_stg2.csv" in out
+    (stage2 := attached / "stage2" / "test_stg2").mkdir()
+    picture = next((phantoms / "test").glob("*.jpg"))
+    for name in SECOND:
+        os.link(picture, stage2 / name)
+    code, out = kernel(attached, "--sample", "stg2", "--views", "1")
+    assert code == 0, out
+    check(tmp_path / "working" / "submission.csv", [*FIRST, *SECOND])
+
+
+@pytest.mark.slow
+def test_trains_where_no_run_is_attached(attached, kernel, tmp_path):
+    words = ["--recipe", "cervixnet1", "--views", "1"]
+    for setting in (
+        "image_size=32", "batch_size=8", "model.widths=[8, 8]", "model.dense=8", "validation=0.2",
+        "stages=[{train: all, steps: 4}]",
+    ):  # fmt: skip
+        words += ["--set", setting]
+    code, out = kernel(attached, *words)
+    assert code == 0, out
+    check(tmp_path / "working" / "submission.csv", FIRST)
+    code, out = kernel(attached, "--weights", "inception_v2.ckpt")
+    assert code == 0, "the run in the working folder is gone on with\n" + out
+    shutil.rmtree(tmp_path / "working" / "run")
+    code, out = kernel(attached, "--weights", "inception_v2.ckpt")
+    assert code != 0
+    assert "inception_v2.ckpt" in out
+    assert "Traceback" not in out
+
+
+def test_what_is_not_attached_is_named(tmp_path, kernel):
+    (tmp_path / "empty").mkdir()
+    code, out = kernel(tmp_path / "empty")
+    assert code != 0
+    assert "attach the competition's data" in out
+    assert "Traceback" not in out
