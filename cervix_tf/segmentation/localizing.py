@@ -1,9 +1,10 @@
 """A trained localiser: photographs become masks, boxes and how sure it is of them."""
 
+import hashlib
 import json
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,6 +131,48 @@ def load_localizer(path: Path | str | None = None) -> Localizer:
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise UserError(f"{path} is no localiser: give a file that fit_localizer wrote.") from error
     return Localizer(network, card.pop("threshold"), card)
+
+
+def locator(
+    model: Path | None = None, options: dict[str, Any] | None = None
+) -> tuple[Callable[[Sequence[np.ndarray]], list[tuple]], dict[str, Any]]:
+    """Make what `segment` looks at photographs with by the method "localizer".
+
+    Args:
+        model: A file that `fit_localizer` wrote; by default the one that comes with the package.
+        options: None are known.
+
+    Returns:
+        A function of whole photographs, RGB uint8 (H, W, 3) of any sizes, to a list of mask (bool,
+        (H, W)), box (shares of width and height; None where nothing was found) and flag (None or
+        "cervix not located"); and what its results depend on, as JSON holds it.
+
+    Raises:
+        UserError: The model is no localiser, or an option is given.
+
+    Example:
+        >>> find, settings = locator()
+        >>> [(mask, box, flag)] = find([picture])
+    """
+    for name in options or {}:
+        raise UserError(f"The method localizer has no option {name!r}: leave it out.")
+    path = model or SHIPPED
+    localizer = load_localizer(path)
+
+    def find(pictures: Sequence[np.ndarray]) -> list[tuple]:
+        side = localizer.size
+        small = [cv2.resize(p, (side, side), interpolation=cv2.INTER_AREA) for p in pictures]
+        images = np.stack(small) if small else np.zeros((0, side, side, 3), np.uint8)
+        found = []
+        for picture, mask, box, sure in zip(pictures, *localizer.predict(images), strict=True):
+            height, width = picture.shape[:2]
+            whole_mask = cv2.resize(mask.astype(np.uint8) * 255, (width, height)) > 127
+            flag = None if sure >= localizer.threshold else NOT_LOCATED
+            found.append((whole_mask, tuple(box.tolist()) if mask.any() else None, flag))
+        return found
+
+    content = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+    return find, {"localizer": content}
 
 
 def squeezed(paths: list[Path | str], size: int) -> tuple[np.ndarray, dict[int, str]]:

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cervix_tf.data import prepare
+from cervix_tf.data import phantom, prepare
 from cervix_tf.data.cropping import BOX, NOT_LOCATED
 from cervix_tf.errors import UserError
-from cervix_tf.segmentation import Localizer, load_localizer, locate, squeezed
+from cervix_tf.segmentation import Localizer, load_localizer, locate, overlap, squeezed
+from cervix_tf.segmentation.localizing import SHIPPED, locator
 
 
 class Red(keras.layers.Layer):
@@ -142,3 +143,39 @@ def test_squeezed_names_what_it_cannot_read(folder):
     assert list(reasons) == [4]
     assert images[0, 8, 5].tolist() == [200, 40, 40], "squeezed, nothing is lost"
     assert images[0, 8, 14].tolist() == [90, 90, 90]
+
+
+def test_the_shipped_localiser_finds_the_cervix_of_phantoms(tmp_path):
+    table = phantom(tmp_path, per_class=4, seed=31, sizes=[(300, 400), (500, 300)])
+    pictures = [cv2.imread(path)[..., ::-1] for path in table["path"]]
+    find, settings = locator()
+    assert len(settings["localizer"]) == 16
+    true = [cv2.imread(path, 0) > 127 for path in table["mask"]]
+    ious = []
+    for (mask, box, flag), own, x, y in zip(
+        find(pictures), true, table["os_x"], table["os_y"], strict=True
+    ):
+        assert flag is None
+        assert box[0] <= x / own.shape[1] <= box[0] + box[2]
+        assert box[1] <= y / own.shape[0] <= box[1] + box[3]
+        ious.append(overlap(mask[None], own[None])[1][0])
+    assert np.mean(ious) > 0.85
+    assert SHIPPED.stat().st_size < 1_000_000
+    assert load_localizer().card["data"].startswith("phantoms")
+
+    black = np.zeros((1, 30, 3), np.uint8)
+    assert [(m.shape, m.any(), b, f) for m, b, f in find([black])] == [
+        ((1, 30), False, None, NOT_LOCATED)
+    ]
+    assert find([]) == []
+    with pytest.raises(UserError, match="no option 'segments'"):
+        locator(None, {"segments": 5})
+
+
+def test_the_shipped_localiser_on_real_photographs(shared):
+    """Its outlines were looked at; here only that it finds something in nearly all of them."""
+    paths = sorted((shared / "data/annocerv/images").glob("*.jpg"))[::6]
+    localizer = load_localizer()
+    masks, _, confidence = localizer.predict(squeezed(paths, localizer.size)[0])
+    assert (confidence >= localizer.threshold).mean() > 0.9
+    assert 0.3 < np.median(masks.mean(axis=(1, 2))) < 0.95
