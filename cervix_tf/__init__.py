@@ -9,7 +9,16 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["data", "models", "recipes", "runs", "inference", "evaluation", "training"],
+    submodules=[
+        "data",
+        "segmentation",
+        "models",
+        "recipes",
+        "runs",
+        "inference",
+        "evaluation",
+        "training",
+    ],
     submod_attrs={"runs": ["load"], "errors": ["UserError"]},
 )
 

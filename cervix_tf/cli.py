@@ -6,7 +6,7 @@ import warnings
 
 import typer
 
-from cervix_tf.commands import data, evaluation, inference, models, training
+from cervix_tf.commands import data, evaluation, inference, models, segmenting, training
 
 app = typer.Typer(
     help="Transformation-zone type of the cervix from photographs: train, predict, submit.",
@@ -20,6 +20,7 @@ VERBS = (
     data.phantom,
     data.fetch,
     data.prepare,
+    segmenting.segment,
     models.models,
     models.recipes,
     training.fit,

@@ -1,7 +1,7 @@
-"""A photograph becomes a mask or a box of the cervix.
+"""A photograph becomes a mask and a box of the cervix.
 
-In: photographs, manifests, box files. Out: masks, and manifests with boxes, which the recipe's key
-`crop` uses. Knows nothing of the networks that tell the types apart.
+In: RGB pictures, or a manifest. Out: boolean masks, or a manifest with masks as PNG, boxes, centres and
+flags. Knows nothing of the networks that classify.
 """
 
 import lazy_loader
@@ -9,9 +9,14 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "colours": ["highlight_mask", "reference_colours", "shipped_reference"],
+        "superpixels": ["superpixel_mask", "superpixel_patches"],
+        "figures": ["plot_superpixels"],
+        "segmenting": ["segment"],
         "boxes": ["add_boxes", "read_boxes"],
         "fitting_localizer": ["fit_localizer", "overlap"],
         "localizer": ["localizer_network"],
-        "localizing": ["Localizer", "load_localizer", "locate", "squeezed"],
+        "localizing": ["Localizer", "load_localizer", "squeezed"],
+        "locating": ["locate"],
     },
 )

@@ -1,0 +1,54 @@
+"""The verb that segments."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def segment(
+    data: Annotated[Path, typer.Argument(help="A folder or CSV of photographs, or a single one.")],
+    out: Annotated[Path, typer.Option(help="A folder for masks, sheets and manifest.csv.")],
+    method: Annotated[str, typer.Option(help="How: superpixels or localizer.")] = "superpixels",
+    model: Annotated[
+        Path | None,
+        typer.Option(help="For localizer: a file of fit_localizer; else the package's."),
+    ] = None,
+    segments: Annotated[
+        int | None, typer.Option(min=1, help="Superpixels: about how many patches [10].")
+    ] = None,
+    keep: Annotated[
+        int | None, typer.Option(min=1, help="Superpixels: patches kept at the most [5].")
+    ] = None,
+    space: Annotated[
+        str | None, typer.Option(help="Superpixels: colours compared in rgb or lab [rgb].")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Threads; one a core.")] = None,
+) -> None:
+    """Find the cervix: masks, boxes, and sheets to look through; a killed call is taken up again.
+
+    Example: cervix-tf segment photographs --out segmented --segments 20 --keep 10
+    """
+    from cervix_tf.commands.printing import import_tensorflow
+    from cervix_tf.data import read_manifest
+    from cervix_tf.errors import UserError
+    from cervix_tf.progress import bar
+    from cervix_tf.segmentation import segment
+
+    if data.is_dir() and out.resolve().is_relative_to(data.resolve()):
+        raise UserError(f"{out} lies within the photographs' folder: name a folder outside {data}.")
+    given = {"segments": segments, "keep": keep, "space": space}
+    options = {name: value for name, value in given.items() if value is not None}
+    manifest = read_manifest(data, labelled=False)
+    if method == "localizer":
+        import_tensorflow()
+    with bar("Segmenting", 2 * len(manifest)) as progress:
+        table = segment(
+            manifest, out, method, model=model, workers=workers, progress=progress, **options
+        )
+    missing = int(table["box_x"].isna().sum())
+    print(
+        f"{len(table)} photographs in {out / 'manifest.csv'}; sheets to look at: {out / 'sheets'}"
+    )
+    if missing:
+        print(f"{missing} without a cervix: their mask is empty and they are flagged.")

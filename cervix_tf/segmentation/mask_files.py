@@ -1,0 +1,124 @@
+"""Masks as PNG that say in themselves what they were made from, and what follows from a mask."""
+
+import hashlib
+import json
+import struct
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import simplejpeg
+
+from cervix_tf.data.decoding import JPEG, orientation
+from cervix_tf.files import replacing
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_HEADER = len(_SIGNATURE) + 25  # the signature and the first chunk, IHDR
+_KEYWORD = b"cervix_tf\0"
+
+
+def fingerprint(path: Path | None, settings: Mapping[str, Any]) -> str:
+    """Name a piece of work: 16 hexadecimal digits of a file's place, size, time, and of settings.
+
+    Args:
+        path: The photograph; None where there is none.
+        settings: What else the result depends on; whatever JSON can hold.
+    """
+    stat = path.stat() if path else None
+    known = [str(path), stat.st_size, stat.st_mtime_ns] if stat else []
+    text = json.dumps([*known, settings], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def write_png(path: Path, picture: np.ndarray, note: Mapping[str, Any]) -> None:
+    """Write a picture, whole or not at all, with a note inside.
+
+    The note is in the same file, so that no kill can part the two.
+
+    Args:
+        path: The PNG to write; its folder is made.
+        picture: Grey (H, W) or RGB (H, W, 3), uint8.
+        note: What `read_note` is to give back; whatever JSON can hold.
+    """
+    _, encoded = cv2.imencode(".png", picture[..., ::-1] if picture.ndim == 3 else picture)
+    data = encoded.tobytes()
+    chunk = b"tEXt" + _KEYWORD + json.dumps(note).encode("ascii")
+    size, check = struct.pack(">I", len(chunk) - 4), struct.pack(">I", zlib.crc32(chunk))
+    with replacing(path) as part:
+        part.write_bytes(data[:_HEADER] + size + chunk + check + data[_HEADER:])
+
+
+def read_note(path: Path) -> dict[str, Any]:
+    """Read the note of a PNG; empty where there is no such file, or no note of ours in it."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEADER + 8)
+            (size,) = struct.unpack(">I", head[_HEADER : _HEADER + 4])
+            text = file.read(min(size, 1 << 20))
+        if head.startswith(_SIGNATURE) and text.startswith(_KEYWORD):
+            return json.loads(text[len(_KEYWORD) :])
+    except (OSError, struct.error, ValueError):
+        pass
+    return {}
+
+
+def read_mask(path: Path) -> np.ndarray | None:
+    """Read a mask, bool (H, W); None where it is missing or damaged."""
+    try:
+        mask = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
+    except (OSError, cv2.error):
+        return None
+    return None if mask is None else mask > 127
+
+
+def full_size(data: bytes, picture: np.ndarray) -> tuple[int, int]:
+    """Tell how large a photograph is, of which `picture` was decoded at some scale.
+
+    Args:
+        data: The content of the file.
+        picture: What `data.decoding.decode` made of it.
+
+    Returns:
+        Height and width in pixels, upright.
+    """
+    if data[:2] != JPEG:
+        return picture.shape[0], picture.shape[1]
+    height, width = simplejpeg.decode_jpeg_header(data, strict=False)[:2]
+    return (width, height) if orientation(data) >= 5 else (height, width)
+
+
+def largest_part(mask: np.ndarray) -> np.ndarray:
+    """Keep the largest connected part of a mask, bool (H, W)."""
+    _, parts, facts, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if len(facts) < 2:
+        return mask
+    return parts == 1 + int(facts[1:, cv2.CC_STAT_AREA].argmax())
+
+
+def box_and_centre(mask: np.ndarray, size: tuple[int, int]) -> dict[str, float]:
+    """Measure where the largest connected part of a mask lies in the photograph.
+
+    Args:
+        mask: bool (H, W), of any size, with the aspect of the photograph; not empty.
+        size: Height and width of the photograph in pixels.
+
+    Returns:
+        `box_x`, `box_y` (left and top edge), `box_w`, `box_h` of the smallest upright box, and
+        `centre_x`, `centre_y`, the centre of mass, all in pixels of the photograph.
+    """
+    part = largest_part(mask)
+    across, down = size[1] / mask.shape[1], size[0] / mask.shape[0]
+    columns, rows = np.flatnonzero(part.any(axis=0)), np.flatnonzero(part.any(axis=1))
+    y, x = np.nonzero(part)
+    found = {
+        "box_x": columns[0] * across,
+        "box_y": rows[0] * down,
+        "box_w": (columns[-1] + 1 - columns[0]) * across,
+        "box_h": (rows[-1] + 1 - rows[0]) * down,
+        "centre_x": (x.mean() + 0.5) * across,
+        "centre_y": (y.mean() + 0.5) * down,
+    }
+    return {name: round(float(value), 1) for name, value in found.items()}

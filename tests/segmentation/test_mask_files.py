@@ -1,0 +1,75 @@
+import os
+import struct
+
+import cv2
+import numpy as np
+import pytest
+
+from cervix_tf.segmentation import mask_files
+
+
+def test_a_picture_and_its_note_come_back(tmp_path):
+    rng = np.random.default_rng(0)
+    for picture in (rng.integers(0, 256, (7, 9)), rng.integers(0, 256, (7, 9, 3))):
+        path, note = tmp_path / "masks/a.png", {"key": "k", "box_x": 1.5, "flag": "é"}
+        mask_files.write_png(path, picture.astype(np.uint8), note)
+        assert mask_files.read_note(path) == note
+        read = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert (read == (picture if picture.ndim == 2 else picture[..., ::-1])).all()
+        assert [p.name for p in path.parent.iterdir()] == ["a.png"]
+
+
+def test_masks_come_back(tmp_path):
+    mask = np.random.default_rng(0).random((30, 40)) > 0.5
+    mask_files.write_png(tmp_path / "a.png", mask.astype(np.uint8) * 255, {})
+    assert (mask_files.read_mask(tmp_path / "a.png") == mask).all()
+    assert mask_files.read_mask(tmp_path / "b.png") is None
+    (tmp_path / "b.png").write_bytes(b"")
+    assert mask_files.read_mask(tmp_path / "b.png") is None
+
+
+def test_files_of_others_have_no_note(tmp_path):
+    assert mask_files.read_note(tmp_path / "missing.png") == {}
+    plain = tmp_path / "plain.png"
+    cv2.imwrite(str(plain), np.zeros((5, 5), np.uint8))
+    assert mask_files.read_note(plain) == {}
+    mask_files.write_png(plain, np.zeros((5, 5), np.uint8), {"key": "k"})
+    whole = plain.read_bytes()
+    for length in range(0, 60, 3):
+        plain.write_bytes(whole[:length])
+        assert mask_files.read_note(plain) == {}
+
+
+def test_fingerprint_follows_file_and_settings(tmp_path):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"1")
+    first = mask_files.fingerprint(path, {"keep": 5, "segments": 10})
+    assert first == mask_files.fingerprint(path, {"segments": 10, "keep": 5})
+    assert first != mask_files.fingerprint(path, {"segments": 10, "keep": 6})
+    os.utime(path, (1, 1))
+    assert first != mask_files.fingerprint(path, {"keep": 5, "segments": 10})
+
+
+def test_box_and_centre_are_those_of_the_largest_part():
+    mask = np.zeros((100, 200), bool)
+    mask[10:30, 40:80] = True
+    mask[90:95, 0:10] = True
+    found = mask_files.box_and_centre(mask, (1000, 2000))
+    assert found == {
+        "box_x": 400, "box_y": 100, "box_w": 400, "box_h": 200, "centre_x": 600, "centre_y": 200,
+    }  # fmt: skip
+    assert mask_files.largest_part(mask).sum() == 800
+    assert not mask_files.largest_part(np.zeros((4, 4), bool)).any()
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_full_size_is_that_of_the_upright_photograph(turn):
+    _, jpeg = cv2.imencode(".jpg", np.zeros((40, 64, 3), np.uint8))
+    entry = struct.pack("<HHIHH", 0x0112, 3, 1, turn, 0)
+    tiff = b"II*\0" + struct.pack("<IH", 8, 1) + entry + b"\0\0\0\0"
+    exif = b"Exif\0\0" + tiff
+    data = jpeg.tobytes()
+    data = data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:]
+    small = np.zeros((5, 8, 3), np.uint8)  # a scaled decode tells nothing of the size
+    assert mask_files.full_size(data, small) == ((64, 40) if turn >= 5 else (40, 64))
+    assert mask_files.full_size(b"\x89PNG", small) == (5, 8)
