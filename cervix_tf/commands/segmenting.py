@@ -27,7 +27,7 @@ def segment(
 ) -> None:
     """Find the cervix: masks, boxes, and sheets to look through; a killed call is taken up again.
 
-    Example: cervix-tf segment photographs --out segmented --segments 20 --keep 10
+    Example: cervix-tf segment photographs --out segmented
     """
     from cervix_tf.commands.printing import import_tensorflow
     from cervix_tf.data import read_manifest
