@@ -54,6 +54,9 @@ def prepare(
     data: Data = None,
     size: Annotated[int, typer.Option(min=1, help="Side of the network's input in pixels.")] = 224,
     cache: Cache = None,
+    crop: Annotated[
+        str, typer.Option(help="square, or box or mask with a manifest that has them.")
+    ] = "square",
 ) -> None:
     """Decode every photograph once, so that training starts at once.
 
@@ -65,7 +68,7 @@ def prepare(
 
     manifest = read_manifest(find_data(data), labelled=False)
     with bar("Decoding", len(manifest)) as progress:
-        squares = prepare(manifest, square_size(size), cache=cache, progress=progress)
+        squares = prepare(manifest, square_size(size), cache, progress, crop=crop)
     print(squares)
 
 

@@ -23,6 +23,7 @@ import filelock
 import numpy as np
 import simplejpeg
 
+from cervix_tf.data.cropping import MARGIN, Region
 from cervix_tf.data.photographs import cores
 from cervix_tf.errors import UserError
 
@@ -34,25 +35,35 @@ _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _SPARE = 16 << 20  # bytes left free on the disk for the records and for others
 
 
-def photograph_keys(paths: list[Path]) -> np.ndarray:
+def photograph_keys(paths: list[Path], regions: list[Region] | None = None) -> np.ndarray:
     """Tell photographs apart, and a changed one from what it was, without reading them.
 
     Args:
         paths: Photographs, absolute.
+        regions: What of each is used, as `cropping.regions` gives it; by default the centred square.
 
     Returns:
         (N,) keys of 16 bytes from path, size in bytes and time of the last change, as `make` and
-        Git tell a changed file. A photograph that is not there has a key too.
+        Git tell a changed file; and from the box, or path, size and time of the mask. A photograph
+        that is not there has a key too.
     """
     keys = b""
-    for path in paths:
-        try:
-            state = path.stat()
-            known = f"{path}\0{state.st_size}\0{state.st_mtime_ns}"
-        except OSError:
-            known = f"{path}\0missing"
+    for path, region in zip(paths, regions or [None] * len(paths), strict=True):
+        known = _state(path)
+        if isinstance(region, Path):
+            known += f"\0mask\0{_state(region)}"
+        elif region is not None:
+            known += f"\0box\0{MARGIN}\0{region}"
         keys += hashlib.blake2b(known.encode(errors="surrogateescape"), digest_size=16).digest()
     return np.frombuffer(keys, "V16")
+
+
+def _state(path: Path) -> str:
+    try:
+        state = path.stat()
+    except OSError:
+        return f"{path}\0missing"
+    return f"{path}\0{state.st_size}\0{state.st_mtime_ns}"
 
 
 def checksum(pixels: bytes | memoryview) -> int:

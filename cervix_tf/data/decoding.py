@@ -59,6 +59,22 @@ def decode(data: bytes, size: int = 1) -> np.ndarray:
     return picture[..., ::-1]
 
 
+def dimensions(data: bytes) -> tuple[int, int] | None:
+    """Read the height and width of a JPEG as it stands upright, without decoding it.
+
+    Args:
+        data: The content of the file.
+
+    Returns:
+        Height and width in pixels; None if it is no JPEG or its head cannot be read.
+    """
+    try:
+        height, width = simplejpeg.decode_jpeg_header(data, strict=False)[:2]
+    except ValueError:
+        return None
+    return (width, height) if orientation(data) >= 5 else (height, width)
+
+
 def _decode_jpeg(data: bytes, size: int) -> np.ndarray:
     try:
         return _turbojpeg(data, size, strict=True)

@@ -235,7 +235,9 @@ def _from_csv(path: Path, labelled: bool) -> pd.DataFrame:
     if labelled and "label" not in table:
         raise UserError(f"{path} has no column 'label'; it has: {', '.join(table.columns)}.")
     for column in [c for c in FILES if c in table]:
-        table[column] = [p if pd.isna(p) else str(path.parent / p) for p in table[column]]
+        table[column] = [
+            p if pd.isna(p) else os.path.abspath(path.parent / p) for p in table[column]
+        ]
     table = validated(table, str(path))
     if labelled and table["label"].isna().all():
         raise UserError(f"{path}: the column 'label' is empty in every row.")

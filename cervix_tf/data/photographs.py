@@ -1,5 +1,6 @@
 """One photograph on disk becomes a square of uint8, and the ones that cannot be read are named."""
 
+import math
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cervix_tf.data.decoding import UnreadableError, decode
+from cervix_tf.data.cropping import Region, painted_out, square_around
+from cervix_tf.data.decoding import UnreadableError, decode, dimensions
 from cervix_tf.errors import UserError
 
 Progress = Callable[[int, int], None]
@@ -75,22 +77,75 @@ def unreadable(
     return reasons
 
 
-def square(path: Path, size: int, data: bytes | None = None) -> np.ndarray:
+def square(path: Path, size: int, region: Region = None, data: bytes | None = None) -> np.ndarray:
     """Do the work of `read_square`, raising `UnreadableError` with the reason alone.
 
     Args:
         path: The photograph.
-        size: Side of the square.
+        size: Side of the square in pixels.
+        region: None for the centred square of the shorter side; a box for the square around it; the
+            path of a mask for the centred square with the rest painted out.
         data: The content of the file, if it has been read already.
+
+    Returns:
+        RGB, uint8, (size, size, 3).
     """
-    picture = decode(read_bytes(path) if data is None else data, size)
-    height, width = picture.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    picture = np.ascontiguousarray(picture[top : top + side, left : left + side])
-    if side == size:
+    data = read_bytes(path) if data is None else data
+    if isinstance(region, tuple):
+        picture = _around(data, size, region)
+    else:
+        picture = decode(data, size)
+        height, width = picture.shape[:2]
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        picture = picture[top : top + side, left : left + side]
+    picture = _resized(picture, size)
+    return painted_out(picture, region, path) if isinstance(region, Path) else picture
+
+
+def whole(path: Path, size: int) -> np.ndarray:
+    """Read a whole photograph squeezed to a square, so that nothing of it is lost.
+
+    Args:
+        path: The photograph.
+        size: Side of the square in pixels.
+
+    Returns:
+        RGB, uint8, (size, size, 3), upright.
+
+    Raises:
+        UnreadableError: It cannot be read.
+    """
+    return _resized(decode(read_bytes(path), size), size)
+
+
+def dimensions_of(path: Path) -> tuple[int, int]:
+    """Read the height and width of an upright photograph, of a JPEG without decoding it."""
+    data = read_bytes(path)
+    known = dimensions(data) or decode(data).shape
+    return known[0], known[1]
+
+
+def _around(data: bytes, size: int, box: tuple[float, float, float, float]) -> np.ndarray:
+    """Decode as small as lets the square around a box keep `size` pixels, and cut that out."""
+    full = dimensions(data)
+    picture = None if full else decode(data)
+    height, width = full or picture.shape[:2]  # type: ignore[union-attr]
+    left, top, side = square_around(box, height, width)
+    if picture is None:
+        picture = decode(data, min(math.ceil(size * min(height, width) / side), min(height, width)))
+    scale = min(picture.shape[:2]) / min(height, width)  # one for both sides, but for rounding
+    pixels = max(1, min(round(side * scale), *picture.shape[:2]))
+    x = min(round(left * scale), picture.shape[1] - pixels)
+    y = min(round(top * scale), picture.shape[0] - pixels)
+    return picture[y : y + pixels, x : x + pixels]
+
+
+def _resized(picture: np.ndarray, size: int) -> np.ndarray:
+    picture = np.ascontiguousarray(picture)
+    if picture.shape[:2] == (size, size):
         return picture
-    way = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+    way = cv2.INTER_AREA if min(picture.shape[:2]) > size else cv2.INTER_CUBIC
     return cv2.resize(picture, (size, size), interpolation=way)
 
 

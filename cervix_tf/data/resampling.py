@@ -11,22 +11,27 @@ import math
 import tensorflow as tf
 
 
-@tf.function(jit_compile=True, autograph=False, reduce_retracing=True)
 def render(images: tf.Tensor, matrices: tf.Tensor, size: int, colours=None) -> tf.Tensor:
     """Resample a batch of photographs.
 
     Args:
-        images: RGB in [0, 255], uint8 or float, (B, P, P, 3).
+        images: RGB in [0, 255], uint8 or float, (B, P, P, 3), or more channels behind these, such as
+            a mask: they are resampled alike and keep their values.
         matrices: float32 (B, 2, 3): x and y in the photograph from (x, y, 1) in the view, in pixels
             whose centres are whole numbers.
         size: Side S of the views in pixels.
         colours: What `colour_matrices` returns, or None.
 
     Returns:
-        float32 (B, S, S, 3) in [0, 255]. Beyond the border the photograph is mirrored, the
+        float32 (B, S, S, 3 or more) in [0, 255]. Beyond the border the photograph is mirrored, the
         outermost pixel doubled (OpenCV's BORDER_REFLECT).
     """
-    side = images.shape[1]
+    return _render(images, matrices, size, images.shape[1], images.shape[3], colours)
+
+
+# Side and channels are told as numbers: in the traced shapes they may have been given up.
+@tf.function(jit_compile=True, autograph=False, reduce_retracing=True)
+def _render(images, matrices, size: int, side: int, channels: int, colours) -> tf.Tensor:
     ramp = tf.range(size, dtype=tf.float32)
     place = matrices[:, :, :1, None] * ramp + matrices[:, :, 1:2, None] * ramp[:, None]
     place += matrices[:, :, 2:, None]
@@ -34,7 +39,7 @@ def render(images: tf.Tensor, matrices: tf.Tensor, size: int, colours=None) -> t
     part = (place - whole)[..., None]
     first = tf.cast(whole, tf.int32)
     low, high = _mirror(first, side), _mirror(first + 1, side)
-    pixels = tf.reshape(images, [-1, 3])
+    pixels = tf.reshape(images, [-1, channels])
     start = (tf.range(tf.shape(images)[0]) * side**2)[:, None, None]
 
     def row(y: tf.Tensor) -> tf.Tensor:
@@ -45,7 +50,10 @@ def render(images: tf.Tensor, matrices: tf.Tensor, size: int, colours=None) -> t
 
     above = row(low[:, 1])
     views = above + (row(high[:, 1]) - above) * part[:, 1]
-    return views if colours is None else _colour(views, *colours)
+    if colours is None:
+        return views
+    painted = _colour(views[..., :3], *colours)
+    return painted if channels == 3 else tf.concat([painted, views[..., 3:]], axis=3)
 
 
 def colour_matrices(

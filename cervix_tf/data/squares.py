@@ -14,12 +14,14 @@ import pandas as pd
 import platformdirs
 
 from cervix_tf.data.caching import CacheFile, checksum, photograph_keys
+from cervix_tf.data.cropping import Crop, Region, regions
 from cervix_tf.data.decoding import UnreadableError
 from cervix_tf.data.photographs import Progress, cores, read_bytes, square
 from cervix_tf.errors import UserError
 
 Store = Callable[[int, np.ndarray], None]
 See = Callable[[int, np.ndarray, bytes], None]
+Photograph = tuple[Path, Region]  # where it is, and what of it is used
 
 
 class UnreadablePhotographs(UserError):
@@ -88,23 +90,24 @@ class Squares:
 class _Decoding:
     """Indexed like the array of squares; decodes what is asked for, every time."""
 
-    def __init__(self, paths: list[Path], size: int):
-        self._paths = np.array([*paths, None], dtype=object)[:-1]
-        self.shape, self.dtype, self.ndim = (len(paths), size, size, 3), np.dtype(np.uint8), 4
+    def __init__(self, photographs: list[Photograph], size: int):
+        self._photographs = photographs
+        self.shape, self.dtype, self.ndim = (len(photographs), size, size, 3), np.dtype(np.uint8), 4
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self._photographs)
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         return np.asarray(self[:], dtype)
 
     def __getitem__(self, key):
         rows, *rest = key if isinstance(key, tuple) else (key,)
-        chosen = self._paths[rows]
+        chosen = np.arange(len(self))[rows]
         if not isinstance(chosen, np.ndarray):
             return self[[rows]][(0, *rest)]
         found = np.empty((len(chosen), *self.shape[1:]), np.uint8)
-        decode_all(list(chosen), self.shape[1], range(len(chosen)), found.__setitem__, None)
+        photographs = [self._photographs[row] for row in chosen]
+        decode_all(photographs, self.shape[1], range(len(chosen)), found.__setitem__, None)
         return found[(slice(None), *rest)]
 
 
@@ -113,41 +116,50 @@ def prepare(
     size: int,
     cache: Path | str | Literal["memory", "none"] | None = None,
     progress: Progress | None = None,
+    crop: Crop = "square",
 ) -> Squares:
     """Decode the photographs of a manifest to squares, once, on every core.
 
     Args:
-        manifest: A manifest; only its column `path` is used.
+        manifest: A manifest; only its column `path` is used, and those that `crop` needs.
         size: Side of the squares in pixels; `square_size` tells it for a network.
         cache: Where the squares are kept: a folder; by default the user's cache folder; "memory";
             or "none", which decodes them anew whenever they are asked for. In a folder they are
-            known by path, size and time of change of the photographs, and by `size`: a changed
-            photograph is decoded again and the others are not. A killed pass is taken up where it
-            stopped, and several processes may prepare the same set.
+            known by path, size and time of change of the photographs and of their masks, by their
+            boxes and by `size`: a changed photograph is decoded again and the others are not. A
+            killed pass is taken up where it stopped, and several processes may prepare the same
+            set.
         progress: Called with the number of photographs done so far and of all.
+        crop: What of each photograph is used: `square`, the centred square of its shorter side;
+            `box`, the square around its box and a margin of a tenth of the longer side, moved to
+            lie within the photograph, cut out at decoding (columns `box_x`, `box_y`, `box_w`,
+            `box_h`); `mask`, the centred square with all black that its mask leaves out (column
+            `mask`). Photographs flagged "cervix not located" keep the whole centred square.
 
     Returns:
         The squares, in the order of the manifest, read-only if they lie in a folder.
 
     Raises:
-        UserError: Photographs cannot be read (all of them are named), the folder cannot be written
-            or the disk is full.
+        UserError: Photographs cannot be read (all of them are named), the crop's columns are
+            missing, the folder cannot be written or the disk is full.
 
     Warns:
-        UserWarning: Cached squares were found damaged and are decoded again, or another process is
-            preparing the same set.
+        UserWarning: Cached squares were found damaged and are decoded again, another process is
+            preparing the same set, or photographs are flagged "cervix not located".
 
     Example:
         >>> prepare(read_manifest("photographs"), 256, cache="memory").array.shape
         (1481, 256, 256, 3)
     """
-    paths = [Path(path).absolute() for path in manifest["path"]]
-    if not paths:
+    if manifest.empty:
         raise UserError("The manifest has no photographs: there is nothing to prepare.")
+    used = regions(manifest, crop)
+    paths = [Path(path).absolute() for path in manifest["path"]]
+    photographs = list(zip(paths, used, strict=True))
     if cache in ("memory", "none"):
-        return _unkept(paths, size, cache == "memory", progress)
+        return _unkept(photographs, size, cache == "memory", progress)
     with cache_folder(cache) as folder:
-        return kept(paths, CacheFile(folder, size, photograph_keys(paths)), progress)
+        return kept(photographs, CacheFile(folder, size, photograph_keys(paths, used)), progress)
 
 
 @contextmanager
@@ -165,28 +177,33 @@ def cache_folder(cache: Path | str | None) -> Iterator[Path]:
         ) from error
 
 
-def _unkept(paths: list[Path], size: int, keep: bool, progress: Progress | None) -> Squares:
-    array = np.empty((len(paths), size, size, 3), np.uint8) if keep else None
-    sums = np.zeros(len(paths), np.uint64)
+def _unkept(
+    photographs: list[Photograph], size: int, keep: bool, progress: Progress | None
+) -> Squares:
+    array = np.empty((len(photographs), size, size, 3), np.uint8) if keep else None
+    sums = np.zeros(len(photographs), np.uint64)
 
     def store(row: int, pixels: np.ndarray) -> None:
         sums[row] = checksum(pixels.data)
         if array is not None:
             array[row] = pixels
 
-    decode_all(paths, size, range(len(paths)), store, progress)
-    return Squares(array if keep else _Decoding(paths, size), sums)  # type: ignore[arg-type]
+    decode_all(photographs, size, range(len(photographs)), store, progress)
+    return Squares(array if keep else _Decoding(photographs, size), sums)  # type: ignore[arg-type]
 
 
 def kept(
-    paths: list[Path], file: CacheFile, progress: Progress | None, see: See | None = None
+    photographs: list[Photograph],
+    file: CacheFile,
+    progress: Progress | None,
+    see: See | None = None,
 ) -> Squares:
     """Complete the squares in a folder and open them; arguments as of `decode_all`."""
     if not file.path.is_file() or len(file.missing(file.path)):
         with file.locked(lambda: warnings.warn(f"{file.path}: {_WAITING}", stacklevel=5)):
-            _complete(paths, file, progress, see)
+            _complete(photographs, file, progress, see)
     if progress:
-        progress(len(paths), len(paths))
+        progress(len(photographs), len(photographs))
     return Squares(file.open(), file.sums(), file.path)
 
 
@@ -194,7 +211,7 @@ _WAITING = "another process is preparing the same squares; waiting for it."
 
 
 def _complete(
-    paths: list[Path], file: CacheFile, progress: Progress | None, see: See | None
+    photographs: list[Photograph], file: CacheFile, progress: Progress | None, see: See | None
 ) -> None:
     # Another process may have done it all while the lock was waited for.
     published = file.path.is_file()
@@ -203,12 +220,12 @@ def _complete(
         return
     if published:
         warnings.warn(
-            f"{file.path}: {len(missing)} of {len(paths)} squares are damaged and decoded again.",
+            f"{file.path}: {len(missing)} of {len(photographs)} squares are damaged and decoded again.",
             stacklevel=6,
         )
     with file.writing(missing) as write:
         rest = _borrow(file, missing, write)
-        decode_all(paths, file.shape[1], rest, write, progress, see)
+        decode_all(photographs, file.shape[1], rest, write, progress, see)
 
 
 def _borrow(file: CacheFile, missing: np.ndarray, write: Store) -> list[int]:
@@ -228,7 +245,7 @@ def _borrow(file: CacheFile, missing: np.ndarray, write: Store) -> list[int]:
 
 
 def decode_all(
-    paths: list[Path],
+    photographs: list[Photograph],
     size: int,
     rows: Sequence[int],
     store: Store,
@@ -238,9 +255,9 @@ def decode_all(
     """Decode some photographs, one thread a core.
 
     Args:
-        paths: Photographs.
+        photographs: Photographs, and what of each is used.
         size: Side of the squares.
-        rows: Which of `paths` to decode.
+        rows: Which of them to decode.
         store: Called from the threads with the row and its square.
         progress: Called with the number of squares there are by now, and of all.
         see: Called like `store`, with the content of the file too.
@@ -252,11 +269,12 @@ def decode_all(
 
     def work(row: int) -> None:
         try:
+            path, region = photographs[row]
             if see is None:
-                store(row, square(paths[row], size))
+                store(row, square(path, size, region))
                 return
-            data = read_bytes(paths[row])
-            pixels = square(paths[row], size, data)
+            data = read_bytes(path)
+            pixels = square(path, size, region, data)
             store(row, pixels)
             see(row, pixels, data)
         except UnreadableError as error:
@@ -264,14 +282,14 @@ def decode_all(
 
     pool = ThreadPoolExecutor(cores())
     try:
-        ahead = len(paths) - len(rows)
+        ahead = len(photographs) - len(rows)
         jobs = [pool.submit(work, row) for row in rows]
         for done, job in enumerate(as_completed(jobs), ahead + 1):
             job.result()
             if progress:
-                progress(done, len(paths))
+                progress(done, len(photographs))
     finally:
         # Ctrl+C or a full disk ends the pass after the photographs in hand.
         pool.shutdown(cancel_futures=True)
     if reasons:
-        raise UnreadablePhotographs(paths, reasons)
+        raise UnreadablePhotographs([path for path, _ in photographs], reasons)

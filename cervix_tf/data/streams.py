@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from cervix_tf.data.cropping import Crop
 from cervix_tf.data.manifests import class_names, labels
 from cervix_tf.data.squares import Squares, prepare, square_size
 from cervix_tf.data.views import RandomView
@@ -73,6 +74,7 @@ def batches(
     augment: Mapping[str, Any] | None = None,
     seed: int = 0,
     cache: Path | str | None = None,
+    crop: Crop = "square",
 ) -> tf.data.Dataset:
     """Go through a manifest's photographs in batches, once each time the dataset is iterated.
 
@@ -85,6 +87,7 @@ def batches(
         augment: Options of `RandomView`; None for the centre crop.
         seed: Determines order and views.
         cache: Where prepared squares are kept, as `prepare` takes it.
+        crop: What of each photograph is used, as `prepare` takes it.
 
     Returns:
         A dataset of (images (N, S, S, 3) in [0, 255], float32 if augmented, else uint8; labels int32
@@ -96,7 +99,7 @@ def batches(
     Example:
         >>> for images, labels in batches(read_manifest("data"), 224, 32): ...
     """
-    array = prepare(manifest, square_size(image_size), cache=cache).array
+    array = prepare(manifest, square_size(image_size), cache=cache, crop=crop).array
     known = np.full(len(manifest), -1, "int32")
     some = manifest["label"].notna().to_numpy()
     if training or some.any():
@@ -161,7 +164,7 @@ def _reader(array: np.ndarray, side: int, ordered: bool = False) -> Callable:
 
     def read(rows):
         images = tf.numpy_function(taken, [rows], tf.uint8)
-        return tf.ensure_shape(images, (None, side, side, 3))
+        return tf.ensure_shape(images, (None, side, side, array.shape[3]))
 
     return read
 

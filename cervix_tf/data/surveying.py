@@ -9,7 +9,14 @@ import pandas as pd
 
 from cervix_tf.data.caching import CacheFile, photograph_keys
 from cervix_tf.data.photographs import Progress, cores, read_bytes
-from cervix_tf.data.squares import See, UnreadablePhotographs, cache_folder, decode_all, kept
+from cervix_tf.data.squares import (
+    Photograph,
+    See,
+    UnreadablePhotographs,
+    cache_folder,
+    decode_all,
+    kept,
+)
 
 
 def survey(
@@ -38,6 +45,7 @@ def survey(
         UserError: The folder cannot be written or the disk is full.
     """
     paths = [Path(path).absolute() for path in manifest["path"]]
+    photographs: list[Photograph] = [(path, None) for path in paths]  # the centred squares
     seen, mutex = np.zeros(len(paths), bool), threading.Lock()
 
     def note(row: int, pixels: np.ndarray, data: bytes) -> None:
@@ -50,14 +58,14 @@ def survey(
     reasons: dict[int, str] = {}
     if cache in ("memory", "none"):
         try:
-            decode_all(paths, size, range(len(paths)), lambda row, pixels: None, None, note)
+            decode_all(photographs, size, range(len(paths)), lambda row, pixels: None, None, note)
         except UnreadablePhotographs as error:
             reasons = error.reasons
     else:
         with cache_folder(cache) as folder:
             file = CacheFile(folder, size, photograph_keys(paths))
             try:
-                kept(paths, file, None, note)
+                kept(photographs, file, None, note)
             except UnreadablePhotographs as error:
                 reasons = error.reasons
             rest = [row for row in np.flatnonzero(~seen).tolist() if row not in reasons]

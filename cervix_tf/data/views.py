@@ -81,14 +81,15 @@ class RandomView(keras.layers.Layer):
 
         Args:
             images: RGB in [0, 255], uint8 or float, (B, P, P, 3), P at least S for the centre crop.
+                Channels behind these, such as a mask, take part in the move and not in the colours.
             keys: int32 (B, 2), epoch and index of each photograph: the view is a pure function of
                 the seed and these. Without them every call draws new views.
             training: Whether to draw views; otherwise, and with no option set, the centre crop.
 
         Returns:
-            RGB in [0, 255], float32, (B, S, S, 3). The centre crop is exact, and so are views with
-            no more than flips, quarter turns and shifts. What lies beyond the border is the photograph
-            mirrored, the outermost pixel doubled.
+            RGB in [0, 255], float32, (B, S, S, 3 or more). The centre crop is exact, and so are views
+            with no more than flips, quarter turns and shifts. What lies beyond the border is the
+            photograph mirrored, the outermost pixel doubled.
         """
         images = tf.convert_to_tensor(images)
         if not training or self._is_still():
@@ -168,7 +169,7 @@ class RandomView(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         """Tell the shape of the views."""
-        return (input_shape[0], self.size, self.size, 3)
+        return (input_shape[0], self.size, self.size, input_shape[-1])
 
     def get_config(self):
         """Return the options, from which the layer can be made anew."""

@@ -1,12 +1,13 @@
 """Sheets of photographs, each as the network saw it, over its probabilities."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cervix_tf.data import read_square
+from cervix_tf.data import prepare
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.evaluation.plots import DPI, bare, class_colour, save
 from cervix_tf.runs import Run
@@ -95,18 +96,17 @@ def _sheet(
         axes.axis("off")
     margin = (run.square_size - run.image_size) // 2
     inside = slice(margin, margin + run.image_size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # said when these photographs were predicted
+        squares = prepare(photographs, run.square_size, "memory", crop=run.crop).array
     for place, (share, (title, red)) in enumerate(zip(probabilities, titles, strict=True)):
         row, column = 2 * (place // columns), place % columns
         picture, bars = cells[row, column], cells[row + 1, column]
-        picture.imshow(
-            read_square(photographs["path"].iloc[place], run.square_size)[inside, inside]
-        )
+        picture.imshow(squares[place][inside, inside])
         picture.set_title(title, fontsize=8.5, pad=3, color=WRONG if red else "black")
         bars.axis("on")
         bars.barh(range(len(classes)), share, color=[class_colour(k) for k in range(len(classes))])
-        bars.set_yticks(
-            range(len(classes)), [c if len(c) < 11 else f"{c[:9]}…" for c in classes], fontsize=7.5
-        )
+        bars.set_yticks(range(len(classes)), [_short(c, 8) for c in classes], fontsize=7.5)
         bars.set_xlim(0, 1)
         bars.set_xticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=7.5)
         bars.invert_yaxis()
@@ -114,6 +114,6 @@ def _sheet(
     save(figure, path)
 
 
-def _short(name: str) -> str:
+def _short(name: str, most: int = 20) -> str:
     """A name that fits over a photograph: the end of a long one, which tells it from others."""
-    return name if len(name) <= 20 else f"…{name[-19:]}"
+    return name if len(name) <= most else f"…{name[1 - most :]}"

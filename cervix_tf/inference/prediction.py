@@ -30,7 +30,8 @@ def predict(
 
     Args:
         run_or_runs: A run or its folder, or several, whose probabilities are averaged.
-        manifest: The photographs; labels are not needed.
+        manifest: The photographs; labels are not needed. A run that was trained with `crop: box` or
+            `crop: mask` needs the boxes or masks of these too.
         tta: Views a photograph, 1 to 8: the centre crop alone, or also turned by quarter turns and
             mirrored; their probabilities are averaged (test-time augmentation).
         batch_size: Photographs at a time.
@@ -41,8 +42,8 @@ def predict(
         A table in the manifest's order: `image`, then one column a class. Rows sum to 1.
 
     Raises:
-        UserError: A photograph cannot be read, the runs have different classes, or `tta` is out of
-            range.
+        UserError: A photograph cannot be read or lacks its box or mask, the runs have different
+            classes, or `tta` is out of range.
 
     Example:
         >>> predict("runs/first", read_manifest("photographs", labelled=False))
@@ -64,10 +65,10 @@ def predict(
     total = np.zeros((len(manifest), len(classes)))
     squares: dict = {}
     for run in runs:
-        size = run.square_size
-        if size not in squares:
-            squares[size] = prepare(manifest, size, cache=cache, progress=progress)
-        total += probabilities(run.model, squares[size].array, tta, batch_size)
+        kind = run.square_size, run.crop
+        if kind not in squares:
+            squares[kind] = prepare(manifest, kind[0], cache, progress, crop=kind[1])
+        total += probabilities(run.model, squares[kind].array, tta, batch_size)
     table = pd.DataFrame(total / total.sum(axis=1, keepdims=True), columns=classes)
     table.insert(0, "image", manifest["image"].to_numpy())
     return table

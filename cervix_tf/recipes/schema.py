@@ -128,7 +128,8 @@ class Recipe(_Frozen):
         batch_size: Photographs a step.
         optimizer: Optimiser, learning rate, clipping and annealing.
         augment: The random views; null for the centre crop.
-        crop: What of a photograph is used: `square`, the square of its shorter side.
+        crop: What of a photograph is used: `square`, the centred square of its shorter side; `box`,
+            the square around its box; `mask`, the centred square with the rest painted out.
         mixup, cutmix: Alpha of the Beta distribution that mixes pairs of photographs; 0 is off.
         stages: One after the other.
         class_weights: `balanced` weighs each class by the inverse of its share.
@@ -149,7 +150,7 @@ class Recipe(_Frozen):
     batch_size: Count = 32
     optimizer: Optimizer = Optimizer()
     augment: Augment | None = Augment()
-    crop: Literal["square"] = "square"
+    crop: Literal["square", "box", "mask"] = "square"
     mixup: Annotated[float, Field(ge=0)] = 0.0
     cutmix: Annotated[float, Field(ge=0)] = 0.0
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]

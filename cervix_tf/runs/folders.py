@@ -5,7 +5,7 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -106,6 +106,11 @@ class Run:
     def square_size(self) -> int:
         """Side of the prepared square that the centre crop is taken from."""
         return self.card["square_size"]
+
+    @property
+    def crop(self) -> Literal["square", "box", "mask"]:
+        """What of a photograph the network was trained on, as `data.prepare` takes it."""
+        return self.card["crop"]
 
     def _existing(self, name: str) -> Path:
         path = self.path(name)

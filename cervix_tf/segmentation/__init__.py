@@ -13,5 +13,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "superpixels": ["superpixel_mask", "superpixel_patches"],
         "figures": ["plot_superpixels"],
         "segmenting": ["segment"],
+        "boxes": ["add_boxes", "read_boxes"],
+        "fitting_localizer": ["fit_localizer", "overlap"],
+        "localizer": ["localizer_network"],
+        "localizing": ["Localizer", "load_localizer", "squeezed"],
+        "locating": ["locate"],
     },
 )

@@ -68,8 +68,9 @@ def segment(
     Args:
         manifest: A manifest. Its own columns are kept, but for those named below.
         out: A new or empty folder, or one that this function made.
-        method: A name in `METHODS`: "superpixels".
-        model: What the method needs as a model; superpixels need none.
+        method: A name in `METHODS`: "superpixels" or "localizer".
+        model: A localiser that `fit_localizer` wrote, by default the one that comes with the
+            package; superpixels take none.
         workers: Threads; by default one for each core.
         progress: Called with the number of steps done and of all: every photograph that has no
             mask yet is first decoded to see whether it can be read, then segmented.

@@ -98,7 +98,7 @@ def fit(
     sides = manifest[manifest["split"].isin(["train", "validation"]) & manifest["label"].notna()]
     sides = sides.reset_index(drop=True)
     with bar("Decoding", len(sides)) as progress:
-        squares = prepare(sides, square_size(size), cache=cache, progress=progress)
+        squares = prepare(sides, square_size(size), cache, progress, crop=recipe.crop)
     true = class_indices(sides, classes)
     training, validation = (
         Photographs(squares.array[rows], true[rows])

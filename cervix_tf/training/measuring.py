@@ -65,7 +65,7 @@ def throughput(
         raise UserError(f"seconds={seconds}: give a time above 0 to measure each part for.")
     size = recipe.image_size or spec(recipe.model.name).image_size
     side, batch = square_size(size), recipe.batch_size
-    squares = prepare(manifest, side, cache=cache, progress=progress)
+    squares = prepare(manifest, side, cache, progress, crop=recipe.crop)
     stream = training_stream(squares, np.zeros(len(squares), "int32"), batch, recipe.seed)
     device = (tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU"))[0]
 
@@ -90,8 +90,8 @@ def throughput(
         return batch
 
     parts: dict[str, Part] = {
-        "first_pass": _first_pass(manifest, side),
-        "cached_pass": _cached_pass(manifest, size, batch, cache),
+        "first_pass": _first_pass(manifest, recipe, side),
+        "cached_pass": _cached_pass(manifest, recipe, size, cache),
         "augmentation": augmentation,
         "step": partial(train, bare, itertools.repeat(constant)),
         "fit": partial(train, real, iter(stream)),
@@ -132,18 +132,18 @@ def _measured(parts: dict[str, Part], seconds: float) -> dict[str, float]:
     return {name: float(np.median(turns)) for name, turns in rates.items()}
 
 
-def _first_pass(manifest: pd.DataFrame, side: int) -> Part:
+def _first_pass(manifest: pd.DataFrame, recipe: Recipe, side: int) -> Part:
     starts = itertools.cycle(range(0, len(manifest), DECODED))
 
     def work() -> int:
         first = next(starts)
-        return len(prepare(manifest[first : first + DECODED], side, cache="memory"))
+        return len(prepare(manifest[first : first + DECODED], side, "memory", crop=recipe.crop))
 
     return work
 
 
-def _cached_pass(manifest: pd.DataFrame, size: int, batch: int, cache) -> Part:
-    passes = batches(manifest, size, batch, cache=cache)
+def _cached_pass(manifest: pd.DataFrame, recipe: Recipe, size: int, cache) -> Part:
+    passes = batches(manifest, size, recipe.batch_size, cache=cache, crop=recipe.crop)
 
     def work() -> int:
         return sum(len(images) for images, _ in passes)

@@ -34,7 +34,7 @@ def decoded(monkeypatch):
 
     names, original = [], squares.square
     monkeypatch.setattr(
-        squares, "square", lambda path, size: (names.append(path.name), original(path, size))[1]
+        squares, "square", lambda path, *rest: (names.append(path.name), original(path, *rest))[1]
     )
     return names
 
@@ -50,11 +50,11 @@ def prepare_elsewhere(manifest, cache, tmp_path, slow=0.0, **options):
         "import sys, time, pandas as pd\n"
         "from cervix_tf.data import squares\n"
         "original = squares.square\n"
-        "def square(path, size):\n"
+        "def square(path, *rest):\n"
         f"    time.sleep({slow})\n"
         "    sys.stdout.write(path.name + chr(10))  # in one piece, whatever other threads write\n"
         "    sys.stdout.flush()\n"
-        "    return original(path, size)\n"
+        "    return original(path, *rest)\n"
         "squares.square = square\n"
         f"squares.prepare(pd.read_csv(sys.argv[1]), {SIZE}, cache=sys.argv[2])\n"
     )

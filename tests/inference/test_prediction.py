@@ -1,9 +1,12 @@
+import cv2
 import numpy as np
 import pytest
 
-from cervix_tf.data import read_manifest
+from cervix_tf.data import prepare, read_manifest
 from cervix_tf.errors import UserError
+from cervix_tf.evaluation import evaluate
 from cervix_tf.inference import predict, probabilities
+from cervix_tf.training import fit
 
 TYPES = ["Type_1", "Type_2", "Type_3"]
 
@@ -54,3 +57,28 @@ def test_mistakes(finished, test_photographs):
         predict(finished, test_photographs, tta=9)
     with pytest.raises(UserError, match="No run"):
         predict([], test_photographs)
+
+
+def test_a_run_on_boxes_predicts_on_boxes(phantoms, recipe, tmp_path):
+    """Fit, evaluate and predict take the same crop, which the model file tells."""
+    manifest = read_manifest(phantoms)
+    boxes = [cv2.boundingRect(cv2.imread(path, cv2.IMREAD_GRAYSCALE)) for path in manifest["mask"]]
+    manifest[["box_x", "box_y", "box_w", "box_h"]] = boxes
+    short = [{"train": "all", "steps": 4}]
+    run = fit(manifest, recipe(crop="box", stages=short), run=tmp_path / "run", cache="memory")
+    assert run.crop == run.card["crop"] == "box"
+    own = run.manifest[run.manifest["split"] == "validation"]
+    again = predict(run.folder, own)[TYPES].to_numpy()
+    assert again == pytest.approx(run.predictions[TYPES].to_numpy(), abs=1e-6)
+    assert evaluate(run)["log_loss"] == pytest.approx(run.metrics["log_loss"], abs=1e-5)
+
+    with pytest.raises(UserError, match=r"column 'box_x': run `cervix-tf segment`"):
+        predict(run, own.drop(columns="box_x"))
+    with pytest.raises(UserError, match="column 'box_x'"):
+        fit(read_manifest(phantoms), recipe(crop="box"), run=tmp_path / "other", cache="memory")
+    assert not (tmp_path / "other").exists()
+    lost = own.assign(flags="cervix not located")
+    with pytest.warns(UserWarning, match=f"{len(own)} of {len(own)} photographs keep"):
+        whole = predict(run, lost)[TYPES].to_numpy()
+    square = prepare(own, run.square_size, "memory").array
+    assert whole == pytest.approx(probabilities(run.model, square), abs=1e-6)

@@ -1,0 +1,142 @@
+"""What of each photograph is used: its centred square, a square around a box, or what a mask keeps."""
+
+import warnings
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from cervix_tf.errors import UserError
+
+Crop = Literal["square", "box", "mask"]
+# None: the centred square; four numbers: a box; a path: a mask.
+Region = tuple[float, float, float, float] | Path | None
+
+BOX = (
+    "box_x",
+    "box_y",
+    "box_w",
+    "box_h",
+)  # columns of a manifest: pixels of the upright photograph
+MARGIN = 0.1  # of the box's longer side, left at each side of it
+NOT_LOCATED = "cervix not located"
+# Besides, "no cervix" (known of some of Kaggle's) and "no cervix found" keep the whole square.
+_FLAGS = f"{NOT_LOCATED}|no cervix"
+_COMMAND = "run `cervix-tf segment` on these photographs and give the manifest that it writes"
+
+
+def regions(manifest: pd.DataFrame, crop: Crop) -> list[Region]:
+    """Tell what of each photograph is to be used.
+
+    Args:
+        manifest: A manifest. `box` needs the columns `box_x`, `box_y`, `box_w` and `box_h` (pixels of
+            the upright photograph: left, top, width, height), `mask` the column `mask` (paths of
+            pictures that are not black where the cervix is).
+        crop: `square`, `box` or `mask`.
+
+    Returns:
+        A region for each row, as `photographs.square` takes it. Rows whose `flags` say "cervix not
+        located", "no cervix" or "no cervix found" keep the centred square.
+
+    Raises:
+        UserError: A column is missing, or a row that is not flagged has no box or mask.
+
+    Warns:
+        UserWarning: Photographs are flagged; how many.
+
+    Example:
+        >>> regions(pd.DataFrame({"path": ["a.jpg"]}), "square")
+        [None]
+    """
+    if crop == "square":
+        return [None] * len(manifest)
+    if crop not in ("box", "mask"):
+        raise UserError(f"crop={crop!r}: give square, box or mask.")
+    columns = list(BOX) if crop == "box" else ["mask"]
+    for column in columns:
+        if column not in manifest:
+            raise UserError(f"crop: {crop} needs the manifest's column {column!r}: {_COMMAND}.")
+    flags = manifest["flags"] if "flags" in manifest else pd.Series("", index=manifest.index)
+    lost = flags.fillna("").astype(str).str.contains(_FLAGS).to_numpy()
+    known = manifest[columns].notna().all(axis=1).to_numpy()
+    if crop == "box":
+        boxes = manifest[columns].apply(pd.to_numeric, errors="coerce").to_numpy("float64")
+        known = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
+    bare = ~known & ~lost
+    if bare.any():
+        raise UserError(
+            f"crop: {crop}: {int(bare.sum())} of {len(manifest)} photographs have nothing valid in "
+            f"{', '.join(columns)}, such as {manifest['path'].iloc[int(bare.argmax())]}: {_COMMAND}."
+        )
+    if lost.any():
+        warnings.warn(
+            f"crop: {crop}: {int(lost.sum())} of {len(manifest)} photographs keep their whole "
+            f"square, flagged {NOT_LOCATED!r} or as without one.",
+            stacklevel=3,
+        )
+    if crop == "mask":
+        found: list[Region] = [
+            None if skip else Path(p).absolute()
+            for p, skip in zip(manifest["mask"], lost, strict=True)
+        ]
+        return found
+    return [
+        None if skip else (row[0], row[1], row[2], row[3])
+        for row, skip in zip(boxes.tolist(), lost, strict=True)
+    ]
+
+
+def square_around(
+    box: tuple[float, float, float, float], height: int, width: int
+) -> tuple[float, float, float]:
+    """Choose the square that shows a box.
+
+    It is centred on the box, as wide as the box's longer side and a margin of a tenth of it at each
+    side, at least one pixel and at most the photograph's shorter side, and is moved to lie within the
+    photograph. Nothing is padded.
+
+    Args:
+        box: Left, top, width and height in pixels.
+        height: Height of the photograph in pixels.
+        width: Width of the photograph in pixels.
+
+    Returns:
+        Left, top and side in pixels, fractions included.
+
+    Example:
+        >>> square_around((20, 0, 100, 50), 300, 400)
+        (10.0, 0.0, 120.0)
+    """
+    x, y, w, h = box
+    side = float(min(max(max(w, h) * (1 + 2 * MARGIN), 1.0), height, width))
+    left = min(max(x + w / 2 - side / 2, 0.0), width - side)
+    top = min(max(y + h / 2 - side / 2, 0.0), height - side)
+    return left, top, side
+
+
+def painted_out(picture: np.ndarray, mask: Path, photograph: Path) -> np.ndarray:
+    """Paint everything black but what a mask keeps, as section 5.2 of the report did.
+
+    Args:
+        picture: uint8 (S, S, 3), the centred square of the photograph.
+        mask: Its mask, as large as the photograph or in its proportions, or square, for the centred
+            square alone.
+        photograph: The photograph, for the error message.
+
+    Returns:
+        uint8 (S, S, 3).
+
+    Raises:
+        UserError: The mask is missing or no picture.
+    """
+    kept = cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE)
+    if kept is None:
+        raise UserError(f"{mask}, the mask of {photograph}, is missing or no picture: {_COMMAND}.")
+    side = min(kept.shape)
+    top, left = (kept.shape[0] - side) // 2, (kept.shape[1] - side) // 2
+    kept = np.ascontiguousarray(kept[top : top + side, left : left + side])
+    way = cv2.INTER_AREA if side > len(picture) else cv2.INTER_LINEAR
+    kept = cv2.resize(kept, (picture.shape[1], picture.shape[0]), interpolation=way)
+    return picture * (kept[..., None] > 127)

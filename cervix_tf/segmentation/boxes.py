@@ -1,0 +1,146 @@
+"""Box files as they were shared among the competition's teams: one line a photograph."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cervix_tf.data.cropping import BOX, NOT_LOCATED
+from cervix_tf.data.manifests import listed
+from cervix_tf.errors import UserError
+
+
+def read_boxes(file: Path | str) -> pd.DataFrame:
+    r"""Read a file of boxes: `path count x y w h ...`, one line a photograph.
+
+    Args:
+        file: The file; words are parted by blanks or tabs, folders in the paths by `/` or `\`. After
+            the path come the number of boxes and for each its left, top, width and height in
+            pixels of the upright photograph.
+
+    Returns:
+        A table, one row a line: `path` with `/` between its parts, and `box_x`, `box_y`, `box_w`,
+        `box_h`: the box, of several the least one that holds them all; missing where the count is 0.
+
+    Raises:
+        UserError: The file does not exist, a line has another form, or a path stands in it twice; the
+            message names the line.
+
+    Example:
+        >>> read_boxes("Type_1_bbox.tsv")  # a line is: Type_1\10.jpg 1 402 812 1630 1588
+    """
+    file = Path(file)
+    if not file.is_file():
+        raise UserError(f"The file of boxes {file} does not exist.")
+    rows: dict[str, tuple] = {}
+    for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), 1):
+        if not line.strip():
+            continue
+        found = _parsed(line.split())
+        if found is None:
+            raise UserError(
+                f"{file}, line {number}: write `path count x y w h ...`, as many fours of numbers as "
+                f"the count says, widths and heights above 0; received {line.strip()!r}."
+            )
+        path, box = found
+        if path in rows:
+            raise UserError(f"{file}, line {number}: {path} stands there twice; keep one line.")
+        rows[path] = box
+    if not rows:
+        raise UserError(f"{file} holds no box.")
+    table = pd.DataFrame(list(rows.values()), columns=list(BOX), dtype="float64")
+    table.insert(0, "path", list(rows))
+    return table
+
+
+def add_boxes(manifest: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
+    """Put the boxes of a file into a manifest.
+
+    Paths are compared from their end: the photograph of a line is the one whose path ends in the
+    line's whole path, whatever the case of the letters.
+
+    Args:
+        manifest: A manifest.
+        boxes: What `read_boxes` returns; several tables may be joined by `pandas.concat`.
+
+    Returns:
+        The manifest with `box_x`, `box_y`, `box_w` and `box_h`; photographs that no line names keep
+        the box they had, or none, and those whose count is 0 are flagged "cervix not located".
+
+    Raises:
+        UserError: No line names a photograph of the manifest, or one names several, as a name
+            alone does that is in train and in additional: the line's path must tell them apart.
+
+    Example:
+        >>> add_boxes(read_manifest("train"), read_boxes("Type_1_bbox.tsv"))
+    """
+    ends = {tuple(_words(path)): row for row, path in enumerate(boxes["path"])}
+    longest = max(map(len, ends))
+    manifest = manifest.copy()
+    for column in (*BOX, "flags"):
+        if column not in manifest:
+            manifest[column] = None
+        manifest[column] = manifest[column].astype("float64" if column in BOX else "object")
+    taken: dict[int, list[str]] = {}
+    flags = manifest["flags"].tolist()
+    values = manifest[list(BOX)].to_numpy(copy=True)
+    for place, path in enumerate(manifest["path"]):
+        words = _words(path)
+        for length in range(min(longest, len(words)), 0, -1):
+            row = ends.get(tuple(words[-length:]))
+            if row is None:
+                continue
+            taken.setdefault(row, []).append(str(path))
+            values[place] = boxes[list(BOX)].iloc[row].to_numpy("float64")
+            flags[place] = _flagged(flags[place], bool(np.isnan(values[place]).any()))
+            break
+    if not taken:
+        raise UserError(
+            f"None of the boxes' paths, such as {boxes['path'].iloc[0]}, is the end of a path of the "
+            f"manifest, such as {manifest['path'].iloc[0]}."
+        )
+    for row, paths in taken.items():
+        if len(paths) > 1:
+            raise UserError(
+                f"The box of {boxes['path'].iloc[row]} is that of several photographs "
+                f"({listed(paths, 3)}): give a manifest of one source, such as train alone."
+            )
+    manifest[list(BOX)] = values
+    return manifest.assign(flags=flags)
+
+
+def _parsed(words: list[str]) -> tuple[str, tuple] | None:
+    """Path and box of a line; the path may hold blanks."""
+    for at in range(1, len(words)):
+        if not words[at].isdigit() or len(words) - at - 1 != 4 * int(words[at]):
+            continue
+        try:
+            numbers = [float(word) for word in words[at + 1 :]]
+        except ValueError:
+            continue
+        path = "/".join(part for part in re.split(r"[\\/]+", " ".join(words[:at])) if part)
+        if not numbers:
+            return path, (None,) * 4
+        lefts, tops, widths, heights = (numbers[k::4] for k in range(4))
+        if min(widths + heights) <= 0 or not all(map(_finite, numbers)):
+            return None
+        left, top = min(lefts), min(tops)
+        right = max(x + w for x, w in zip(lefts, widths, strict=True))
+        bottom = max(y + h for y, h in zip(tops, heights, strict=True))
+        return path, (left, top, right - left, bottom - top)
+    return None
+
+
+def _finite(number: float) -> bool:
+    return abs(number) < 1e9  # not so for NaN either
+
+
+def _words(path: str) -> list[str]:
+    return [word for word in re.split(r"[\\/]+", str(path).lower()) if word not in ("", ".")]
+
+
+def _flagged(old: object, lost: bool) -> str | None:
+    words = [] if pd.isna(old) else str(old).split("; ")  # type: ignore[call-overload]
+    words = [word for word in words if word != NOT_LOCATED] + [NOT_LOCATED] * bool(lost)
+    return "; ".join(words) or None
