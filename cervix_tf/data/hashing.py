@@ -94,7 +94,7 @@ def directions(found: np.ndarray) -> np.ndarray:
         found: (..., WAVES, WAVES).
 
     Returns:
-        float32 (..., D); 0 for pictures without any wave. Brightness and contrast do not matter.
+        float32 (..., D); 0 where there is no wave at all. Brightness and contrast do not matter.
     """
     vectors = (found * _WEIGHT)[..., _USED]
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
