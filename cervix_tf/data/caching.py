@@ -125,9 +125,11 @@ class CacheFile:
 
     def open(self) -> np.ndarray:
         """Map the squares into memory, read-only, (N, size, size, 3), those in part if need be."""
-        start, _ = _layout(self.shape)
+        start, row = _layout(self.shape)
         path = self.path if self.path.is_file() else self.part
-        squares = np.memmap(path, np.uint8, "c", start, self.shape)
+        # A file in part ends with the last row written.
+        rows = min(len(self.keys), (path.stat().st_size - start) // row)
+        squares = np.memmap(path, np.uint8, "c", start, (rows, *self.shape[1:]))
         squares.flags.writeable = False
         return squares
 

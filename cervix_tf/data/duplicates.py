@@ -60,11 +60,13 @@ def near_duplicates(greys: np.ndarray) -> np.ndarray:
     """
     count = len(greys)
     clusters = np.arange(count)
-    seen = np.flatnonzero(greys.reshape(count, -1).std(axis=1) >= _FLAT) if count else clusters
+    seen = np.flatnonzero([grey.std() >= _FLAT for grey in greys])
     if len(seen) < 2:
         return clusters
     found = waves(greys[seen])
-    windows, turns = bits(found), bits(turned(found[:, 0]))
+    parts = [slice(start, start + 256) for start in range(0, len(found), 256)]
+    windows = np.concatenate([bits(found[part]) for part in parts])
+    turns = np.concatenate([bits(turned(found[part, 0])) for part in parts])
     pairs = close_pairs(windows, turns, DISTANCE, _PAIRS * len(seen))
     pairs, how = _alike(found, windows, turns, pairs)
     return _numbered(seen[_aligned(greys[seen], pairs, how)], count)
@@ -124,10 +126,9 @@ def _alike(
 
     A pair (a, b) comes back such that a window of a shows what the whole of b shows, turned.
     """
-    own, other = directions(found), directions(turned(found[:, 0]))
     chosen, values, ways = [np.empty((0, 2), int)], [np.empty(0)], [np.empty(0, int)]
-    for start in range(0, len(pairs), 4096):
-        part = pairs[start : start + 4096]
+    for start in range(0, len(pairs), 1024):
+        part = pairs[start : start + 1024]
         both = np.stack([part, part[:, ::-1]])
         differ = np.bitwise_count(windows[both[..., 0], :, None] ^ turns[both[..., 1], None, :])
         differ = differ.reshape(2, len(part), -1)
@@ -135,7 +136,8 @@ def _alike(
         rows = np.arange(len(part))
         both, way = both[side, rows], differ[side, rows].argmin(axis=1)
         window, turn = np.divmod(way, turns.shape[1])
-        alike = np.vecdot(own[both[:, 0], window], other[both[:, 1], turn])
+        whole = turned(found[both[:, 1], 0])[rows, turn]
+        alike = np.vecdot(directions(found[both[:, 0], window]), directions(whole))
         good = alike >= ALIKE
         chosen.append(both[good])
         values.append(alike[good])

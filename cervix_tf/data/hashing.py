@@ -25,6 +25,8 @@ WINDOWS = (
 # (transposed, upside down, left to right): the eight ways to lay a square on itself.
 TURNS = tuple((t, v, h) for t in (False, True) for v in (False, True) for h in (False, True))
 
+_CHUNK = 128  # pictures transformed at once
+
 _FREQUENCY = np.hypot(*np.indices((WAVES, WAVES)))
 _USED = (_FREQUENCY > 0.5) & (_FREQUENCY <= 9)
 # Pictures have less of a wave the shorter it is: weighted so, every wave says as much.
@@ -45,11 +47,16 @@ def waves(grey: np.ndarray) -> np.ndarray:
         (5, 14, 10, 10)
     """
     every = _BASES.reshape(-1, SIDE)
-    found = every @ (grey.astype(np.float32) @ every.T)
-    found = found.reshape(len(grey), len(_LINES), WAVES, len(_LINES), WAVES)
     rows = [_LINES.index((side, down)) for side, _, down in WINDOWS]
     columns = [_LINES.index((side, across)) for side, across, _ in WINDOWS]
-    return np.ascontiguousarray(found[:, rows, :, columns].swapaxes(0, 1))
+    result = np.empty((len(grey), len(WINDOWS), WAVES, WAVES), np.float32)
+    for start in range(0, len(grey), _CHUNK):
+        part = grey[start : start + _CHUNK].astype(np.float32)
+        # Every row line with every column line: most are no window, and are let go at once.
+        found = every @ (part @ every.T)
+        found = found.reshape(len(part), len(_LINES), WAVES, len(_LINES), WAVES)
+        result[start : start + _CHUNK] = found[:, rows, :, columns].swapaxes(0, 1)
+    return result
 
 
 def turned(found: np.ndarray) -> np.ndarray:
@@ -94,7 +101,7 @@ def directions(found: np.ndarray) -> np.ndarray:
         found: (..., WAVES, WAVES).
 
     Returns:
-        float32 (..., D); 0 for pictures without any wave. Brightness and contrast do not matter.
+        float32 (..., D); 0 where there is no wave at all. Brightness and contrast do not matter.
     """
     vectors = (found * _WEIGHT)[..., _USED]
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)

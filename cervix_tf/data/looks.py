@@ -122,17 +122,20 @@ def distances(features: np.ndarray) -> np.ndarray:
         float (N,): 1 is usual; above `FAR` nothing else looks like it. NaN for fewer than
         `FEWEST` photographs.
     """
-    from sklearn.neighbors import NearestNeighbors
-
     count = len(features)
     if count < FEWEST:
         return np.full(count, np.nan)
     middle = np.median(features, axis=0)
     low, high = np.percentile(features, [10, 90], axis=0)
     spread = np.maximum((high - low) / 2.56, 1e-3)  # a standard deviation, were they normal
-    scaled = (features - middle) / spread
-    nearest = NearestNeighbors(n_neighbors=max(3, round(0.5 * count**0.5)) + 1).fit(scaled)
-    far = nearest.kneighbors(scaled)[0][:, -1]
+    scaled = ((features - middle) / spread).astype(np.float64)
+    squares = np.sum(scaled**2, axis=1)
+    nearest = max(3, round(0.5 * count**0.5))  # and the photograph itself, at 0
+    far = np.empty(count)
+    for start in range(0, count, 256):
+        part = slice(start, start + 256)
+        apart = squares[part, None] + squares - 2 * scaled[part] @ scaled.T
+        far[part] = np.sqrt(np.maximum(np.partition(apart, nearest, axis=1)[:, nearest], 0))
     return far / max(float(np.median(far)), 1e-6)
 
 
