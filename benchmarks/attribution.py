@@ -29,9 +29,9 @@ LEAST = 0.01  # of the crop: where less of the zone is visible there is nothing 
 RESAMPLES = 2000
 
 
-def trained(folder: Path, per_class: int = 120, settings: tuple[str, ...] = ()) -> Run:
+def trained(folder: Path, per_class=120, size=(480, 640), settings=()) -> Run:
     """Draw phantoms and train CervixNet-2 on three quarters of them."""
-    table = cx.data.phantom(folder / "phantoms", per_class=per_class, seed=1, sizes=[(480, 640)])
+    table = cx.data.phantom(folder / "phantoms", per_class=per_class, seed=1, sizes=[size])
     recipe = load_recipe("cervixnet2", [*SETTINGS, *settings])
     return cx.training.fit(table, recipe, run=folder / "run", cache="memory")
 

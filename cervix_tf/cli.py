@@ -6,7 +6,7 @@ import warnings
 
 import typer
 
-from cervix_tf.commands import data, evaluation, explaining, inference, models, training
+from cervix_tf.commands import data, evaluation, explaining, exporting, inference, models, training
 
 app = typer.Typer(
     help="Transformation-zone type of the cervix from photographs: train, predict, submit.",
@@ -26,6 +26,7 @@ VERBS = (
     training.bench,
     inference.predict,
     inference.submit,
+    exporting.export,
     evaluation.evaluate,
     explaining.explain,
 )
