@@ -72,7 +72,8 @@ def export(
     Args:
         run: A run or its folder.
         path: The file to write, or the folder of a SavedModel; by default `export/saved_model`,
-            `export/model.onnx` or `export/model.tflite` in the run's folder.
+            `export/model.onnx` or `export/model.tflite` in the run's folder (`model_int8.tflite` where
+            it is quantised).
         format: "savedmodel" (TensorFlow), "onnx" (ONNX Runtime) or "litert" (LiteRT, once TFLite).
         manifest: Photographs to compare on; by default the run's validation photographs, those whose
             files are there.
@@ -103,7 +104,8 @@ def export(
             f"Exporting to {format} needs {', '.join(missing)}: pip install 'cervix-tf[export]'."
         )
     run = load(run)
-    target = Path(path) if path else run.path(f"export/{NAMES[format]}")
+    name = NAMES[format].replace(".", f"_{quantize}.") if quantize else NAMES[format]
+    target = Path(path) if path else run.path(f"export/{name}")
     images, true = _photographs(run, manifest, progress)
     wanted = np.concatenate([run.model.predict_on_batch(some) for some in _parts(images)])
 
