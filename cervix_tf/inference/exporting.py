@@ -175,13 +175,15 @@ def _write(run: Run, part: Path, format: str, quantize: str | None) -> None:
     text = json.dumps(card, indent=2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        {"savedmodel": _saved_model, "onnx": _onnx, "litert": _litert}[format](
-            run, part, text, quantize
-        )
+        if format == "savedmodel":
+            _saved_model(run, part, text)
+        elif format == "onnx":
+            _onnx(run, part, text)
+        else:
+            _litert(run, part, text, quantize)
 
 
-def _saved_model(run: Run, folder: Path, card: str, quantize: str | None = None) -> None:
-    import keras
+def _saved_model(run: Run, folder: Path, card: str) -> None:
     import tensorflow as tf
 
     model, size = run.model, run.image_size
@@ -189,16 +191,18 @@ def _saved_model(run: Run, folder: Path, card: str, quantize: str | None = None)
     def serve(image):
         return {"probabilities": model(image, training=False)}
 
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint("serve", serve, [tf.TensorSpec((None, size, size, 3), tf.uint8, "image")])
-    archive.write_out(folder, verbose=False)
+    # Keras' own archive lists the variables twice, and writes them twice.
+    module = tf.Module()
+    module.held = [weight.value for weight in model.weights]
+    image = tf.TensorSpec((None, size, size, 3), tf.uint8, "image")
+    module.serve = tf.function(serve, input_signature=[image])
+    tf.saved_model.save(module, str(folder), signatures=module.serve)
     extra = folder / "assets.extra"
     extra.mkdir()
     (extra / CARD).write_text(card, encoding="utf-8")
 
 
-def _onnx(run: Run, path: Path, card: str, quantize: str | None) -> None:
+def _onnx(run: Run, path: Path, card: str) -> None:
     import keras
     import onnx
 

@@ -133,6 +133,12 @@ def test_metadata(exported):
     assert (exit_.name, exit_.shape) == ("probabilities", ["batch", 3])
 
 
+def test_weights_are_written_once(finished, exported):
+    weights = 4 * finished.model.count_params()
+    (data,) = (exported["savedmodel"].path / "variables").glob("*.data*")
+    assert data.stat().st_size < 1.1 * weights + 10_000
+
+
 def test_no_random_layer(exported):
     """The network was trained with dropout after every convolution; none of it is exported."""
     saved = tf.saved_model.load(str(exported["savedmodel"].path)).signatures["serving_default"]
