@@ -1,10 +1,13 @@
+import sys
+
 import cv2
 import numpy as np
 import pytest
 
+from cervix_tf import cli
 from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
-from cervix_tf.evaluation import explain, overlay
+from cervix_tf.evaluation import explain
 
 
 @pytest.fixture(scope="module")
@@ -69,22 +72,7 @@ def test_mistakes(finished, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_overlay():
-    picture = np.full((8, 8, 3), 200, "uint8")
-    strength = np.zeros((8, 8))
-    strength[0, 0] = 3.0
-    found = overlay(picture, strength)
-    assert found.dtype == np.uint8
-    assert found[0, 0].astype(int).sum() > found[4, 4].astype(int).sum()
-    assert (found[1:] == found[4, 4]).all()
-    np.testing.assert_array_equal(overlay(picture, np.zeros((8, 8)))[4, 4], found[4, 4])
-
-
 def test_the_verb(finished, monkeypatch, capsys, tmp_path):
-    import sys
-
-    from cervix_tf import cli
-
     words = f"explain {finished.folder} --photographs 2 --method gradcam --out {tmp_path}/a.png"
     monkeypatch.setattr(sys, "argv", ["cervix-tf", *words.split()])
     with pytest.raises(SystemExit) as ended:
