@@ -210,6 +210,9 @@ def _onnx(run: Run, path: Path, card: str) -> None:
     signature = [keras.InputSpec(shape=(None, size, size, 3), dtype="uint8", name="image")]
     run.model.export(path, format="onnx", input_signature=signature, verbose=False)
     model = onnx.load(path)
+    # tf2onnx lists small constants among the inputs, which it has also written where they are used.
+    for constant in [entry for entry in model.graph.input if entry.name != "image"]:
+        model.graph.input.remove(constant)
     old = model.graph.output[0].name
     for node in model.graph.node:  # only the last one gives it
         node.output[:] = ["probabilities" if name == old else name for name in node.output]

@@ -18,12 +18,12 @@ from cervix_tf.runs import Run
 
 TYPES = ["Type_1", "Type_2", "Type_3"]
 FORMATS = ["savedmodel", "onnx", "litert"]
-# As small as each network allows.
+# Small; ResNet on a single position, its least, is so ill-conditioned that rounding alone shows.
 NETWORKS = {
     "cervixnet1": {"image_size": 32},
     "cervixnet2": {"image_size": 32},
     "inception": {"image_size": 32},
-    "resnet": {"image_size": 32, "depth": 50},
+    "resnet": {"image_size": 64, "depth": 50},
     "keras:MobileNet": {"image_size": 32, "alpha": 0.25},
     "keras:EfficientNetV2B0": {"image_size": 32},
 }
@@ -57,7 +57,7 @@ def make_run(tmp_path):
         last = model.layers[-2]
         scale = last.gamma if hasattr(last, "gamma") else getattr(last, "kernel", None)
         if scale is not None:
-            scale.assign(scale * 2 / np.std(part(images, training=False), axis=0).mean())
+            scale.assign(scale / np.std(part(images, training=False), axis=0).mean())
             last.bias.assign(last.bias - part(images, training=False).numpy().mean(axis=0))
         run.write_model(model, TYPES)
         return run
