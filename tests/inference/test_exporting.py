@@ -18,12 +18,12 @@ from cervix_tf.runs import Run
 
 TYPES = ["Type_1", "Type_2", "Type_3"]
 FORMATS = ["savedmodel", "onnx", "litert"]
-# Small; ResNet on a single position, its least, is so ill-conditioned that rounding alone shows.
+# As small as each network allows.
 NETWORKS = {
     "cervixnet1": {"image_size": 32},
     "cervixnet2": {"image_size": 32},
     "inception": {"image_size": 32},
-    "resnet": {"image_size": 64, "depth": 50},
+    "resnet": {"image_size": 32, "depth": 50},
     "keras:MobileNet": {"image_size": 32, "alpha": 0.25},
     "keras:EfficientNetV2B0": {"image_size": 32},
 }
@@ -43,22 +43,19 @@ def make_run(tmp_path):
         model = models.build(name, weights=weights, **options)
         manifest = manifest.assign(split="validation")
         run.write_inputs(recipe, manifest, {})
-        run.write_model(model, TYPES)
+        run.write_model(model, TYPES)  # its card has the size of the squares
         images = prepare(manifest, run.square_size, cache="memory").array[:, :size, :size]
-        norms = [la for la in model.layers if isinstance(la, keras.layers.BatchNormalization)]
-        if weights == "none":  # moving statistics of these photographs, as training leaves them
-            kept = [layer.momentum for layer in norms]
-            for layer in norms:
-                layer.momentum = 0.0
-            model(images, training=True)
-            for layer, momentum in zip(norms, kept, strict=True):
-                layer.momentum = momentum
+        if weights == "none":
+            rng = np.random.default_rng(0)
+            for variable in model.weights:  # values of their own, where all are 1
+                if variable.path.endswith(("gamma", "moving_variance")):
+                    variable.assign(variable * rng.uniform(0.8, 1.2, variable.shape))
         part = keras.Model(model.input, model.get_layer("logits").output)
-        last = model.layers[-2]
-        scale = last.gamma if hasattr(last, "gamma") else getattr(last, "kernel", None)
-        if scale is not None:
-            scale.assign(scale / np.std(part(images, training=False), axis=0).mean())
-            last.bias.assign(last.bias - part(images, training=False).numpy().mean(axis=0))
+        last = [layer for layer in model.layers if layer.weights][-1]
+        norm = isinstance(last, keras.layers.BatchNormalization)  # CervixNet-1's
+        scale, shift = (last.gamma, last.beta) if norm else (last.kernel, last.bias)
+        scale.assign(scale / np.std(part(images, training=False), axis=0).mean())
+        shift.assign(shift - part(images, training=False).numpy().mean(axis=0))
         run.write_model(model, TYPES)
         return run
 
