@@ -14,6 +14,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import cv2
+import keras
 import numpy as np
 import pandas as pd
 from tables import ROOT, machine, write
@@ -144,6 +145,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         run = cx.load(chosen.run) if chosen.run else trained(Path(scratch))
         options = {k: v for k, v in run.recipe.model.options.items() if k != "weights"}
+        keras.utils.set_random_seed(0)
         random = cx.models.build(run.recipe.model.name, image_size=run.image_size, **options)
         table = markdown(measured(run), measured(run, ("gradient", "gradcam"), random), run)
     print(table)
