@@ -10,7 +10,9 @@ from cervix_tf.commands import (
     audits,
     data,
     evaluation,
+    explaining,
     exploring,
+    exporting,
     inference,
     models,
     segmenting,
@@ -38,8 +40,10 @@ VERBS = (
     training.bench,
     inference.predict,
     inference.submit,
+    exporting.export,
     evaluation.evaluate,
     evaluation.report,
+    explaining.explain,
 )
 for verb in VERBS:  # in the order in which --help lists them
     app.command()(verb)

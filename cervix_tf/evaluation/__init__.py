@@ -19,5 +19,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "audit_report": ["write_audit_report"],
         "reports": ["write_report"],
         "exploring": ["explore"],
+        "attribution": ["integrated_gradients", "mass_inside", "saliency"],
+        "gradients": ["gradcam_layer"],
+        "explaining": ["Explanation", "explain"],
+        "explaining_plots": ["overlay"],
     },
 )
