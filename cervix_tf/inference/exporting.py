@@ -165,13 +165,19 @@ def _accuracy(probabilities: np.ndarray, true: np.ndarray) -> float | None:
 
 # Writing each format ----------------------------------------------------------------------------------
 
+_CROPS = {
+    "square": "square of the shorter side from the centre",
+    "box": "square around the box of the cervix",
+    "mask": "square of the shorter side from the centre, black outside the cervix",
+}
+
 
 def _write(run: Run, part: Path, format: str, quantize: str | None) -> None:
     card = {**run.card, "model": run.recipe.model.name, "input": "image: uint8 RGB (N, S, S, 3)"}
     card |= {
         "output": "probabilities: float32 (N, classes), in the order of class_names",
-        "photograph": "square of the shorter side from the centre, resized to square_size, then the "
-        "centre of image_size; preprocessing is inside the model",
+        "photograph": f"{_CROPS[run.crop]}, resized to square_size, then the centre of image_size; "
+        "preprocessing is inside the model",
         "quantize": quantize,
     }
     text = json.dumps(card, indent=2)
