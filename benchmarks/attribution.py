@@ -14,6 +14,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import cv2
+import keras
 import numpy as np
 import pandas as pd
 from tables import ROOT, machine, write
@@ -29,9 +30,9 @@ LEAST = 0.01  # of the crop: where less of the zone is visible there is nothing 
 RESAMPLES = 2000
 
 
-def trained(folder: Path, per_class: int = 120, settings: tuple[str, ...] = ()) -> Run:
+def trained(folder: Path, per_class=120, size=(480, 640), settings=()) -> Run:
     """Draw phantoms and train CervixNet-2 on three quarters of them."""
-    table = cx.data.phantom(folder / "phantoms", per_class=per_class, seed=1, sizes=[(480, 640)])
+    table = cx.data.phantom(folder / "phantoms", per_class=per_class, seed=1, sizes=[size])
     recipe = load_recipe("cervixnet2", [*SETTINGS, *settings])
     return cx.training.fit(table, recipe, run=folder / "run", cache="memory")
 
@@ -144,6 +145,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         run = cx.load(chosen.run) if chosen.run else trained(Path(scratch))
         options = {k: v for k, v in run.recipe.model.options.items() if k != "weights"}
+        keras.utils.set_random_seed(0)
         random = cx.models.build(run.recipe.model.name, image_size=run.image_size, **options)
         table = markdown(measured(run), measured(run, ("gradient", "gradcam"), random), run)
     print(table)

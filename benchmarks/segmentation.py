@@ -23,6 +23,7 @@ from tables import ROOT, machine, markdown, ratio, take_turns, write
 import cervix_tf as cx
 from cervix_tf.data.photographs import cores
 from cervix_tf.segmentation import superpixel_mask
+from cervix_tf.segmentation.locating import locator
 
 SIDE = 256
 Method = Callable[[np.ndarray], np.ndarray]
@@ -40,7 +41,12 @@ def superpixels(**options) -> Method:
     return lambda image: superpixel_mask(image, **options)
 
 
-METHODS: dict[str, Method] = {  # a localiser joins here: name -> picture -> mask
+def localizer() -> Method:
+    find, _ = locator()
+    return lambda image: find([image])[0][0]
+
+
+METHODS: dict[str, Method] = {
     "whole photograph": lambda image: np.ones(image.shape[:2], bool),
     "centred square": lambda image: centred(image, disc=False),
     "centred disc": lambda image: centred(image, disc=True),
@@ -50,6 +56,7 @@ METHODS: dict[str, Method] = {  # a localiser joins here: name -> picture -> mas
     "superpixels, K 20, M 10, RGB": superpixels(segments=20, keep=10),
     "superpixels, K 20, M 10, Lab": superpixels(segments=20, keep=10, space="lab"),
     "superpixels, K 50, M 25, RGB": superpixels(segments=50, keep=25),
+    "the localiser, trained on phantoms of other seeds": localizer(),
 }
 
 

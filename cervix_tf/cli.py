@@ -7,10 +7,12 @@ import warnings
 import typer
 
 from cervix_tf.commands import (
+    audits,
     data,
     evaluation,
     explaining,
     exploring,
+    exporting,
     inference,
     models,
     searching,
@@ -29,8 +31,9 @@ app = typer.Typer(
 VERBS = (
     data.phantom,
     data.fetch,
-    data.prepare,
+    audits.audit,
     exploring.explore,
+    data.prepare,
     segmenting.segment,
     models.models,
     models.recipes,
@@ -40,6 +43,7 @@ VERBS = (
     training.bench,
     inference.predict,
     inference.submit,
+    exporting.export,
     evaluation.evaluate,
     evaluation.report,
     explaining.explain,

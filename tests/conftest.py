@@ -42,6 +42,49 @@ def photograph():
     return write
 
 
+@pytest.fixture
+def audited(tmp_path, photograph):
+    """A manifest as `audit` returns it, of ten small photographs with known findings.
+
+    0 and 1 are one file, 2 and 3 near-duplicates of two labels, 4 (train) and 5 (test) a leak, 6 is
+    empty, 7 blurred, 8 dark and blurred; nothing is known against 9.
+    """
+    import pandas as pd
+
+    from cervix_tf.data.manifests import validated
+
+    rows = [
+        ("Type_1", "train", "c1", "exact duplicate; near-duplicate"),
+        ("Type_1", "train", "c1", "exact duplicate; near-duplicate"),
+        ("Type_1", "train", "c2", "near-duplicate; label conflict"),
+        ("Type_2", "train", "c2", "near-duplicate; label conflict"),
+        ("Type_3", "train", "c3", "near-duplicate; leak"),
+        (None, "test", "c3", "near-duplicate; leak"),
+        ("Type_2", "train", None, "zero bytes"),
+        ("Type_2", "train", None, "blurred"),
+        ("Type_3", "train", None, "blurred; dark"),
+        ("Type_3", "train", None, None),
+    ]
+    table = pd.DataFrame(rows, columns=["label", "source", "cluster", "flags"])
+    folder = tmp_path / "photographs"
+    table["path"] = [
+        str(photograph(folder / f"{source}/{label or ''}/{k}.jpg", k, (48, 64)))
+        for k, (label, source, *_) in enumerate(rows)
+    ]
+    Path(table["path"][1]).write_bytes(Path(table["path"][0]).read_bytes())
+    Path(table["path"][6]).write_bytes(b"")
+    table = validated(table, "ten photographs")
+    table["group"] = table["cluster"].fillna(table["group"])
+    table["sha256"] = [f"{max(k, 1):064x}" for k in range(len(table))]
+    read = table["flags"] != "zero bytes"
+    measures = {"width": 64, "height": 48, "sharpness": 120.5, "brightness": 118.0, "distance": 1.5}
+    for column, value in measures.items():
+        table[column] = pd.Series(value, table.index).where(read)
+    table.loc[[7, 8], "sharpness"] = [9.0, 4.0]
+    table.loc[8, "brightness"] = 12.0
+    return table
+
+
 TINY = {
     "model": {"name": "cervixnet1", "widths": [8, 8, 16], "dense": 16, "conv_dropout": 0.2},
     "image_size": 32,

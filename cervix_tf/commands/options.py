@@ -28,3 +28,11 @@ Additional = Annotated[
     typer.Option("--additional", help="Take Kaggle's additional photographs as well (full data)."),
 ]
 Views = Annotated[int, typer.Option("--tta", min=1, max=8, help="Views a photograph.")]
+Drop = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FLAG",
+        help="Leave out photographs with this flag of the audit, such as 'blurred'; repeatable. Of "
+        "duplicates one stays.",
+    ),
+]

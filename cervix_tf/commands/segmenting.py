@@ -9,8 +9,11 @@ import typer
 def segment(
     data: Annotated[Path, typer.Argument(help="A folder or CSV of photographs, or a single one.")],
     out: Annotated[Path, typer.Option(help="A folder for masks, sheets and manifest.csv.")],
-    method: Annotated[str, typer.Option(help="How: superpixels.")] = "superpixels",
-    model: Annotated[Path | None, typer.Option(help="The model, of a method with one.")] = None,
+    method: Annotated[str, typer.Option(help="How: superpixels or localizer.")] = "superpixels",
+    model: Annotated[
+        Path | None,
+        typer.Option(help="For localizer: a file of fit_localizer; else the package's."),
+    ] = None,
     segments: Annotated[
         int | None, typer.Option(min=1, help="Superpixels: about how many patches [10].")
     ] = None,
@@ -24,8 +27,9 @@ def segment(
 ) -> None:
     """Find the cervix: masks, boxes, and sheets to look through; a killed call is taken up again.
 
-    Example: cervix-tf segment photographs --out segmented --segments 20 --keep 10
+    Example: cervix-tf segment photographs --out segmented
     """
+    from cervix_tf.commands.printing import import_tensorflow
     from cervix_tf.data import read_manifest
     from cervix_tf.errors import UserError
     from cervix_tf.progress import bar
@@ -36,6 +40,8 @@ def segment(
     given = {"segments": segments, "keep": keep, "space": space}
     options = {name: value for name, value in given.items() if value is not None}
     manifest = read_manifest(data, labelled=False)
+    if method == "localizer":
+        import_tensorflow()
     with bar("Segmenting", 2 * len(manifest)) as progress:
         table = segment(
             manifest, out, method, model=model, workers=workers, progress=progress, **options

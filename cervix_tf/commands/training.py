@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Additional, Cache, Data, Settings
+from cervix_tf.commands.options import Additional, Cache, Data, Drop, Settings
 from cervix_tf.commands.printing import import_tensorflow, print_figures, print_table, say
 
 
@@ -24,6 +24,7 @@ def fit(
     run: Annotated[Path | None, typer.Option(help="The run folder to write.")] = None,
     settings: Settings = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
+    drop: Drop = None,
     cache: Cache = None,
     additional: Additional = False,
 ) -> None:
@@ -37,6 +38,7 @@ def fit(
         given: list[tuple[str, object]] = [("--model", model), ("--recipe", recipe)]
         given += [("--data", data), ("--weights", weights)]
         given += [("--run", run), ("--set", settings), ("--additional", additional)]
+        given += [("--drop", drop)]
         clash = [name for name, value in given if value]
         if clash:
             raise UserError(
@@ -48,7 +50,7 @@ def fit(
         _print_run(go_on(resume, cache=cache, say=say))
         return
     chosen = chosen_recipe(model, recipe, weights, settings)
-    manifest = photographs(data, additional)
+    manifest = _without(photographs(data, additional), drop)
     import_tensorflow()
     from cervix_tf.training import fit
 
@@ -127,6 +129,16 @@ def photographs(data: Path | None, additional: bool):
             f"--additional reads Kaggle's download, and {found} is a file: leave it out."
         )
     return read_kaggle(found, additional=True) if additional else read_manifest(found)
+
+
+def _without(manifest, drop: list[str] | None):
+    """Leave out the photographs with these flags, and say how many they are."""
+    from cervix_tf.data import changes, drop_flagged
+
+    left = drop_flagged(manifest, drop or []) if drop else manifest
+    for why, count in changes(left)["why"].value_counts(sort=False).items():
+        say(f"{count} photographs left out: {why}")
+    return left
 
 
 def _print_run(run) -> None:

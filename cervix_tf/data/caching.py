@@ -124,9 +124,12 @@ class CacheFile:
         return np.flatnonzero(~_agree(path, _layout(self.shape), sums))
 
     def open(self) -> np.ndarray:
-        """Map the whole squares into memory, read-only, (N, size, size, 3)."""
-        start, _ = _layout(self.shape)
-        squares = np.memmap(self.path, np.uint8, "c", start, self.shape)
+        """Map the squares into memory, read-only, (N, size, size, 3), those in part if need be."""
+        start, row = _layout(self.shape)
+        path = self.path if self.path.is_file() else self.part
+        # A file in part ends with the last row written.
+        rows = min(len(self.keys), (path.stat().st_size - start) // row)
+        squares = np.memmap(path, np.uint8, "c", start, (rows, *self.shape[1:]))
         squares.flags.writeable = False
         return squares
 

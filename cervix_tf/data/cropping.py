@@ -22,6 +22,8 @@ BOX = (
 )  # columns of a manifest: pixels of the upright photograph
 MARGIN = 0.1  # of the box's longer side, left at each side of it
 NOT_LOCATED = "cervix not located"
+# Besides, "no cervix" (known of some of Kaggle's) and "no cervix found" keep the whole square.
+_FLAGS = f"{NOT_LOCATED}|no cervix"
 _COMMAND = "run `cervix-tf segment` on these photographs and give the manifest that it writes"
 
 
@@ -36,7 +38,7 @@ def regions(manifest: pd.DataFrame, crop: Crop) -> list[Region]:
 
     Returns:
         A region for each row, as `photographs.square` takes it. Rows whose `flags` say "cervix not
-        located" keep the centred square.
+        located", "no cervix" or "no cervix found" keep the centred square.
 
     Raises:
         UserError: A column is missing, or a row that is not flagged has no box or mask.
@@ -57,7 +59,7 @@ def regions(manifest: pd.DataFrame, crop: Crop) -> list[Region]:
         if column not in manifest:
             raise UserError(f"crop: {crop} needs the manifest's column {column!r}: {_COMMAND}.")
     flags = manifest["flags"] if "flags" in manifest else pd.Series("", index=manifest.index)
-    lost = flags.fillna("").astype(str).str.contains(NOT_LOCATED, regex=False).to_numpy()
+    lost = flags.fillna("").astype(str).str.contains(_FLAGS).to_numpy()
     known = manifest[columns].notna().all(axis=1).to_numpy()
     if crop == "box":
         boxes = manifest[columns].apply(pd.to_numeric, errors="coerce").to_numpy("float64")
@@ -71,7 +73,7 @@ def regions(manifest: pd.DataFrame, crop: Crop) -> list[Region]:
     if lost.any():
         warnings.warn(
             f"crop: {crop}: {int(lost.sum())} of {len(manifest)} photographs keep their whole "
-            f"square, flagged {NOT_LOCATED!r}.",
+            f"square, flagged {NOT_LOCATED!r} or as without one.",
             stacklevel=3,
         )
     if crop == "mask":

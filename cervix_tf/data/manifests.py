@@ -14,6 +14,7 @@ FILES = ("path", "mask", "tz_mask")  # columns of paths, relative to the CSV the
 SPLITS = ("train", "validation", "test")
 PHOTOGRAPHS = {".jpg", ".jpeg", ".png", ".bmp"}
 ALIASES = {"case": "group", "patient": "group"}
+AUDITED = ("cluster", "flags", "sha256", "decision")  # text too, whatever it looks like
 LISTS = ("manifest.csv", "metadata.csv", "phantom.csv")
 
 
@@ -219,7 +220,7 @@ def listed(names: Iterable[object], most: int = 10) -> str:
 
 def _from_csv(path: Path, labelled: bool) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype={c: str for c in (*COLUMNS, *ALIASES)})
+        table = pd.read_csv(path, dtype={c: str for c in (*COLUMNS, *ALIASES, *AUDITED)})
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as a CSV: {str(error).splitlines()[0]}.") from error
     for alias, name in ALIASES.items():
@@ -234,7 +235,9 @@ def _from_csv(path: Path, labelled: bool) -> pd.DataFrame:
     if labelled and "label" not in table:
         raise UserError(f"{path} has no column 'label'; it has: {', '.join(table.columns)}.")
     for column in [c for c in FILES if c in table]:
-        table[column] = [p if pd.isna(p) else str(path.parent / p) for p in table[column]]
+        table[column] = [
+            p if pd.isna(p) else os.path.abspath(path.parent / p) for p in table[column]
+        ]
     table = validated(table, str(path))
     if labelled and table["label"].isna().all():
         raise UserError(f"{path}: the column 'label' is empty in every row.")

@@ -77,7 +77,7 @@ def unreadable(
     return reasons
 
 
-def square(path: Path, size: int, region: Region = None) -> np.ndarray:
+def square(path: Path, size: int, region: Region = None, data: bytes | None = None) -> np.ndarray:
     """Do the work of `read_square`, raising `UnreadableError` with the reason alone.
 
     Args:
@@ -85,11 +85,12 @@ def square(path: Path, size: int, region: Region = None) -> np.ndarray:
         size: Side of the square in pixels.
         region: None for the centred square of the shorter side; a box for the square around it; the
             path of a mask for the centred square with the rest painted out.
+        data: The content of the file, if it has been read already.
 
     Returns:
         RGB, uint8, (size, size, 3).
     """
-    data = read_bytes(path)
+    data = read_bytes(path) if data is None else data
     if isinstance(region, tuple):
         picture = _around(data, size, region)
     else:

@@ -126,21 +126,28 @@ def folds(manifest: pd.DataFrame, number: int = 5, seed: int = 0) -> list[pd.Dat
 def check_split(manifest: pd.DataFrame) -> None:
     """Refuse a split that parts a group, or that lacks a side.
 
+    Between training and validation no group is ever parted. A group that an audit found to leak into
+    the test set, which is given and cannot be changed, may stay, with a warning; any other group
+    with labelled photographs both in the test set and outside is a mistake.
+
     Args:
-        manifest: A manifest with `split`.
+        manifest: A manifest with `split`, and with `flags` if it was audited.
 
     Raises:
         UserError: A group has photographs on more than one side; the message names it. Or no labelled
             photograph is left for training or for validation.
 
     Warns:
-        UserWarning: The share of a class on a side differs from that in both by more than 5 points.
+        UserWarning: The share of a class on a side differs from that in both by more than 5 points, or
+            photographs to train or validate on share a group with test photographs.
 
     Example:
         >>> check_split(split(read_manifest("data")))
     """
     labelled = manifest[manifest["label"].notna()]
-    sides = labelled.groupby("group")["split"].nunique()
+    known = set(manifest["group"][_flagged(manifest, "leak")])
+    divided = labelled[~((labelled["split"] == "test") & labelled["group"].isin(known))]
+    sides = divided.groupby("group")["split"].nunique()
     parted = sides[sides > 1].index.tolist()
     if parted:
         raise UserError(
@@ -150,7 +157,31 @@ def check_split(manifest: pd.DataFrame) -> None:
     for side in ("train", "validation"):
         if not (labelled["split"] == side).any():
             raise UserError(f"The manifest has no labelled photograph whose split is '{side}'.")
+    _warn_of_leaks(manifest)
     _warn_of_shares({"": manifest})
+
+
+def _flagged(manifest: pd.DataFrame, flag: str) -> pd.Series:
+    if "flags" not in manifest:
+        return pd.Series(False, manifest.index)
+    return manifest["flags"].map(
+        lambda text: pd.notna(text) and flag in [word.strip() for word in str(text).split(";")]
+    )
+
+
+def _warn_of_leaks(manifest: pd.DataFrame) -> None:
+    """Warn of photographs to train or validate on that share a group with test photographs."""
+    test = manifest["split"] == "test"
+    trains = ~test & manifest["label"].notna()
+    both = set(manifest["group"][test]) & set(manifest["group"][trains])
+    if both:
+        outside, inside = (int(manifest["group"][each].isin(both).sum()) for each in (trains, test))
+        warnings.warn(
+            f"{outside} photographs to train or validate on share a group (patient or duplicates) with "
+            f"{inside} test photographs: figures on the test set will be too good. --drop leak leaves "
+            "out those that an audit found.",
+            stacklevel=3,
+        )
 
 
 def _divisible(manifest: pd.DataFrame) -> pd.DataFrame:

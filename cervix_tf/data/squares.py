@@ -3,8 +3,9 @@
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -15,11 +16,29 @@ import platformdirs
 from cervix_tf.data.caching import CacheFile, checksum, photograph_keys
 from cervix_tf.data.cropping import Crop, Region, regions
 from cervix_tf.data.decoding import UnreadableError
-from cervix_tf.data.photographs import Progress, cores, square
+from cervix_tf.data.photographs import Progress, cores, read_bytes, square
 from cervix_tf.errors import UserError
 
 Store = Callable[[int, np.ndarray], None]
+See = Callable[[int, np.ndarray, bytes], None]
 Photograph = tuple[Path, Region]  # where it is, and what of it is used
+
+
+class UnreadablePhotographs(UserError):
+    """Photographs of a set cannot be read.
+
+    Attributes:
+        reasons: What is wrong with each, by its row.
+    """
+
+    def __init__(self, paths: list[Path], reasons: dict[int, str]):
+        root = os.path.commonpath([path.parent for path in paths])
+        named = "; ".join(f"{paths[k].relative_to(root)} ({reasons[k]})" for k in sorted(reasons))
+        super().__init__(
+            f"{len(reasons)} of {len(paths)} photographs in {root} cannot be read: {named}. Replace "
+            "them or take them out of the manifest, then run again."
+        )
+        self.reasons = reasons
 
 
 def square_size(image_size: int) -> int:
@@ -88,7 +107,7 @@ class _Decoding:
             return self[[rows]][(0, *rest)]
         found = np.empty((len(chosen), *self.shape[1:]), np.uint8)
         photographs = [self._photographs[row] for row in chosen]
-        _decode(photographs, self.shape[1], range(len(chosen)), found.__setitem__, None)
+        decode_all(photographs, self.shape[1], range(len(chosen)), found.__setitem__, None)
         return found[(slice(None), *rest)]
 
 
@@ -139,11 +158,17 @@ def prepare(
     photographs = list(zip(paths, used, strict=True))
     if cache in ("memory", "none"):
         return _unkept(photographs, size, cache == "memory", progress)
+    with cache_folder(cache) as folder:
+        return kept(photographs, CacheFile(folder, size, photograph_keys(paths, used)), progress)
+
+
+@contextmanager
+def cache_folder(cache: Path | str | None) -> Iterator[Path]:
+    """Make the folder of the squares, by default the user's, and word what goes wrong in it."""
     folder = Path(cache) if cache else Path(platformdirs.user_cache_dir("cervix_tf"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = CacheFile(folder, size, photograph_keys(paths, used))
-        return _kept(photographs, file, progress)
+        yield folder
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UserError(
@@ -163,14 +188,20 @@ def _unkept(
         if array is not None:
             array[row] = pixels
 
-    _decode(photographs, size, range(len(photographs)), store, progress)
+    decode_all(photographs, size, range(len(photographs)), store, progress)
     return Squares(array if keep else _Decoding(photographs, size), sums)  # type: ignore[arg-type]
 
 
-def _kept(photographs: list[Photograph], file: CacheFile, progress: Progress | None) -> Squares:
+def kept(
+    photographs: list[Photograph],
+    file: CacheFile,
+    progress: Progress | None,
+    see: See | None = None,
+) -> Squares:
+    """Complete the squares in a folder and open them; arguments as of `decode_all`."""
     if not file.path.is_file() or len(file.missing(file.path)):
         with file.locked(lambda: warnings.warn(f"{file.path}: {_WAITING}", stacklevel=5)):
-            _complete(photographs, file, progress)
+            _complete(photographs, file, progress, see)
     if progress:
         progress(len(photographs), len(photographs))
     return Squares(file.open(), file.sums(), file.path)
@@ -179,7 +210,9 @@ def _kept(photographs: list[Photograph], file: CacheFile, progress: Progress | N
 _WAITING = "another process is preparing the same squares; waiting for it."
 
 
-def _complete(photographs: list[Photograph], file: CacheFile, progress: Progress | None) -> None:
+def _complete(
+    photographs: list[Photograph], file: CacheFile, progress: Progress | None, see: See | None
+) -> None:
     # Another process may have done it all while the lock was waited for.
     published = file.path.is_file()
     missing = file.missing(file.path if published else file.part)
@@ -192,7 +225,7 @@ def _complete(photographs: list[Photograph], file: CacheFile, progress: Progress
         )
     with file.writing(missing) as write:
         rest = _borrow(file, missing, write)
-        _decode(photographs, file.shape[1], rest, write, progress)
+        decode_all(photographs, file.shape[1], rest, write, progress, see)
 
 
 def _borrow(file: CacheFile, missing: np.ndarray, write: Store) -> list[int]:
@@ -211,19 +244,39 @@ def _borrow(file: CacheFile, missing: np.ndarray, write: Store) -> list[int]:
     return [int(row) for row in missing if row not in found]
 
 
-def _decode(
+def decode_all(
     photographs: list[Photograph],
     size: int,
     rows: Sequence[int],
     store: Store,
     progress: Progress | None,
+    see: See | None = None,
 ) -> None:
-    """Decode some photographs, one thread a core, and raise if any cannot be read."""
+    """Decode some photographs, one thread a core.
+
+    Args:
+        photographs: Photographs, and what of each is used.
+        size: Side of the squares.
+        rows: Which of them to decode.
+        store: Called from the threads with the row and its square.
+        progress: Called with the number of squares there are by now, and of all.
+        see: Called like `store`, with the content of the file too.
+
+    Raises:
+        UnreadablePhotographs: Some cannot be read; the others were stored all the same.
+    """
     reasons: dict[int, str] = {}
 
     def work(row: int) -> None:
         try:
-            store(row, square(photographs[row][0], size, photographs[row][1]))
+            path, region = photographs[row]
+            if see is None:
+                store(row, square(path, size, region))
+                return
+            data = read_bytes(path)
+            pixels = square(path, size, region, data)
+            store(row, pixels)
+            see(row, pixels, data)
         except UnreadableError as error:
             reasons[row] = str(error)
 
@@ -239,14 +292,4 @@ def _decode(
         # Ctrl+C or a full disk ends the pass after the photographs in hand.
         pool.shutdown(cancel_futures=True)
     if reasons:
-        raise _unreadable([path for path, _ in photographs], reasons)
-
-
-def _unreadable(paths: list[Path], reasons: dict[int, str]) -> UserError:
-    root = os.path.commonpath([path.parent for path in paths])
-    named = "; ".join(f"{paths[row].relative_to(root)} ({reasons[row]})" for row in sorted(reasons))
-    count = f"{len(reasons)} of {len(paths)} photographs"
-    return UserError(
-        f"{count} in {root} cannot be read: {named}. Replace them or take them out of the "
-        "manifest, then run again."
-    )
+        raise UnreadablePhotographs([path for path, _ in photographs], reasons)

@@ -15,6 +15,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "curves": ["plot_curves"],
         "sheets": ["plot_mistakes", "plot_predictions"],
         "outputs": ["write_evaluation"],
+        "label_quality": ["flag_label_errors", "label_errors"],
+        "audit_report": ["write_audit_report"],
         "reports": ["write_report"],
         "exploring": ["explore"],
         "attribution": ["integrated_gradients", "mass_inside", "saliency"],

@@ -53,7 +53,9 @@ def plot_curves(runs: Run | Path | str | Sequence[Run | Path | str], path: Path)
                 *((TRAIN, VALIDATION) if single else (colour, colour)),
                 single,
             )
-            _marks(axes, run, ANNEAL if single else colour, STAGE if single else colour)
+            _mark_stages(axes, run, STAGE if single else colour)
+            if single or name == "accuracy":
+                _mark_annealing(axes, run, ANNEAL if single else colour, row=number)
         for prior in {_prior(run, name) for run in opened}:
             axes.axhline(prior, color=PRIOR, ls=":", lw=1.4)
         axes.set_ylabel(PANELS[name])
@@ -86,16 +88,19 @@ def _lines(
     )  # fmt: skip
 
 
-def _marks(axes: Axes, run: Run, anneal: str, stage: str) -> None:
+def _mark_stages(axes: Axes, run: Run, colour: str) -> None:
     for start in _stage_starts(run.history)[1:]:
-        axes.axvline(start, color=stage, ls="--", lw=1, zorder=0)
-    annealed = annealings(run)
-    if not annealed:
-        return
-    axes.plot(
-        annealed, np.full(len(annealed), 0.012), ls="", marker="^", ms=5, color=anneal,
-        transform=axes.get_xaxis_transform(), clip_on=False, in_layout=False,
-    )  # fmt: skip
+        axes.axvline(start, color=colour, ls="--", lw=1, zorder=0)
+
+
+def _mark_annealing(axes: Axes, run: Run, colour: str, row: int) -> None:
+    """Mark the steps over the axis, in a row of its own for each run."""
+    steps = annealings(run)
+    if steps:
+        axes.plot(
+            steps, np.full(len(steps), 0.012 + 0.025 * row), ls="", marker="^", ms=4.5, color=colour,
+            transform=axes.get_xaxis_transform(), clip_on=False, in_layout=False,
+        )  # fmt: skip
 
 
 def annealings(run: Run) -> list[int]:

@@ -1,7 +1,6 @@
 """Photographs as points: principal components, t-SNE, and what a nearest neighbour is worth."""
 
 import dataclasses
-from contextlib import AbstractContextManager
 
 import numpy as np
 from sklearn.decomposition import IncrementalPCA
@@ -13,11 +12,12 @@ from threadpoolctl import threadpool_limits
 
 from cervix_tf.errors import UserError
 
-BATCH = 1024  # rows in memory at a time: 50 MB of 64 x 64 pixels in float32
+WHOLE = 1024  # rows decomposed in one piece: 50 MB of 64 x 64 pixels in float32
+BATCH = 256  # rows at a time where there are more; small batches cost less in all
 PERPLEXITY = 30.0
 _SPARE = 16  # components carried along from batch to batch, so that the first ones stay exact
 _DRAWS = 2000
-_FEW = 2000  # rows up to which one thread is as fast as many
+_FEW = 2000  # points up to which several threads wait for one another longer than they work
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,20 +66,21 @@ def principal_components(
             f"components={components}: {len(chosen)} photographs of {width} values have 1 to "
             f"{min(len(chosen) - 1, width)} principal components."
         )
-    parts = -(-len(chosen) // BATCH)
+    parts = 1 if len(chosen) <= WHOLE else -(-len(chosen) // BATCH)
     kept = min(components + _SPARE, len(chosen) // parts, width)
     pca = IncrementalPCA(kept)
     order = np.random.default_rng(seed).permutation(chosen) if parts > 1 else chosen
-    with _threads(len(chosen)), np.errstate(invalid="ignore"):
+    # On one thread: matrices so small gain little from several, and lose much on a busy machine.
+    with threadpool_limits(1), np.errstate(invalid="ignore"):
         for part in np.array_split(order, parts):
             pca.partial_fit(_floats(rows, np.sort(part)))
+        scores = [
+            pca.transform(_floats(rows, np.arange(first, min(first + BATCH, len(rows)))))
+            for first in range(0, len(rows), BATCH)
+        ]
     explained = pca.explained_variance_ratio_[:components]
     if not np.isfinite(explained).all():
         raise UserError(f"The {len(chosen)} photographs are all alike: nothing tells them apart.")
-    scores = [
-        pca.transform(_floats(rows, np.arange(first, min(first + BATCH, len(rows)))))
-        for first in range(0, len(rows), BATCH)
-    ]
     return Components(np.concatenate(scores)[:, :components].astype("float32"), explained)
 
 
@@ -100,7 +101,7 @@ def tsne(scores: np.ndarray, seed: int = 0) -> np.ndarray:
         (40, 2)
     """
     layout = TSNE(2, perplexity=perplexity(len(scores)), init="pca", random_state=seed)
-    with _threads(len(scores)):
+    with threadpool_limits(1 if len(scores) <= _FEW else None):
         return layout.fit_transform(np.asarray(scores, "float32"))
 
 
@@ -141,7 +142,7 @@ def neighbour_figures(
         return None
     folds = StratifiedGroupKFold(min(5, fewest), shuffle=True, random_state=seed)
     nearest = KNeighborsClassifier(1)
-    with _threads(len(scores)):
+    with threadpool_limits(1):
         guess = cross_val_predict(nearest, scores, index, groups=group, cv=folds)
         nearby = NearestNeighbors(n_neighbors=1).fit(scores).kneighbors(return_distance=False)[:, 0]
     return {
@@ -167,11 +168,6 @@ def _interval(right: np.ndarray, group: np.ndarray, seed: int) -> list[float]:
         drawn = rng.integers(len(sizes), size=len(sizes))
         shares.append(sums[drawn].sum() / sizes[drawn].sum())
     return [float(q) for q in np.quantile(shares, [0.025, 0.975])]
-
-
-def _threads(count: int) -> AbstractContextManager:
-    """One thread for few rows: several wait for one another longer than they work."""
-    return threadpool_limits(1 if count <= _FEW else None)
 
 
 def _floats(rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:

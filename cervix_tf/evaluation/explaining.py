@@ -87,7 +87,7 @@ def explain(
     classes = run.class_names
     known = table["label"].notna().all()
     true = labels(table, classes) if known else None
-    squares = prepare(table, run.square_size, cache="memory").array
+    squares = prepare(table, run.square_size, cache="memory", crop=run.crop).array
     shares = probabilities(run.model, squares)
     guess = shares.argmax(axis=1)
 

@@ -99,7 +99,7 @@ def plot_explanation(
             y += side + line - 0.22
 
     bar = cell(4 * gap, y + 0.08, 2.0, 0.16)
-    bar.imshow(_blend(np.full((1, 256), 0.6), np.linspace(0, 1, 256)[None]), aspect="auto")
+    bar.imshow(_blend(np.full((1, 256), 0.5), np.linspace(0, 1, 256)[None]), aspect="auto")
     bar.set_yticks([])
     bar.set_xticks([0, 255], ["none", "most"], fontsize=8.5)
     bar.tick_params(length=0)
@@ -131,6 +131,9 @@ def _words(row, classes: list[str]) -> str:
 
 
 def _blend(grey: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Lay colours over grey, the more opaque the larger the share; (H, W) each to RGB in [0, 1]."""
-    opacity = (0.25 + 0.65 * share)[..., None]
-    return (1 - opacity) * grey[..., None] + opacity * COLOURS(share)[..., :3]
+    """Light a dimmed grey picture with colours; (H, W) each, in [0, 1], to RGB in [0, 1].
+
+    As two projectors on one screen: brightness rises with the share on every grey, as in the colour map.
+    """
+    dim = 0.55 * grey[..., None]
+    return dim + (1 - dim) * (COLOURS(share)[..., :3] - COLOURS(0.0)[:3]).clip(0)

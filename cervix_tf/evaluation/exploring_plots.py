@@ -55,7 +55,7 @@ def kinds(manifest: pd.DataFrame, classes: list[str]) -> list[Kind]:
         Kind(
             name,
             class_colour(k),
-            _MARKERS[(k + k // 7) % len(_MARKERS)],  # the colours repeat after seven
+            _MARKERS[(k % 7 + k // 7) % len(_MARKERS)],  # after seven the colours come again
             _DASHES[k % len(_DASHES)],
             (label == name).to_numpy(bool),
         )
@@ -140,6 +140,7 @@ def plot_sizes(sizes: pd.DataFrame, shown: list[Kind], about: str, path: Path) -
         for kind in shown:
             own = values[kind.rows]
             axes.ecdf(own, color=kind.colour, ls=kind.dash, lw=1.6, label=_named(kind))
+        axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=None))
         axes.set_xlabel(name)
         axes.set_ylabel("share of the class up to there (%)")
@@ -179,10 +180,11 @@ def plot_points(
         for kind in shown:
             unlabelled = kind.name == UNLABELLED
             at = points[kind.rows & ((turn == 0) if unlabelled else (layer == turn))]
-            look = {"lw": 0.9} if unlabelled else {"edgecolors": "white", "linewidths": 0.35}
+            edge = None if unlabelled else "white"  # a cross has no edge, it is one
             axes.scatter(
-                *at.T, s=size, c=kind.colour, marker=kind.marker, alpha=0.8, zorder=2 + turn, **look
-            )
+                at[:, 0], at[:, 1], s=size, c=kind.colour, marker=kind.marker, alpha=0.8,
+                zorder=2 + turn, edgecolors=edge, linewidths=0.9 if unlabelled else 0.35,
+            )  # fmt: skip
     for kind in shown:
         axes.scatter([], [], s=36, c=kind.colour, marker=kind.marker, label=_named(kind))
     axes.set_xlabel(names[0])
@@ -207,7 +209,8 @@ def _extents(axes: Axes, sizes: pd.DataFrame) -> None:
     named: list[tuple[int, int]] = []
     for k, (x, y) in enumerate(zip(width[:12], height[:12], strict=True)):
         # The text stands above its disc: no other disc may be there, nor another text beside it.
-        discs = (np.abs(width - x) < 0.22 * top) & (height > y) & (height - y < 0.12 * top)
+        above = (height - y) / top
+        discs = (np.abs(width - x) < 0.22 * top) & (above > 0.03) & (above < 0.12)
         texts = [abs(x - a) < 0.26 * top and abs(y - b) < 0.06 * top for a, b in named]
         if discs.any() or any(texts):
             continue

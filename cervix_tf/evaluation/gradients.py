@@ -95,7 +95,7 @@ def _heard(layer: keras.layers.Layer, tape: tf.GradientTape | None = None) -> It
     nested model.
     """
     found: list = []
-    plain = layer.call
+    plain, own = layer.call, "call" in vars(layer)  # its own where it is listened to twice
 
     def call(*args, **kwargs):
         output = plain(*args, **kwargs)
@@ -108,7 +108,10 @@ def _heard(layer: keras.layers.Layer, tape: tf.GradientTape | None = None) -> It
     try:
         yield found
     finally:
-        del layer.call  # the class's own again
+        if own:
+            layer.call = plain
+        else:
+            del layer.call  # the class's again
 
 
 def _layer(model: keras.Model, name: str) -> keras.layers.Layer:

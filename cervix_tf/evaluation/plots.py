@@ -1,10 +1,13 @@
 """Plots of a run's figures: confusion matrix, reliability, prevalence; and what all plots share."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from cervix_tf.files import replacing
@@ -13,6 +16,7 @@ from cervix_tf.files import replacing
 CLASS_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 WIDTH = 5.6  # inches: the letters are then still read on a telephone
 DPI = 150
+HATCHED: dict[str, Any] = {"facecolor": "white", "hatch": "///"}
 
 
 def plot_confusion(metrics: dict, path: Path) -> None:
@@ -35,10 +39,8 @@ def plot_confusion(metrics: dict, path: Path) -> None:
         colour = "white" if shares[row, column] > 0.55 else "black"
         text = f"{count}\n{100 * shares[row, column]:.0f} %"
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
-    axes.set_xticks(range(len(classes)), classes)
+    _name_classes(axes, classes, room=0.7)
     axes.set_yticks(range(len(classes)), classes)
-    if max(map(len, classes)) > 8:  # long names would run into each other
-        axes.tick_params(axis="x", rotation=30)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     axes.set_title(_on(metrics), fontsize=9)
@@ -74,7 +76,7 @@ def plot_reliability(metrics: dict, path: Path) -> None:
     )  # fmt: skip
     upper.set_ylim(-0.02, 1.02)
     upper.set_ylabel("share classified rightly")
-    upper.legend(frameon=False, fontsize=9, loc="lower right" if left > 0.15 else "upper left")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     error = f"calibration error {metrics['ece']:.3f}"
     if metrics["intervals"]["ece"]:
         error += " ({:.3f} to {:.3f})".format(*metrics["intervals"]["ece"])
@@ -109,28 +111,31 @@ def plot_prevalence(metrics: dict, path: Path) -> None:
         >>> plot_prevalence(load("runs/first").metrics, Path("prevalence.png"))
     """
     classes, ranges = metrics["classes"], metrics["intervals"]["prevalence"]
-    figure = Figure(figsize=(WIDTH, 3.4), layout="constrained", dpi=DPI)
+    figure = Figure(figsize=(WIDTH, 3.6), layout="constrained", dpi=DPI)
     axes = figure.subplots()
     top = 0.0
     for k in range(len(classes)):
         for shift, kind in ((-0.2, "actual"), (0.2, "predicted")):
             share, interval = metrics["prevalence"][kind][k], ranges[kind][k] or [np.nan, np.nan]
-            axes.bar(
-                k + shift, share, 0.36, edgecolor=class_colour(k), lw=1.4,
-                color=class_colour(k) if kind == "predicted" else "white",
-                hatch=None if kind == "predicted" else "///",
-            )  # fmt: skip
+            axes.bar(k + shift, share, 0.36, edgecolor=class_colour(k), lw=1.4,
+                     **(HATCHED if kind == "actual" else {"color": class_colour(k)}))  # fmt: skip
             axes.plot([k + shift] * 2, interval, color="black", lw=1.2)
             high = np.nanmax([share, interval[1]])
             axes.annotate(
-                f"{share:.3f}\n{kind}", (k + shift, high), (0, 3), textcoords="offset points",
-                ha="center", fontsize=8.5 if len(classes) < 5 else 6,
+                f"{share:.3f}", (k + shift, high), (0, 3), textcoords="offset points",
+                ha="center", fontsize=9 if len(classes) < 6 else 6,
             )  # fmt: skip
             top = max(top, high)
-    axes.set_ylim(0, 1.24 * top)
-    axes.set_xticks(range(len(classes)), classes)
+    axes.set_ylim(0, 1.15 * top)
+    _name_classes(axes, classes, room=4.6 / len(classes))
     axes.set_ylabel("share of the photographs")
-    axes.set_title(f"{_on(metrics)}; lines: 95 % intervals", fontsize=9)
+    axes.set_title(_on(metrics), fontsize=9)
+    kinds = [
+        Patch(edgecolor="#555555", label="actual share", **HATCHED),
+        Patch(color="#555555", label="mean probability"),
+        Line2D([], [], color="black", lw=1.2, label="95 % interval"),
+    ]
+    figure.legend(handles=kinds, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     bare(axes)
     save(figure, path)
 
@@ -149,6 +154,15 @@ def save(figure: Figure, path: Path) -> None:
     """Write a figure, whole or not at all."""
     with replacing(path) as part:
         figure.savefig(part)
+
+
+def _name_classes(axes: Axes, classes: list[str], room: float) -> None:
+    """Name the classes along the axis, aslant where a name is longer than its room in inches."""
+    slant = max(map(len, classes)) * 0.085 > room
+    style: dict[str, Any] = (
+        {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if slant else {}
+    )
+    axes.set_xticks(range(len(classes)), classes, **style)
 
 
 def _on(metrics: dict) -> str:

@@ -68,12 +68,7 @@ def write_report(
         if folder in folders[:number]:
             raise UserError(f"{runs[number].folder} is given twice: give every run once.")
     for run in runs:
-        for name in WITH_EVERY_FIT:  # else the page would mark as complete a run that is not
-            if not run.path(f"plots/{name}").is_file():
-                raise UserError(
-                    f"{run.path(f'plots/{name}')} does not exist: training has not ended; go on with "
-                    f"cervix-tf fit --resume {run.folder}."
-                )
+        _check_finished(run)
     path = Path(path or (COMPARISON if len(runs) > 1 else runs[0].path("report.html")))
     if path.is_dir():
         raise UserError(f"{path} is a folder: name the HTML file to write.")
@@ -96,6 +91,20 @@ def write_report(
     )
     write_text(path, page)
     return path
+
+
+def _check_finished(run: Run) -> None:
+    """Refuse a run of which fit has not written all: its page would mark it as complete."""
+    for name in () if run.complete else WITH_EVERY_FIT:
+        if not run.path(f"plots/{name}").is_file():
+            raise UserError(
+                f"{run.path(f'plots/{name}')} does not exist: training has not ended; go on with "
+                f"cervix-tf fit --resume {run.folder}."
+            )
+    if "intervals" not in run.metrics:
+        raise UserError(
+            f"{run.path('metrics.json')} holds no intervals: an older version wrote it; train again."
+        )
 
 
 def _facts(run: Run) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""A run and photographs become probabilities, and a Kaggle CSV.
+"""A run and photographs become probabilities, a Kaggle CSV, and a model for another runtime.
 
-In: one run or several, a manifest. Out: a table with one column a class, a submission file.
+In: one run or several, a manifest. Out: a table with one column a class, a submission file, an export.
 """
 
 import lazy_loader
@@ -10,5 +10,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "prediction": ["predict", "probabilities"],
         "submission": ["write_submission"],
+        "exporting": ["Export", "export"],
     },
 )

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "boxes": ["add_boxes", "read_boxes"],
         "fitting_localizer": ["fit_localizer", "overlap"],
         "localizer": ["localizer_network"],
-        "localizing": ["Localizer", "load_localizer", "locate", "squeezed"],
+        "localizing": ["Localizer", "load_localizer", "squeezed"],
+        "locating": ["locate"],
     },
 )

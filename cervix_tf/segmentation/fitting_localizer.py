@@ -15,7 +15,7 @@ from cervix_tf.data.manifests import listed, validated
 from cervix_tf.data.photographs import Progress, dimensions_of
 from cervix_tf.errors import UserError
 from cervix_tf.segmentation.localizer import SHRINK, localizer_network
-from cervix_tf.segmentation.localizing import Localizer, _keras, squeezed
+from cervix_tf.segmentation.localizing import Localizer, keras_file, squeezed
 
 # A cervix may be anywhere and of any size, under any lamp.
 AUGMENT = {
@@ -77,7 +77,7 @@ def fit_localizer(
     Example:
         >>> fit_localizer(read_manifest("phantoms"), "localizer.keras", steps=300).card["iou"]
     """
-    path, say = _keras(path), say or (lambda line: None)
+    path, say = keras_file(path), say or (lambda line: None)
     for name, value in (("steps", steps), ("batch_size", batch_size)):
         if value < 1:
             raise UserError(f"{name}={value}: give at least 1.")

@@ -1,9 +1,7 @@
 """A trained localiser: photographs become masks, boxes and how sure it is of them."""
 
 import json
-import warnings
 import zipfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-import pandas as pd
 
-from cervix_tf.data.cropping import BOX, NOT_LOCATED
 from cervix_tf.data.decoding import UnreadableError
-from cervix_tf.data.manifests import validated
-from cervix_tf.data.photographs import Progress, cores, dimensions_of, whole
+from cervix_tf.data.photographs import cores, whole
 from cervix_tf.errors import UserError
 from cervix_tf.files import replacing
 
@@ -25,7 +20,6 @@ if TYPE_CHECKING:
 
 CARD = "localizer.json"  # inside the file, beside Keras' own entries
 SHIPPED = Path(__file__).parent / "localizer_phantoms.keras"
-UNREADABLE = "cannot be read"
 _LEAST = 0.002  # share of the picture below which a mask is taken for nothing
 
 
@@ -92,7 +86,7 @@ class Localizer:
         Args:
             path: The file, ending in `.keras`.
         """
-        with replacing(_keras(path)) as part:
+        with replacing(keras_file(path)) as part:
             self.network.save(part)
             with zipfile.ZipFile(part, "a") as archive:
                 card = {**self.card, "threshold": self.threshold}
@@ -159,71 +153,6 @@ def squeezed(paths: list[Path | str], size: int) -> tuple[np.ndarray, dict[int, 
     return images, reasons
 
 
-def locate(
-    manifest: pd.DataFrame,
-    localizer: Localizer | Path | str | None = None,
-    masks: Path | str | None = None,
-    batch_size: int = 64,
-    progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Find the cervix in the photographs of a manifest.
-
-    Args:
-        manifest: A manifest.
-        localizer: A localiser or its file; by default the one that comes with the package.
-        masks: A folder to write masks into, as `masks/N.png` with N the row, 0 and 255, in the
-            proportions of the photograph with 512 pixels on the longer side at most.
-        batch_size: Photographs at a time.
-        progress: Called with the number of photographs done so far and of all.
-
-    Returns:
-        The manifest with `box_x`, `box_y`, `box_w` and `box_h` (pixels of the upright photograph:
-        left, top, width, height), `confidence`, `mask` where masks were asked for, and in `flags`
-        "cervix not located" where the confidence is below the localiser's threshold: the box is
-        missing there, and `crop: box` keeps the whole square. A photograph that cannot be read is
-        flagged so too.
-
-    Raises:
-        UserError: The localiser does not exist.
-
-    Warns:
-        UserWarning: Photographs in which the cervix was not located, or that cannot be read; how many.
-
-    Example:
-        >>> locate(read_manifest("photographs", labelled=False))[["image", "box_x", "confidence"]]
-    """
-    manifest = validated(manifest, "the manifest")
-    if not isinstance(localizer, Localizer):
-        localizer = load_localizer(localizer)
-    rows: list[dict] = []
-    for paths in _parts(manifest["path"].tolist(), batch_size):
-        images, reasons = squeezed(paths, localizer.size)
-        found = localizer.predict(images, batch_size)
-        for k, (path, mask, box, sure) in enumerate(zip(paths, *found, strict=True)):
-            row: dict[str, Any] = {"confidence": 0.0 if k in reasons else round(float(sure), 4)}
-            if k in reasons:
-                row["flag"] = f"{UNREADABLE}; {NOT_LOCATED}"
-            elif sure < localizer.threshold:
-                row["flag"] = NOT_LOCATED
-            if k not in reasons:
-                height, width = dimensions_of(Path(path))
-                if "flag" not in row:
-                    pixels = np.round(box * [width, height, width, height], 1)
-                    row |= dict(zip(BOX, pixels.tolist(), strict=True))
-                if masks is not None:
-                    row["mask"] = _written(mask, height, width, Path(masks), len(rows))
-            rows.append(row)
-        if progress:
-            progress(len(rows), len(manifest))
-    columns = [*BOX, "confidence", "flag", *(["mask"] if masks is not None else [])]
-    table = pd.DataFrame(rows, columns=columns, index=manifest.index)
-    _warn(table["flag"], len(manifest))
-    old = manifest.get("flags", pd.Series(None, index=manifest.index, dtype="object"))
-    manifest = manifest.assign(**{c: table[c] for c in columns if c != "flag"})
-    flags = [_joined(a, b) for a, b in zip(old, table["flag"], strict=True)]
-    return manifest.assign(flags=pd.Series(flags, index=manifest.index, dtype="object"))
-
-
 def _mask(logits: np.ndarray, size: int) -> tuple[np.ndarray, float]:
     """The largest region, its holes filled, and the confidence in it."""
     logits = cv2.resize(logits, (size, size), interpolation=cv2.INTER_LINEAR)
@@ -246,39 +175,8 @@ def _box(mask: np.ndarray) -> np.ndarray:
     return np.array([left, top, width, height]) / len(mask)
 
 
-def _written(mask: np.ndarray, height: int, width: int, folder: Path, row: int) -> str:
-    scale = min(1.0, 512 / max(height, width))
-    shape = max(1, round(width * scale)), max(1, round(height * scale))
-    picture = cv2.resize(mask.astype(np.uint8) * 255, shape, interpolation=cv2.INTER_LINEAR)
-    path = folder.absolute() / f"{row}.png"
-    with replacing(path) as part:
-        cv2.imwrite(str(part), np.where(picture > 127, 255, 0).astype(np.uint8))
-    return str(path)
-
-
-def _warn(flags: pd.Series, count: int) -> None:
-    flags = flags.fillna("").astype(str)
-    unreadable = int(flags.str.contains(UNREADABLE).sum())
-    lost = int((flags == NOT_LOCATED).sum())
-    said = [f"in {lost} of {count} photographs the cervix was not located"] if lost else []
-    said += [f"{unreadable} of {count} cannot be read"] if unreadable else []
-    if said:
-        warnings.warn(f"Flagged: {'; '.join(said)}.", stacklevel=3)
-
-
-def _joined(old: object, new: object) -> str | None:
-    """Flags after looking: what was found before, less our own words of an earlier look."""
-    before = [] if pd.isna(old) else str(old).split("; ")  # type: ignore[call-overload]
-    after = [] if pd.isna(new) else str(new).split("; ")  # type: ignore[call-overload]
-    words = [w for w in before if w not in (NOT_LOCATED, UNREADABLE, "", *after)] + after
-    return "; ".join(words) or None
-
-
-def _parts(paths: list, size: int) -> Iterator[list]:
-    return (paths[first : first + size] for first in range(0, len(paths), size))
-
-
-def _keras(path: Path | str) -> Path:
+def keras_file(path: Path | str) -> Path:
+    """Check that a localiser's file is to end as Keras wants it."""
     path = Path(path)
     if path.suffix != ".keras":
         raise UserError(f"{path}: a localiser's file ends in .keras, such as localizer.keras.")

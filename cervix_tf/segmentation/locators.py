@@ -62,4 +62,16 @@ def superpixels(model: Path | None, options: dict[str, Any]) -> tuple[Locator, d
     return locate, settings
 
 
-METHODS: dict[str, Maker] = {"superpixels": superpixels}
+def localizer(model: Path | None, options: dict[str, Any]) -> tuple[Locator, dict[str, Any]]:
+    """Make the locator that works by a trained localiser, the package's own unless one is given.
+
+    Raises:
+        UserError: The model is no localiser, or an option is given.
+    """
+    from cervix_tf.segmentation.locating import locator  # its network needs Keras
+
+    find, used = locator(model, options)
+    return lambda pictures, threads: [Located(*found) for found in find(pictures)], used
+
+
+METHODS: dict[str, Maker] = {"superpixels": superpixels, "localizer": localizer}

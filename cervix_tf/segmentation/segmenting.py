@@ -26,6 +26,7 @@ from cervix_tf.segmentation.sheets import COLUMNS, ROWS, Cell, draw_page
 SIDE = 256  # shorter side of the masks in pixels
 PAGE = COLUMNS * ROWS
 NOTHING = "no cervix found"
+_OWN_FLAGS = (NOTHING, "cervix not located")  # of either method: a new call judges anew
 MEASURES = ("width", "height", "box_x", "box_y", "box_w", "box_h", "centre_x", "centre_y")
 _SETTINGS = "segmentation.json"
 _VERSION = 1  # raised whenever the same settings would give other masks
@@ -67,8 +68,9 @@ def segment(
     Args:
         manifest: A manifest. Its own columns are kept, but for those named below.
         out: A new or empty folder, or one that this function made.
-        method: A name in `METHODS`: "superpixels".
-        model: What the method needs as a model; superpixels need none.
+        method: A name in `METHODS`: "superpixels" or "localizer".
+        model: A localiser that `fit_localizer` wrote, by default the one that comes with the
+            package; superpixels take none.
         workers: Threads; by default one for each core.
         progress: Called with the number of steps done and of all: every photograph that has no
             mask yet is first decoded to see whether it can be read, then segmented.
@@ -228,7 +230,7 @@ def _write_table(manifest: pd.DataFrame, works: list[_Work], out: Path) -> None:
 
 def _flags(before: Any, flag: str | None) -> str | None:
     known = [] if before is None or pd.isna(before) else str(before).split("; ")
-    words = [word for word in known if word != NOTHING] + ([flag] if flag else [])
+    words = [word for word in known if word not in _OWN_FLAGS] + ([flag] if flag else [])
     return "; ".join(words) or None
 
 

@@ -34,8 +34,8 @@ def superpixel_mask(
     The photograph is cut into patches, the mean colour of each is compared with the reference, the
     nearest patches are kept, and whatever they enclose is added: the os is often darker or redder
     than any mean. Patches are found on a copy of about 128 x 128 pixels, the aspect unchanged, and
-    their outline is smoothed on the way back: at 256 x 256 that is several times as fast, with
-    masks as good.
+    their outline is smoothed on the way back: at 256 x 256 that is three times as fast, with
+    IoU within 0.02 (docs/segmentation.md).
 
     Args:
         image: RGB, uint8 (H, W, 3).
@@ -64,9 +64,9 @@ def superpixel_mask(
         True
     """
     patches = superpixel_patches(image, segments)
-    for name, value in (("keep", keep), ("limit", 1 if limit is None else limit)):
-        if not value >= (1 if name == "keep" else 0):
-            raise UserError(f"{name} is out of range: received {value!r}.")
+    _whole("keep", keep)
+    if limit is not None and not limit >= 0:
+        raise UserError(f"limit must be a distance from 0; received {limit!r}.")
     small = _shrunk(image)
     if min(image.shape[:2]) < SMALLEST:
         return np.zeros(image.shape[:2], bool)
@@ -98,11 +98,15 @@ def superpixel_patches(image: np.ndarray, segments: int = 10) -> np.ndarray:
         (111, 148)
     """
     image = checked(image)
-    if segments < 1:
-        raise UserError(f"segments must be at least 1; received {segments!r}.")
+    _whole("segments", segments)
     if min(image.shape[:2]) < SMALLEST or segments == 1:
         return np.zeros(_shrunk(image).shape[:2], int)
     return slic(_shrunk(image), n_segments=segments, compactness=10, start_label=0)
+
+
+def _whole(name: str, value: object) -> None:
+    if not isinstance(value, int | np.integer) or value < 1:
+        raise UserError(f"{name} must be a whole number of at least 1; received {value!r}.")
 
 
 def _shrunk(image: np.ndarray) -> np.ndarray:

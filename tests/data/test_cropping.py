@@ -114,14 +114,14 @@ def test_mask_paints_out_the_rest(tmp_path):
 def test_flagged_photographs_keep_the_square_with_one_warning(tmp_path):
     table = located(tmp_path).assign(flags=None)
     table["flags"] = table["flags"].astype("object")
-    table.loc[[1, 3], "flags"] = [NOT_LOCATED, f"blurred; {NOT_LOCATED}"]
+    table.loc[[1, 3, 4], "flags"] = [NOT_LOCATED, f"blurred; {NOT_LOCATED}", "no cervix found"]
     table.loc[1, "box_x"] = np.nan
-    with pytest.warns(UserWarning, match="2 of 6 photographs keep their whole square") as caught:
+    with pytest.warns(UserWarning, match="3 of 6 photographs keep their whole square") as caught:
         array = prepare(table, SIZE, "memory", crop="box").array
     assert len(caught) == 1
     plain = prepare(table, SIZE, "memory").array
     same = [k for k in range(6) if np.array_equal(array[k], plain[k])]
-    assert same == [1, 3]
+    assert same == [1, 3, 4]
 
 
 def test_missing_columns_and_rows_are_named(tmp_path):

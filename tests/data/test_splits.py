@@ -157,3 +157,31 @@ def test_class_shares_of_test_photographs_do_not_count():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_split(table)
+
+
+def leaking(flags: list[str | None]) -> pd.DataFrame:
+    """Two groups a side, and a third of which one photograph trains and two, labelled, are tests."""
+    table = manifest([("a", 2), ("b", 2), ("a", 2), ("b", 2), ("a", 1), ("a", 2)])
+    table["group"] = table["group"].replace("g5", "g4")
+    table["split"] = ["train"] * 4 + ["validation"] * 4 + ["train"] + ["test"] * 2
+    table["flags"] = [None] * 8 + flags
+    return table
+
+
+def test_leaks_that_an_audit_found_are_warned_of_with_figures():
+    for flags in (["leak"] * 3, ["blurred; leak", "no cervix; leak", None]):
+        with pytest.warns(UserWarning, match="1 photographs to train .* with 2 test photographs"):
+            check_split(leaking(flags))
+    with pytest.raises(UserError, match="parts 1 groups, such as 'g4'"):
+        check_split(leaking(["blurred"] * 3))
+    table = leaking(["leak"] * 3)
+    table.loc[0, ["group", "split"]] = ["g4", "validation"]
+    with pytest.raises(UserError, match="parts 1 groups, such as 'g4'"):
+        check_split(table)
+
+
+def test_leaks_into_unlabelled_test_photographs_are_warned_of():
+    table = leaking([None] * 3).drop(columns="flags")
+    table.loc[9:, "label"] = None
+    with pytest.warns(UserWarning, match="1 photographs to train .* with 2 test photographs"):
+        check_split(table)

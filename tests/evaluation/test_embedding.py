@@ -24,9 +24,10 @@ def aligned(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return one * np.sign((one * other).sum(axis=0))
 
 
-@pytest.mark.parametrize("batch", [1024, 64])
-def test_as_scikit_learns_pca_whole_and_in_batches(monkeypatch, batch):
-    monkeypatch.setattr(embedding, "BATCH", batch)
+@pytest.mark.parametrize("whole", [300, 299])
+def test_as_scikit_learns_pca_whole_and_in_batches(monkeypatch, whole):
+    monkeypatch.setattr(embedding, "WHOLE", whole)
+    monkeypatch.setattr(embedding, "BATCH", 64)
     rows = pixels(300)
     found = principal_components(rows, 2)
     whole = PCA(2, svd_solver="full").fit(rows.reshape(300, -1) / 255)

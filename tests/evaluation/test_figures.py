@@ -1,4 +1,8 @@
+import json
+import warnings
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from cervix_tf.data import read_manifest
@@ -31,11 +35,84 @@ def test_phantoms_are_called_so(finished):
     assert "phantom" in finished.metrics["data"]
 
 
-def test_other_photographs(finished, phantoms):
+def test_intervals_hold_every_figure_and_the_prior_beside_it(finished):
+    figures, intervals = finished.metrics, finished.metrics["intervals"]
+    for key in ("log_loss", "accuracy", "balanced_accuracy", "kappa", "brier"):
+        low, high = intervals[key]
+        assert low <= figures[key] <= high, key
+        assert low < high or key not in ("log_loss", "brier"), key
+        assert key in figures["prior"], key
+        assert len(intervals["prior"][key]) == 2, key
+    for key in ("precision", "recall", "f1", "roc_auc"):
+        assert len(figures[key]) == len(intervals[key]) == 3, key
+    gain = figures["prior"]["log_loss"] - figures["log_loss"]
+    assert figures["gain"]["log_loss"] == pytest.approx(gain)
+    assert figures["training"]["photographs"] == 29
+    assert np.shape(intervals["confusion"]) == (3, 3, 2)
+    assert sum(part["photographs"] for part in figures["reliability"]) == figures["photographs"]
+
+
+def test_intervals_are_those_of_the_seed(finished):
+    chosen = finished.manifest.iloc[::4].reset_index(drop=True)
+    share = np.random.default_rng(0).dirichlet([1, 1, 1], len(chosen))
+    true = np.arange(len(chosen)) % 3
+    once, again = (figures_of(finished, chosen, true, share, "x") for _ in range(2))
+    assert once == again
+    assert json.loads(json.dumps(once, allow_nan=False)) == once
+
+
+def test_one_group_has_no_interval_and_what_is_undefined_is_none(finished):
+    chosen = finished.manifest.iloc[:2].assign(group="one patient")
+    figures = figures_of(finished, chosen, np.array([0, 1]), np.eye(3)[[0, 0]], "x")
+    assert figures["intervals"]["log_loss"] is None
+    assert figures["precision"] == [0.5, None, None]
+    assert figures["recall"] == [1.0, 0.0, None]
+    assert figures["roc_auc"] == [0.5, 0.5, None]
+    assert figures["balanced_accuracy"] == 0.5
+    json.dumps(figures, allow_nan=False)
+
+
+def test_resamples_without_a_class_are_counted(finished):
+    chosen = finished.manifest.iloc[:3].assign(group=["a", "b", "c"])
+    figures = figures_of(finished, chosen, np.array([0, 1, 2]), np.eye(3), "x")
+    left_out = figures["bootstrap"]["left_out"]
+    # Three groups, each drawn in 1 - 3!/3^3 of the resamples not all together.
+    assert left_out["recall"] == pytest.approx(1000 * (1 - 6 / 27), abs=60)
+    assert "log_loss" not in left_out
+    assert figures["intervals"]["recall"] == [[1.0, 1.0]] * 3
+
+
+def test_photographs_trained_on_are_left_out(finished, phantoms):
     everything = read_manifest(phantoms)
-    figures = evaluate(finished, everything)
-    assert figures["photographs"] == 36, "test photographs have no label and are left out"
+    with pytest.warns(UserWarning, match="Left out of the evaluation: 29 that the run trained on"):
+        figures = evaluate(finished, everything)
+    assert figures["photographs"] == 7, "36 have a label, of which 29 trained"
+    assert figures["split"] == "validation"
+    assert figures["log_loss"] == pytest.approx(finished.metrics["log_loss"], abs=1e-6)
+
+
+def test_new_photographs_and_where_they_go(finished, photograph, tmp_path):
+    paths = [photograph(tmp_path / f"{k}.jpg", seed=k) for k in range(6)]
+    table = pd.DataFrame({"path": map(str, paths), "label": ["Type_1", "Type_2", "Type_3"] * 2})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figures = evaluate(finished, table, tta=2, out=tmp_path / "test")
+    assert figures["split"] == "photographs the run has not seen"
+    assert (figures["seen"], figures["views"]) == (False, 2)
+    assert json.loads((tmp_path / "test/metrics.json").read_text()) == figures
+    written = pd.read_csv(tmp_path / "test/predictions.csv")
+    assert written["image"].tolist() == [p.name for p in paths]
+    assert written[finished.class_names].sum(axis=1).to_numpy() == pytest.approx(1)
+    plots = {p.name for p in (tmp_path / "test/plots").iterdir()}
+    assert plots >= {"confusion.png", "reliability.png", "prevalence.png", "predictions.png"}
+    with pytest.raises(UserError, match="is a run's folder"):
+        evaluate(finished, table, out=finished.folder)
+
+
+def test_mistakes(finished, phantoms):
+    everything = read_manifest(phantoms)
     with pytest.raises(UserError, match="no labelled photograph"):
         evaluate(finished, everything[everything["label"].isna()])
+    validation = finished.manifest[finished.manifest["split"] == "validation"]
     with pytest.raises(UserError, match="Unknown class 'low'"):
-        evaluate(finished, everything.assign(label="low"))
+        evaluate(finished, validation.assign(label="low"))

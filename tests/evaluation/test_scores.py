@@ -20,6 +20,23 @@ def test_equals_scikit_learn(probabilities, seed):
     assert log_loss(labels, probabilities) == pytest.approx(expected, rel=1e-6)
 
 
+HARD = {
+    "zeros": [[0, 1, 0], [0, 0, 1], [1, 0, 0]],
+    "tiny numbers": [[1e-300, 1, 0], [1e-20, 1e-20, 1], [1, 1e-16, 1e-15]],
+    "rows that sum to 3 and to a thousandth": [[1, 1, 1], [1e-3, 2e-3, 0], [5e-4, 0, 5e-4]],
+    "huge rows": [[1e200, 1e200, 0], [1e300, 1, 1], [3, 1e5, 7]],
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+@pytest.mark.parametrize("labels", [[0, 1, 2], [2, 2, 1], [1, 0, 0]])
+def test_equals_scikit_learn_on_what_kaggles_rule_makes_of_hard_cases(name, labels):
+    rows = np.array(HARD[name], dtype="float64")
+    clipped = np.clip(rows / rows.sum(axis=1, keepdims=True), 1e-15, 1 - 1e-15)
+    expected = sklearn_log_loss(labels, clipped, labels=[0, 1, 2])
+    assert log_loss(labels, rows) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
 def test_kaggles_rule_by_hand():
     assert log_loss([0], [[0, 1, 0]]) == pytest.approx(-np.log(1e-15))
     assert log_loss([1], [[0, 1, 0]]) == pytest.approx(-np.log(1 - 1e-15))

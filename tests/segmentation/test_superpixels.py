@@ -155,9 +155,9 @@ def test_mistakes():
             superpixel_mask(wrong)
     with pytest.raises(cx.UserError, match="segments must be"):
         superpixel_mask(image, segments=0)
-    with pytest.raises(cx.UserError, match="keep is out of range"):
-        superpixel_mask(image, keep=0)
-    with pytest.raises(cx.UserError, match="limit is out of range"):
+    with pytest.raises(cx.UserError, match="keep must be"):
+        superpixel_mask(image, keep=2.5)
+    with pytest.raises(cx.UserError, match="limit must be"):
         superpixel_mask(image, limit=-1)
     with pytest.raises(cx.UserError, match="did you mean 'lab'"):
         superpixel_mask(image, space="labb")

@@ -32,7 +32,7 @@ def test_slow_decoding_is_the_bottleneck_of_a_short_run(phantoms, recipe, monkey
 
     original = squares.square
     monkeypatch.setattr(
-        squares, "square", lambda path, size: (time.sleep(0.1), original(path, size))[1]
+        squares, "square", lambda path, *rest: (time.sleep(0.1), original(path, *rest))[1]
     )
     short = recipe(stages=[{"train": "all", "steps": 1}])
     manifest = read_manifest(phantoms)[:4]

@@ -1,0 +1,125 @@
+"""The verb that looks at the photographs and says what is wrong with them."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cervix_tf.commands.options import Cache, Data, Drop
+from cervix_tf.commands.printing import print_table
+
+
+def audit(
+    data: Data = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder to write audit.html, audit.csv and manifest.csv into.")
+    ] = Path("audit"),
+    drop: Drop = None,
+    decisions: Annotated[
+        Path | None,
+        typer.Option(help="The audit.csv of an earlier audit, edited: do what it says."),
+    ] = None,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="A run folder, repeatable: look for label errors among its validation photographs "
+            "(extra 'audit').",
+        ),
+    ] = None,
+    cleanvision: Annotated[
+        bool,
+        typer.Option(
+            "--cleanvision",
+            help="Add cleanvision's findings (extra 'audit'). It decodes every photograph "
+            "in full for itself, twice, which is slow.",
+        ),
+    ] = False,
+    additional: Annotated[
+        bool, typer.Option("--additional", help="Take Kaggle's additional photographs too.")
+    ] = False,
+    cache: Cache = None,
+) -> None:
+    """Find damaged, repeated, leaking and mislabelled photographs; nothing is changed or deleted.
+
+    Writes a report to look at, a CSV to decide in, and a manifest to train on.
+
+    Example: cervix-tf audit --data data --out audit --drop "zero bytes"
+    """
+    from cervix_tf.commands.audit_checks import check_out, checked_decisions
+    from cervix_tf.data import (
+        apply_decisions,
+        changes,
+        drop_flagged,
+        flag_counts,
+        flag_with_cleanvision,
+        read_kaggle,
+        read_manifest,
+        write_decisions,
+        write_manifest,
+    )
+    from cervix_tf.data import audit as look
+    from cervix_tf.data.flagging import check_flags
+    from cervix_tf.data.picture_checks import need_cleanvision
+    from cervix_tf.data.places import find_data
+    from cervix_tf.evaluation import flag_label_errors, label_errors, write_audit_report
+    from cervix_tf.progress import bar
+
+    # Whatever can be wrong in what was typed ends here, before the photographs are read -------------
+    place = find_data(data)
+    check_out(out, place)
+    everything = read_kaggle(place, additional=True) if additional else None
+    manifest = read_manifest(place, labelled=False) if everything is None else everything
+    if cleanvision:
+        need_cleanvision()
+    check_flags(drop or [], manifest)
+    errors = label_errors(runs) if runs else None
+    decided = checked_decisions(out / "audit.csv", decisions, manifest)
+
+    # The findings -----------------------------------------------------------------------------------
+    with bar("Looking", len(manifest)) as progress:
+        audited = look(manifest, cache=cache, progress=progress)
+    if errors is not None:
+        audited = flag_label_errors(audited, errors)
+    if cleanvision:
+        audited = flag_with_cleanvision(audited)
+
+    # What was decided, and the files ----------------------------------------------------------------
+    left = apply_decisions(audited, decisions) if decisions else audited
+    left = drop_flagged(left, drop) if drop else left
+    known = write_decisions(audited, out / "audit.csv", decided)
+    write_manifest(left, out / "manifest.csv")
+    command = ["cervix-tf", "audit", "--data", str(place)]
+    command += ["--additional"] * additional + ["--cleanvision"] * cleanvision
+    for name, values in (("--runs", runs), ("--drop", drop)):
+        command += [word for value in values or [] for word in (name, str(value))]
+    command += ["--cache", cache] if cache else []
+    write_audit_report(audited, out / "audit.html", changes(left), shlex.join(command))
+
+    counts = flag_counts(audited)
+    rows = [(r["flag"], str(r["photographs"]), r["explanation"]) for r in counts.to_dict("records")]
+    print_table(("flag", "photographs", "what it means"), rows)
+    if errors is not None:
+        labelled = int(manifest["label"].notna().sum())
+        spoken = int(audited["label_quality"].notna().sum())
+        print(
+            f"Label errors were looked for among the {spoken} validation photographs of "
+            f"{len(runs or [])} run(s), of {labelled} labelled photographs."
+        )
+    for (change, why), count in changes(left).groupby(["change", "why"], sort=False).size().items():
+        print(f"{count} {change}: {why}")
+    print(f"{len(left)} of {len(audited)} photographs are in {out / 'manifest.csv'}")
+    print(f"The report: {out / 'audit.html'}")
+    print(f"To decide on flagged photographs: {out / 'audit.csv'}{_carried(known, decided, out)}")
+
+
+def _carried(known: int, decided, out: Path) -> str:
+    """Say what decisions the CSV holds, and how to have those done that are not."""
+    if not known:
+        return ""
+    waiting = known - len(decided)
+    held = f" ({known} decided"
+    if not waiting:
+        return f"{held})"
+    return f"{held}, {waiting} of them not done yet: add --decisions {out / 'audit.csv'})"

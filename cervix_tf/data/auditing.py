@@ -1,0 +1,211 @@
+"""The audit of a set of photographs: what is broken, double, leaking, or looks amiss."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from cervix_tf.data.decoding import UnreadableError
+from cervix_tf.data.duplicates import near_duplicates
+from cervix_tf.data.faults import fault, size_of
+from cervix_tf.data.hashing import SIDE
+from cervix_tf.data.looks import FAR, FEATURES, MEASURES, distances, looks, measure
+from cervix_tf.data.photographs import Progress, read_bytes
+from cervix_tf.data.squares import square_size
+from cervix_tf.data.surveying import survey
+
+FLAGS: dict[str, str] = {
+    "zero bytes": "The file is empty.",
+    "truncated": "The file ends before the picture does; it cannot be read.",
+    "wrong type": "No picture, or another kind of picture than the file's name says.",
+    "unreadable": "The file is damaged, gone, or may not be read.",
+    "exact duplicate": "Another photograph has the same bytes.",
+    "near-duplicate": "Another photograph shows the same, re-encoded, resized, cropped, turned ...",
+    "label conflict": "Duplicates of one cluster have different labels.",
+    "leak": "Duplicates of one cluster are both in the test set and among the labelled for training.",
+    "green": "Taken through a green filter: green is the strongest colour.",
+    "iodine": "Brown and yellow as after iodine, which takes the blue light.",
+    "blurred": "Without fine detail even at the size that networks see.",
+    "dark": "Even the brightest parts are dark.",
+    "over-exposed": "A large part is at the end of the range of brightness.",
+    "text": "Text or paper: mostly bright and without colour.",
+    "outlier": "Far from all other photographs in colour and texture: perhaps no cervix.",
+    "no cervix": "Known of Kaggle's set: shows no cervix.",
+    "removed by Kaggle": "Listed in Kaggle's removed_files.csv.",
+}
+
+_SQUARE = square_size(224)  # what `fit` prepares for most networks, so the cache serves both
+
+
+def audit(
+    manifest: pd.DataFrame, cache: Path | str | None = None, progress: Progress | None = None
+) -> pd.DataFrame:
+    """Look for faults, duplicates, leaks and strange photographs; nothing in any folder is changed.
+
+    Photographs are decoded once, scaled down, to the squares that `prepare` keeps, so training
+    after an audit decodes nothing anew. Near-duplicates are linked whatever their source, split and
+    label; `near_duplicates` says how. The order of the manifest's rows does not matter.
+
+    Args:
+        manifest: A manifest.
+        cache: Where the squares are kept, as for `prepare`; "memory" keeps nothing.
+        progress: Called with the number of photographs done so far and of all.
+
+    Returns:
+        A copy of the manifest, same rows in the same order, with
+
+        - `group`: groups that share near-duplicates are one, called as the first of them in
+          alphabetical order, so that no split parts duplicates or patients;
+        - `cluster`: the same for duplicates alone, called as the first of its photographs
+          (`source/label/image`); missing where a photograph has no duplicate;
+        - `flags`: words of `FLAGS` in its order, then other flags the manifest had, joined by `; `;
+          missing where there are none. `leak` is on both sides: the test photograph, and the
+          labelled ones of its cluster that are not in the test set;
+        - `sha256`, `width`, `height` (pixels, upright);
+        - `sharpness` (0 to 1), `brightness` (0 to 1) and `distance` (1 is usual), to sort by;
+          missing for photographs that cannot be read, `distance` for fewer than 20 too.
+
+    Raises:
+        UserError: The cache folder cannot be written or the disk is full. Photographs that cannot be
+            read are flagged instead.
+
+    Following: section 4 of the report for the data; docs/audit.md for limits and figures.
+
+    Example:
+        >>> found = audit(read_manifest("data"))
+        >>> found[found["flags"].fillna("").str.contains("leak")]["path"]
+    """
+    done = manifest.copy()
+    count = len(manifest)
+    greys = np.zeros((count, SIDE, SIDE), np.uint8)
+    measures = np.full((count, len(MEASURES)), np.nan, np.float32)
+    features = np.zeros((count, FEATURES), np.float32)
+    sums: list[str | None] = [None] * count
+    sizes: list[tuple[int, int] | None] = [None] * count
+    faults: list[str | None] = [None] * count
+    paths = [Path(path) for path in manifest["path"]]
+
+    def see(row: int, square: np.ndarray, data: bytes) -> None:
+        greys[row], measures[row], features[row] = measure(square)
+        sums[row] = hashlib.sha256(data).hexdigest()
+        sizes[row] = size_of(data)
+        faults[row] = fault(paths[row], data, None)
+
+    reasons = survey(manifest, _SQUARE, see, cache, progress)
+    for row, reason in reasons.items():
+        try:
+            data = read_bytes(paths[row])
+            sums[row] = hashlib.sha256(data).hexdigest()
+            faults[row] = fault(paths[row], data, reason)
+        except UnreadableError:
+            faults[row] = "unreadable"
+
+    readable = np.ones(count, bool)
+    readable[list(reasons)] = False
+    cluster, exact, distance = _alike(sums, readable, greys, features)
+    members = pd.Series(cluster).map(pd.Series(cluster).value_counts()).to_numpy()
+    found = {word: np.array([each == word for each in faults]) for word in list(FLAGS)[:4]}
+    found["exact duplicate"] = exact
+    found["near-duplicate"] = _several(cluster, sums)
+    found |= _across(manifest, cluster)
+    found |= looks(measures)
+    found["outlier"] = distance > FAR
+    keys = _keys(manifest)
+    group = manifest["group"].to_numpy(object)
+    done["group"] = _merged(np.where(pd.isna(group), keys, group).astype(str), cluster)
+    done["cluster"] = _named(keys, cluster, members > 1)
+    done["flags"] = _worded(manifest.get("flags"), found, count)
+    done["sha256"] = sums
+    for k, column in enumerate(("width", "height")):
+        done[column] = pd.array([size and size[k] for size in sizes], "Int64")
+    done["sharpness"], done["brightness"] = (
+        measures[:, 0].astype(float),
+        measures[:, 1].astype(float),
+    )
+    done["distance"] = distance
+    return done
+
+
+def _alike(
+    sums: list[str | None], readable: np.ndarray, greys: np.ndarray, features: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cluster numbers, whether there is an exact duplicate, and the distance from others.
+
+    One photograph of each content stands for all, in the order of the contents' sums: so neither the
+    order of rows nor where the files lie can make a difference.
+    """
+    cluster, distance = np.arange(len(sums)), np.full(len(sums), np.nan)
+    exact = np.zeros(len(sums), bool)
+    rows = np.flatnonzero(readable)
+    own = np.array([sums[row] for row in rows], dtype=object)
+    if not len(rows):
+        return cluster, exact, distance
+    _, first, content, times = np.unique(
+        own.astype(str), return_index=True, return_inverse=True, return_counts=True
+    )
+    chosen = rows[first]
+    cluster = cluster + len(sums)  # numbers that no cluster of contents has
+    cluster[rows] = near_duplicates(greys[chosen])[content]
+    exact[rows] = times[content] > 1
+    distance[rows] = distances(features[chosen])[content]
+    return cluster, exact, distance
+
+
+def _several(cluster: np.ndarray, values: Iterable) -> np.ndarray:
+    """Whether the photograph's cluster has more than one value; missing ones do not count."""
+    return pd.Series(list(values)).groupby(cluster).transform("nunique").to_numpy() > 1
+
+
+def _across(manifest: pd.DataFrame, cluster: np.ndarray) -> dict[str, np.ndarray]:
+    """Label conflicts and leaks."""
+    label = manifest["label"].reset_index(drop=True)
+    test = (manifest["split"] == "test").to_numpy()
+    trains = label.notna().to_numpy() & ~test
+    has_test, has_trains = (
+        pd.Series(each).groupby(cluster).transform("any").to_numpy() for each in (test, trains)
+    )
+    return {
+        "label conflict": _several(cluster, label) & label.notna().to_numpy(),
+        "leak": (test & has_trains) | (trains & has_test),
+    }
+
+
+def _keys(manifest: pd.DataFrame) -> np.ndarray:
+    """What each photograph is called: source, label and name, or its path where these repeat."""
+    label = manifest["label"].astype("object").where(manifest["label"].notna(), "")
+    key = manifest["source"].astype(str) + "/" + label.astype(str) + "/" + manifest["image"]
+    return key.where(~key.duplicated(keep=False), manifest["path"].astype(str)).to_numpy(object)
+
+
+def _named(keys: np.ndarray, cluster: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    names = pd.Series(keys).groupby(cluster).transform("min").to_numpy(object)
+    names[~wanted] = None
+    return names
+
+
+def _merged(names: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+    """Group names after merging all groups that a cluster links."""
+    _, number = np.unique(names, return_inverse=True)
+    # A graph of groups and clusters, an edge for each photograph.
+    size = int(number.max()) + 1 if len(number) else 0
+    _, node = np.unique(cluster, return_inverse=True)
+    total = size + (int(node.max()) + 1 if len(node) else 0)
+    graph = coo_array((np.ones(len(number), bool), (number, size + node)), (total, total))
+    parts = connected_components(graph, directed=False)[1][number]
+    return pd.Series(names).groupby(parts).transform("min").to_numpy(object)
+
+
+def _worded(before: pd.Series | None, found: dict[str, np.ndarray], count: int) -> list[str | None]:
+    """Old and new flags of each photograph, each once, the known ones in the order of `FLAGS`."""
+    worded: list[str | None] = []
+    old = [None] * count if before is None else before.tolist()
+    for row, text in enumerate(old):
+        had = [] if pd.isna(text) else [word.strip() for word in str(text).split(";")]
+        words = {word for word, flagged in found.items() if flagged[row]} | set(had)
+        others = [word for word in dict.fromkeys(had) if word and word not in FLAGS]
+        worded.append("; ".join([word for word in FLAGS if word in words] + others) or None)
+    return worded

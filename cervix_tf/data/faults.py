@@ -1,0 +1,68 @@
+"""What is wrong with the file of a photograph, in the words that flags use."""
+
+import io
+from pathlib import Path
+
+import simplejpeg
+from PIL import Image
+
+from cervix_tf.data.decoding import JPEG, orientation
+
+# What the content of a file begins with, by the endings its name may have.
+_SIGNATURES = {
+    (".jpg", ".jpeg"): (b"\xff\xd8\xff",),
+    (".png",): (b"\x89PNG\r\n\x1a\n",),
+    (".bmp",): (b"BM",),
+    (".gif",): (b"GIF87a", b"GIF89a"),
+    (".tif", ".tiff"): (b"II*\0", b"MM\0*"),
+    (".webp",): (b"RIFF",),
+}
+
+
+def fault(path: Path, data: bytes | None, reason: str | None) -> str | None:
+    """Name what is wrong with a file.
+
+    Args:
+        path: The file.
+        data: Its content; None if the file is gone or may not be read.
+        reason: Why it cannot be decoded, as `decode` words it; None if it can.
+
+    Returns:
+        `zero bytes`, `truncated`, `wrong type`, `unreadable` or None. Of the wrong type is what is no
+        picture, and what is another kind of picture than its name says, which may be readable.
+
+    Example:
+        >>> fault(Path("1.jpg"), b"<html>", "not a picture, or damaged")
+        'wrong type'
+    """
+    if not data:
+        return "unreadable" if data is None else "zero bytes"
+    endings = next((e for e, starts in _SIGNATURES.items() if data.startswith(starts)), None)
+    if reason is None:
+        known = any(path.suffix.lower() in every for every in _SIGNATURES)
+        return "wrong type" if endings and known and path.suffix.lower() not in endings else None
+    if endings is None:
+        return "wrong type"
+    # A file cut off in its header ends as one cut off later: without its end.
+    lacks_end = (
+        (".jpg" in endings and b"\xff\xd9" not in data[-4096:])
+        or (".png" in endings and b"IEND" not in data[-64:])
+        or (".bmp" in endings and len(data) < int.from_bytes(data[2:6], "little"))
+    )
+    return "truncated" if "truncated" in reason or lacks_end else "unreadable"
+
+
+def size_of(data: bytes) -> tuple[int, int]:
+    """Read the width and height of a picture, upright, from the head of its file.
+
+    Args:
+        data: The content of a file that can be decoded.
+
+    Returns:
+        Width and height in pixels, as the photograph is seen.
+    """
+    if data.startswith(JPEG):
+        height, width = simplejpeg.decode_jpeg_header(data, strict=False)[:2]
+        return (height, width) if orientation(data) >= 5 else (width, height)
+    with Image.open(io.BytesIO(data)) as picture:  # reads no more than the head
+        return picture.size

@@ -1,0 +1,36 @@
+"""Exported models run by their own runtimes, Keras and the package's layers being no part of it."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+
+def saved_model(path: Path, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Run a SavedModel in TensorFlow: uint8 batches to probabilities."""
+    import tensorflow as tf
+
+    serve = tf.saved_model.load(str(path)).signatures["serving_default"]
+    for images in batches:
+        yield serve(image=tf.constant(images))["probabilities"].numpy()
+
+
+def onnx(path: Path, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Run an ONNX model in ONNX Runtime, on the processor."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for images in batches:
+        yield session.run(["probabilities"], {"image": images})[0]
+
+
+def litert(path: Path, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Run a LiteRT model in LiteRT's interpreter."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    serve = Interpreter(model_path=str(path)).get_signature_runner("serving_default")
+    for images in batches:
+        yield serve(image=images)["probabilities"].copy()
+
+
+RUNTIMES = {"savedmodel": saved_model, "onnx": onnx, "litert": litert}
