@@ -19,6 +19,7 @@ pytest.importorskip("optuna")
 SHORT = [{"train": "all", "steps": 4}]
 
 
+@pytest.mark.slow
 def test_table_plot_and_best_recipe(recipe, phantoms, tmp_path):
     lines = []
     given = dict(
