@@ -15,6 +15,7 @@ from cervix_tf.data.manifests import validated
 from cervix_tf.data.splits import check_split
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import (
+    explain,
     figures_of,
     log_loss,
     plot_curves,
@@ -176,6 +177,7 @@ def _evaluated(
     figures = {**figures_of(run, chosen, true, share, "validation"), "training": training}
     write_evaluation(run, run.folder, chosen, share, figures)
     plot_curves(run, run.path("plots/curves.png"))
+    explain(run, methods=("gradient", "gradcam"), photographs=6)
     write_report(run)
 
 
