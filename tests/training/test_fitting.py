@@ -26,7 +26,8 @@ def same(one, other):
 def test_the_run_folder_is_complete(finished, recipe):
     files = (
         "recipe.yaml manifest.csv model.keras history.csv predictions.csv metrics.json "
-        "environment.json report.html plots/curves.png plots/confusion.png plots/predictions.png plots/saliency.png"
+        "environment.json report.html plots/curves.png plots/confusion.png plots/predictions.png "
+        "plots/saliency.png"
     )
     for name in files.split(" "):
         assert finished.path(name).stat().st_size > 100, name
