@@ -84,7 +84,9 @@ def _lines(
     validated = history.dropna(subset=[f"validation_{name}"])
     axes.plot(
         validated["step"], validated[f"validation_{name}"], color=validation, lw=1.6,
-        **({"marker": "o", "ms": 3} if single else {"ls": (0, (4, 1.6))}),
+        marker="o" if single or len(validated) == 1 else None,  # one value makes no line
+        ms=3,
+        ls="-" if single else (0, (4, 1.6)),
     )  # fmt: skip
 
 
