@@ -10,9 +10,10 @@ import tensorflow as tf
 def repeatable() -> Iterator[None]:
     """Run compiled functions as they were traced, without TensorFlow's graph rewriter (Grappler).
 
-    Grappler's rewriting of a large graph with many L2 terms differs from process to process, and with
-    it the last bits of the gradients: after one step of Inception v2 three processes in three had
-    different weights, without it six in six had the same. The step is 1 to 2 % slower on a CPU.
+    With Grappler the last bits of the gradients of a large network with L2 terms differ from process to
+    process, though not within one: after one step of Inception v2 three processes in three had
+    different weights, without it six in six had the same. Which of its rewritings does it is not
+    known. The step is 1 to 2 % slower on a CPU.
 
     Yields:
         Nothing; the options that were set before are restored at the end.
