@@ -1,4 +1,5 @@
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -113,3 +114,34 @@ def finished(phantoms, recipe, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("runs") / "run"
     return fit(read_manifest(phantoms), recipe(), run=folder, cache="memory")
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command line in this process: exit code, standard output, standard error."""
+
+    from cervix_tf import cli
+
+    def call(*words) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["cervix-tf", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        code = ended.value.code
+        return (0 if code is None else code), out, err
+
+    return call
+
+
+@pytest.fixture
+def mistake(run):
+    """Run what must fail: one line on standard error, exit code 2, no traceback."""
+
+    def call(*words) -> str:
+        code, out, err = run(*words)
+        assert code == 2, (out, err)
+        assert err.startswith("Error: ")
+        assert err.count("\n") == 1, err
+        return err
+
+    return call

@@ -8,35 +8,6 @@ from cervix_tf import cli
 from cervix_tf.commands.training import photographs
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the command line in this process: exit code, standard output, standard error."""
-
-    def call(*words) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["cervix-tf", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        code = ended.value.code
-        return (0 if code is None else code), out, err
-
-    return call
-
-
-@pytest.fixture
-def mistake(run):
-    """Run what must fail: one line on standard error, exit code 2, no traceback."""
-
-    def call(*words) -> str:
-        code, out, err = run(*words)
-        assert code == 2, (out, err)
-        assert err.startswith("Error: ")
-        assert err.count("\n") == 1, err
-        return err
-
-    return call
-
-
 def test_help_is_fast_and_imports_no_tensorflow():
     program = (
         "import sys, cervix_tf.cli as c; sys.argv = ['cervix-tf', '--help']\n"

@@ -45,6 +45,26 @@ def flag_words(flags: object) -> list[str]:
     return [word.strip() for word in flags.split(";") if word.strip()]
 
 
+def reflag(flags: object, own: Iterable[str], found: Iterable[str]) -> str | None:
+    """Replace one tool's flags of a photograph and leave the others.
+
+    Args:
+        flags: A value of the column `flags`.
+        own: The words of this tool, which an earlier look may have left.
+        found: Those it has found now.
+
+    Returns:
+        The new value of the column; None for none.
+
+    Example:
+        >>> reflag("dark; no cervix found", ["no cervix found"], [])
+        'dark'
+    """
+    found = list(found)
+    kept = [word for word in flag_words(flags) if word not in {*own, *found}]
+    return SEPARATOR.join(kept + found) or None
+
+
 def flag_counts(manifest: pd.DataFrame) -> pd.DataFrame:
     """Count the photographs of each flag.
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data.cropping import BOX, NOT_LOCATED
+from cervix_tf.data.flagging import reflag
 from cervix_tf.data.manifests import listed
 from cervix_tf.errors import UserError
 
@@ -93,7 +94,8 @@ def add_boxes(manifest: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
                 continue
             taken.setdefault(row, []).append(str(path))
             values[place] = boxes[list(BOX)].iloc[row].to_numpy("float64")
-            flags[place] = _flagged(flags[place], bool(np.isnan(values[place]).any()))
+            lost = [NOT_LOCATED] if np.isnan(values[place]).any() else []
+            flags[place] = reflag(flags[place], [NOT_LOCATED], lost)
             break
     if not taken:
         raise UserError(
@@ -138,9 +140,3 @@ def _finite(number: float) -> bool:
 
 def _words(path: str) -> list[str]:
     return [word for word in re.split(r"[\\/]+", str(path).lower()) if word not in ("", ".")]
-
-
-def _flagged(old: object, lost: bool) -> str | None:
-    words = [] if pd.isna(old) else str(old).split("; ")  # type: ignore[call-overload]
-    words = [word for word in words if word != NOT_LOCATED] + [NOT_LOCATED] * bool(lost)
-    return "; ".join(words) or None

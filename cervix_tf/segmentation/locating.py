@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data.cropping import BOX, NOT_LOCATED
+from cervix_tf.data.flagging import flag_words, reflag
 from cervix_tf.data.manifests import validated
 from cervix_tf.data.photographs import Progress, dimensions_of
 from cervix_tf.errors import UserError
@@ -81,7 +82,8 @@ def locate(
     _warn(table["flag"], len(manifest))
     old = manifest.get("flags", pd.Series(None, index=manifest.index, dtype="object"))
     manifest = manifest.assign(**{c: table[c] for c in columns if c != "flag"})
-    flags = [_joined(a, b) for a, b in zip(old, table["flag"], strict=True)]
+    own = (NOT_LOCATED, UNREADABLE)
+    flags = [reflag(a, own, flag_words(b)) for a, b in zip(old, table["flag"], strict=True)]
     return manifest.assign(flags=pd.Series(flags, index=manifest.index, dtype="object"))
 
 
@@ -145,14 +147,6 @@ def _warn(flags: pd.Series, count: int) -> None:
     said += [f"{unreadable} of {count} cannot be read"] if unreadable else []
     if said:
         warnings.warn(f"Flagged: {'; '.join(said)}.", stacklevel=3)
-
-
-def _joined(old: object, new: object) -> str | None:
-    """Flags after looking: what was found before, less our own words of an earlier look."""
-    before = [] if pd.isna(old) else str(old).split("; ")  # type: ignore[call-overload]
-    after = [] if pd.isna(new) else str(new).split("; ")  # type: ignore[call-overload]
-    words = [w for w in before if w not in (NOT_LOCATED, UNREADABLE, "", *after)] + after
-    return "; ".join(words) or None
 
 
 def _parts(paths: list, size: int) -> Iterator[list]:

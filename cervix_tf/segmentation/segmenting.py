@@ -15,6 +15,7 @@ import pandas as pd
 
 from cervix_tf.data import read_manifest, unreadable
 from cervix_tf.data.decoding import decode
+from cervix_tf.data.flagging import reflag
 from cervix_tf.data.manifests import listed
 from cervix_tf.data.photographs import Progress, cores, read_bytes
 from cervix_tf.errors import UserError, unknown
@@ -221,17 +222,12 @@ def _write_table(manifest: pd.DataFrame, works: list[_Work], out: Path) -> None:
     for name in MEASURES:
         table[name] = [note.get(name) for note in notes]
     before = table["flags"] if "flags" in table else [None] * len(table)
-    table["flags"] = [_flags(b, note.get("flag")) for b, note in zip(before, notes, strict=True)]
+    found = [[note["flag"]] if note.get("flag") else [] for note in notes]
+    table["flags"] = [reflag(b, _OWN_FLAGS, f) for b, f in zip(before, found, strict=True)]
     if "tz_mask" in table:  # read_manifest takes such paths relative to the CSV
         table["tz_mask"] = [p if pd.isna(p) else os.path.abspath(p) for p in table["tz_mask"]]
     with replacing(out / "manifest.csv") as part:
         table.to_csv(part, index=False)
-
-
-def _flags(before: Any, flag: str | None) -> str | None:
-    known = [] if before is None or pd.isna(before) else str(before).split("; ")
-    words = [word for word in known if word not in _OWN_FLAGS] + ([flag] if flag else [])
-    return "; ".join(words) or None
 
 
 def _pages(out: Path) -> Iterator[Path]:

@@ -2,7 +2,6 @@ import hashlib
 import os
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import cv2
@@ -10,38 +9,9 @@ import pandas as pd
 import pytest
 
 import cervix_tf.data
-from cervix_tf import cli
 from cervix_tf.data import read_manifest, write_manifest
 
 ADDED = ["cluster", "flags", "sha256", "width", "height", "sharpness", "brightness", "distance"]
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the command line in this process: exit code, standard output, standard error."""
-
-    def call(*words) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["cervix-tf", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return call
-
-
-@pytest.fixture
-def mistake(run):
-    """Run what must fail: one line on standard error, exit code 2, no traceback."""
-
-    def call(*words) -> str:
-        code, out, err = run(*words)
-        assert code == 2, (out, err)
-        assert err.startswith("Error: ")
-        assert err.count("\n") == 1, err
-        return err
-
-    return call
 
 
 @pytest.fixture

@@ -1,24 +1,5 @@
 import json
 import shutil
-import sys
-
-import pytest
-
-from cervix_tf import cli
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the command line in this process: exit code, standard output, standard error."""
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["cervix-tf", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return call
 
 
 def test_evaluate_prints_figures_intervals_and_prior(run, finished):
