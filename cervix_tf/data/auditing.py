@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from cervix_tf.data.audited import Audited
 from cervix_tf.data.decoding import UnreadableError
 from cervix_tf.data.duplicates import near_duplicates
 from cervix_tf.data.faults import fault, size_of
@@ -56,7 +57,8 @@ def audit(
         progress: Called with the number of photographs done so far and of all.
 
     Returns:
-        A copy of the manifest, same rows in the same order, with
+        A copy of the manifest, same rows in the same order, which shows its findings in a notebook,
+        with
 
         - `group`: groups that share near-duplicates are one, called as the first of them in
           alphabetical order, so that no split parts duplicates or patients;
@@ -127,7 +129,7 @@ def audit(
         measures[:, 1].astype(float),
     )
     done["distance"] = distance
-    return done
+    return Audited(done)
 
 
 def _alike(

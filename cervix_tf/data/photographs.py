@@ -91,16 +91,29 @@ def square(path: Path, size: int, region: Region = None, data: bytes | None = No
         RGB, uint8, (size, size, 3).
     """
     data = read_bytes(path) if data is None else data
-    if isinstance(region, tuple):
-        picture = _around(data, size, region)
-    else:
-        picture = decode(data, size)
-        height, width = picture.shape[:2]
-        side = min(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        picture = picture[top : top + side, left : left + side]
+    picture = (
+        _around(data, size, region) if isinstance(region, tuple) else _centre(decode(data, size))
+    )
     picture = _resized(picture, size)
     return painted_out(picture, region, path) if isinstance(region, Path) else picture
+
+
+def square_of(picture: np.ndarray, size: int) -> np.ndarray:
+    """Make the square that `read_square` makes, of a picture already decoded.
+
+    Args:
+        picture: RGB, uint8, (H, W, 3), upright.
+        size: Side of the square in pixels.
+
+    Returns:
+        RGB, uint8, (size, size, 3). A large JPEG read by `read_square` differs slightly: it is shrunk
+        while it is decoded.
+
+    Example:
+        >>> square_of(np.zeros((480, 640, 3), "uint8"), 256).shape
+        (256, 256, 3)
+    """
+    return _resized(_centre(picture), size)
 
 
 def whole(path: Path, size: int) -> np.ndarray:
@@ -139,6 +152,14 @@ def _around(data: bytes, size: int, box: tuple[float, float, float, float]) -> n
     x = min(round(left * scale), picture.shape[1] - pixels)
     y = min(round(top * scale), picture.shape[0] - pixels)
     return picture[y : y + pixels, x : x + pixels]
+
+
+def _centre(picture: np.ndarray) -> np.ndarray:
+    """The centred square of the shorter side."""
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return picture[top : top + side, left : left + side]
 
 
 def _resized(picture: np.ndarray, size: int) -> np.ndarray:

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data import prepare
-from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError
+from cervix_tf.inference.photographs import photographs
 from cervix_tf.runs import Run, load
 
 if TYPE_CHECKING:
@@ -20,18 +19,20 @@ VIEWS = 8  # the square's own symmetries: four quarter turns, each also mirrored
 
 def predict(
     run_or_runs: Run | Path | str | Sequence[Run | Path | str],
-    manifest: pd.DataFrame,
+    manifest: Any,
     tta: int = 1,
     batch_size: int = 64,
     cache: str | Path | None = "memory",
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Predict the class probabilities of a manifest's photographs.
+    """Predict the class probabilities of photographs.
 
     Args:
         run_or_runs: A run or its folder, or several, whose probabilities are averaged.
-        manifest: The photographs; labels are not needed. A run that was trained with `crop: box` or
-            `crop: mask` needs the boxes or masks of these too.
+        manifest: The photographs: a manifest, of which labels are not needed; a folder, a CSV or one
+            photograph by its path; an array, uint8 RGB (H, W, 3) or (N, H, W, 3); a PIL image; or paths,
+            arrays and PIL images in a list. A run that was trained with `crop: box` or `crop: mask`
+            needs a manifest with the boxes or masks of these.
         tta: Views a photograph, 1 to 8: the centre crop alone, or also turned by quarter turns and
             mirrored; their probabilities are averaged (test-time augmentation).
         batch_size: Photographs at a time.
@@ -39,14 +40,16 @@ def predict(
         progress: Called with the photographs decoded and their number.
 
     Returns:
-        A table in the manifest's order: `image`, then one column a class. Rows sum to 1.
+        A table in the photographs' order: `image` (the file's name, or `picture 2` for the second of a
+        list that has no name), then one column a class. Rows sum to 1.
 
     Raises:
-        UserError: A photograph cannot be read or lacks its box or mask, the runs have different
-            classes, or `tta` is out of range.
+        UserError: A photograph cannot be read or lacks its box or mask, an array is no RGB picture, the
+            runs have different classes, or `tta` is out of range.
 
     Example:
-        >>> predict("runs/first", read_manifest("photographs", labelled=False))
+        >>> predict("runs/first", "photographs")
+        >>> predict(["runs/a", "runs/b"], ["1.jpg", PIL.Image.open("2.png")], tta=8)
     """
     several = isinstance(run_or_runs, list | tuple)
     runs = [load(r) for r in (run_or_runs if several else [run_or_runs])]  # type: ignore[union-attr]
@@ -54,7 +57,7 @@ def predict(
         raise UserError("No run to predict with: give at least one run folder.")
     if not 1 <= tta <= VIEWS:
         raise UserError(f"tta={tta}: give 1 to {VIEWS} views a photograph.")
-    manifest = validated(manifest, "the manifest")
+    given = photographs(manifest)
     classes = runs[0].class_names
     for run in runs[1:]:
         if run.class_names != classes:
@@ -62,15 +65,15 @@ def predict(
                 f"{run.folder} knows the classes {', '.join(run.class_names)}, {runs[0].folder} "
                 f"{', '.join(classes)}: only runs of the same classes can be averaged."
             )
-    total = np.zeros((len(manifest), len(classes)))
+    total = np.zeros((len(given.names), len(classes)))
     squares: dict = {}
     for run in runs:
         kind = run.square_size, run.crop
         if kind not in squares:
-            squares[kind] = prepare(manifest, kind[0], cache, progress, crop=kind[1])
-        total += probabilities(run.model, squares[kind].array, tta, batch_size)
+            squares[kind] = given.squares(*kind, cache, progress)
+        total += probabilities(run.model, squares[kind], tta, batch_size)
     table = pd.DataFrame(total / total.sum(axis=1, keepdims=True), columns=classes)
-    table.insert(0, "image", manifest["image"].to_numpy())
+    table.insert(0, "image", given.names)
     return table
 
 

@@ -14,6 +14,7 @@ from cervix_tf.errors import UserError
 from cervix_tf.files import replacing, write_text
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.recipes.reading import to_yaml
+from cervix_tf.runs import showing
 
 if TYPE_CHECKING:
     import keras
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 CARD = "cervix_tf.json"  # inside model.keras, beside Keras' own entries, which pass it over
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A run folder, each of its files read when it is first asked for.
 
@@ -34,6 +35,33 @@ class Run:
     """
 
     folder: Path
+
+    def __repr__(self) -> str:
+        return showing.line(self)
+
+    def _repr_html_(self) -> str:
+        return showing.html(self)
+
+    def predict(self, photographs: Any, **options: Any) -> pd.DataFrame:
+        """Predict the class probabilities of photographs.
+
+        Args:
+            photographs: A folder, a CSV or a photograph by its path, an array, a PIL image, a list of
+                these, or a manifest, as `inference.predict` takes them.
+            options: As `inference.predict` takes them: `tta`, `batch_size`, `cache`, `progress`.
+
+        Returns:
+            A table in the photographs' order: `image`, then one column a class.
+
+        Raises:
+            UserError: As `inference.predict` does.
+
+        Example:
+            >>> load("runs/first").predict("photographs")
+        """
+        from cervix_tf.inference import predict  # a room below: the one arrow upwards
+
+        return predict(self, photographs, **options)
 
     def path(self, name: str) -> Path:
         """Path of a file of the run."""

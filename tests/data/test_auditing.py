@@ -178,7 +178,7 @@ def test_flags_are_known_words_in_order_and_old_ones_stay(audited, table, cache)
 def test_order_of_rows_and_the_folder_do_not_matter(table, audited, cache, kaggle, tmp_path):
     order = np.random.default_rng(0).permutation(len(table))
     again = audit(table.iloc[order], cache).loc[table.index]
-    pd.testing.assert_frame_equal(again, audited)
+    pd.testing.assert_frame_equal(again, pd.DataFrame(audited))
     shutil.copytree(kaggle, tmp_path / "elsewhere")
     moved = audit(read_kaggle(tmp_path / "elsewhere", additional=True), "memory")
     same = [c for c in audited.columns if c != "path"]
@@ -248,7 +248,7 @@ def test_no_split_of_an_audited_manifest_parts_a_group(tiny, data, shuffle):
     order = list(range(60))
     shuffle.shuffle(order)
     again = audit(table.iloc[order], tiny.cache).loc[table.index]
-    pd.testing.assert_frame_equal(again, done)
+    pd.testing.assert_frame_equal(again, pd.DataFrame(done))
     try:
         parts = [split(done, 0.3), *folds(done, 2)]
     except UserError:

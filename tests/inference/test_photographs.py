@@ -1,0 +1,115 @@
+import warnings
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import cervix_tf as cx
+from cervix_tf.errors import UserError
+
+TYPES = ["Type_1", "Type_2", "Type_3"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Small PNG files: every way of reading them gives the same pixels."""
+    folder = tmp_path_factory.mktemp("files")
+    draw = np.random.default_rng(5)
+    for k, size in enumerate([(40, 60), (60, 40), (36, 36), (33, 90)]):
+        picture = cv2.blur(draw.integers(0, 256, (*size, 3), "uint8"), (9, 9))
+        cv2.imwrite(str(folder / f"{k}.png"), picture)
+    return sorted(folder.glob("*.png"))
+
+
+def test_every_form_of_a_photograph_is_predicted_alike(finished, files):
+    run = cx.load(finished.folder)
+    by_path = run.predict(files)
+    assert by_path["image"].tolist() == [file.name for file in files]
+    arrays = [cv2.imread(str(file))[..., ::-1] for file in files]
+    pictures = [Image.open(file) for file in files]
+    mixed = [str(files[0]), arrays[1].astype("float32"), pictures[2], files[3]]
+    folder, list_of_paths = files[0].parent, pd.Series([str(file) for file in files])
+    for given in (folder, list_of_paths, iter(files), arrays, pictures, mixed):
+        shares = run.predict(given)[TYPES].to_numpy()
+        assert shares == pytest.approx(by_path[TYPES].to_numpy(), abs=1e-6)
+    assert run.predict(mixed)["image"].tolist() == ["0.png", "picture 2", "2.png", "3.png"]
+    assert by_path[TYPES].to_numpy().std(axis=0).min() > 1e-4, "the photographs differ"
+
+
+def test_one_photograph_and_a_batch(finished, files):
+    array = cv2.imread(str(files[0]))[..., ::-1]
+    one = finished.predict(array)
+    assert one["image"].tolist() == ["picture 1"]
+    for given in (files[0], str(files[0]), Image.open(files[0])):
+        other = finished.predict(given)
+        assert other["image"].tolist() == ["0.png"]
+        assert other[TYPES].to_numpy() == pytest.approx(one[TYPES].to_numpy(), abs=1e-6)
+    batch = finished.predict(np.stack([array, array[:, ::-1]]), tta=8)
+    assert batch["image"].tolist() == ["picture 1", "picture 2"]
+    assert batch[TYPES].iloc[0].to_numpy() == pytest.approx(
+        batch[TYPES].iloc[1].to_numpy(), abs=1e-6
+    )
+
+
+def test_a_pil_image_is_turned_upright(finished, files, tmp_path):
+    upright = Image.open(files[3])
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by a quarter
+    upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "t.png", exif=exif)
+    turned = finished.predict(Image.open(tmp_path / "t.png"))
+    assert turned[TYPES].to_numpy() == pytest.approx(
+        finished.predict(upright)[TYPES].to_numpy(), abs=1e-6
+    )
+
+
+def test_grey_and_transparent_pil_images_are_taken_as_rgb(finished, files):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        modes = finished.predict([Image.open(files[0]).convert(mode) for mode in ("RGBA", "L")])
+    plain = finished.predict(files[0])
+    assert modes[TYPES].iloc[0].to_numpy() == pytest.approx(
+        plain[TYPES].iloc[0].to_numpy(), abs=1e-6
+    )
+
+
+def test_several_runs_take_arrays_too(finished):
+    picture = np.full((20, 30, 3), 90, "uint8")
+    both = cx.inference.predict([finished, finished], picture)
+    assert both[TYPES].to_numpy() == pytest.approx(finished.predict(picture)[TYPES].to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], "the list is empty"),
+        (3, "picture 1 is of type int"),
+        (np.zeros((4, 5, 2), "uint8"), r"picture 1 has the shape \(4, 5, 2\)"),
+        (np.zeros((0, 5, 3), "uint8"), r"shape \(0, 5, 3\)"),
+        (np.full((4, 5, 3), 0.5), "picture 1 is float64 from 0.5 to 0.5: .* by 255"),
+        (np.full((4, 5, 3), -3.0), "from -3 to -3"),
+        (np.full((4, 5, 3), 7), "picture 1 is int64: give uint8"),
+        (["nowhere.jpg"], "1 photographs do not exist"),
+        ("nowhere", "nowhere does not exist"),
+    ],
+)
+def test_mistakes(finished, given, message):
+    with pytest.raises(UserError, match=message):
+        finished.predict(given)
+
+
+def test_a_damaged_pil_image_is_named(finished, files, tmp_path):
+    whole = files[0].read_bytes()
+    (tmp_path / "broken.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"broken\.png cannot be read"):
+        finished.predict([Image.open(tmp_path / "broken.png")])
+    with pytest.raises(UserError, match=r"broken\.png"):
+        finished.predict([files[0], tmp_path / "broken.png"])
+
+
+def test_a_run_on_boxes_refuses_pictures_without(finished, monkeypatch):
+    run = cx.load(finished.folder)
+    monkeypatch.setitem(run.card, "crop", "box")
+    with pytest.raises(UserError, match=r"crop: box.*cervix-tf segment"):
+        run.predict(np.zeros((20, 20, 3), "uint8"))
