@@ -4,6 +4,7 @@ from html import escape
 
 import pandas as pd
 
+_LEFT = 'style="text-align:left"'  # notebooks put text to the right
 NAMED = 3  # photographs named of each finding
 
 
@@ -32,11 +33,11 @@ class Audited(pd.DataFrame):
             names = self["image"][has_flag(self, row["flag"])].tolist()
             such = ", ".join(names[:NAMED]) + (" …" if len(names) > NAMED else "")
             cells = (row["flag"], row["photographs"], row["explanation"], such)
-            rows.append("".join(f"<td>{escape(str(cell))}</td>" for cell in cells))
+            rows.append("".join(f"<td {_LEFT}>{escape(str(cell))}</td>" for cell in cells))
         if not rows:
             return f"<div>{head}</div>"
         titles = ("flag", "photographs", "what it means", "such as")
         return (
-            f"<div>{head}<table><tr>{''.join(f'<th>{title}</th>' for title in titles)}</tr>"
+            f"<div>{head}<table><tr>{''.join(f'<th {_LEFT}>{title}</th>' for title in titles)}</tr>"
             f"{''.join(f'<tr>{row}</tr>' for row in rows)}</table></div>"
         )

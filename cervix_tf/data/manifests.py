@@ -187,8 +187,8 @@ def validated(manifest: pd.DataFrame, where: str) -> pd.DataFrame:
                     f"{where}, row {row + first}, column 'split': {value!r} is not one of "
                     f"{', '.join(SPLITS)}."
                 )
-    if "image" not in manifest:
-        manifest["image"] = [Path(p).name for p in manifest["path"]]
+    names = pd.Series([Path(p).name for p in manifest["path"]], dtype="object")
+    manifest["image"] = manifest["image"].map(_text).fillna(names) if "image" in manifest else names
     for column in ("label", "group", "source", "split"):
         if column not in manifest:
             manifest[column] = None

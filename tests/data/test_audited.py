@@ -1,3 +1,5 @@
+import re
+
 import pandas as pd
 
 from cervix_tf.data.audited import Audited
@@ -7,7 +9,7 @@ def test_a_notebook_shows_the_findings(audited):
     audited.loc[7, "image"] = "<7>.jpg"
     html = Audited(audited)._repr_html_()
     assert "<b>10 photographs</b>: 9 flagged, 3 clusters of duplicates" in html
-    assert "<td>near-duplicate</td><td>6</td>" in html
+    assert re.search("<td[^>]*>near-duplicate</td><td[^>]*>6</td>", html)
     assert "0.jpg, 1.jpg, 2.jpg …" in html
     assert "&lt;7&gt;.jpg" in html
     assert html.count("<tr>") == html.count("</tr>") == 1 + 7

@@ -125,3 +125,10 @@ def test_annocerv(shared):
     assert len(table) == 297
     assert table["group"].nunique() == 100
     assert table["label"].value_counts().to_dict() == {"low": 177, "intermediate": 69, "high": 51}
+
+
+def test_a_row_without_a_name_is_called_as_its_file(tmp_path, photograph):
+    photograph(tmp_path / "a.jpg", 1)
+    photograph(tmp_path / "b.jpg", 2)
+    (tmp_path / "list.csv").write_text("image,path,label\n7,a.jpg,x\n,b.jpg,y\n")
+    assert read_manifest(tmp_path / "list.csv")["image"].tolist() == ["7", "b.jpg"]

@@ -1,0 +1,135 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What the network looks at
+#
+# The report drew saliency maps of CervixNet-1 (Figure 17), found nearly all pixels lit, and could not tell those of
+# right answers from those of wrong ones. Here are four kinds of maps, and a way to measure what they point at: a
+# phantom comes with the true mask of its transformation zone.
+#
+# **To explain your own run, change the next cell**: `RUN` is a folder that `fit` wrote. Or let one be trained on your
+# photographs: `DATA` is Kaggle's folder, a folder with one subfolder for each class, or a CSV.
+
+# %%
+RUN = None  # None trains a small network
+DATA = None  # None draws phantoms
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from pathlib import Path
+from PIL import Image
+
+import cervix_tf as cx
+from cervix_tf.recipes import load_recipe
+
+WORK = Path("work/explain")
+if RUN is None:
+    if DATA is None:
+        cx.data.phantom(
+            WORK / "phantoms", per_class=110, seed=1, sizes=[(240, 320), (320, 240)]
+        )
+        settings = [
+            "image_size=64",
+            "stages.0.steps=300",
+            "optimizer.clip_norm=2",
+            "validation=0.2",
+        ]
+    else:
+        settings = []
+    manifest = cx.data.read_manifest(DATA or WORK / "phantoms")
+    RUN = cx.training.fit(
+        manifest,
+        load_recipe("cervixnet2", settings),
+        run=WORK / "run",
+        cache="memory",
+    ).folder
+run = cx.load(RUN)
+run
+
+# %% [markdown]
+# ## Right and wrong, side by side
+#
+# Photographs that the run got right and others that it got wrong, each with the pixels that the true type's score
+# hangs on. Every map has a scale of its own: compare places, not strengths.
+
+# %%
+sheet = cx.evaluation.explain(run, photographs=6, out=WORK / "sheet.png")
+picture = Image.open(sheet.path)
+picture.reduce(max(1, round(picture.width / 1100)))
+
+# %%
+sheet.table.drop(columns="path").round(2)
+
+# %% [markdown]
+# ## One photograph
+#
+# `saliency` takes any model and photographs; `overlay` lays a map over the crop that the network saw.
+
+# %%
+first, kinds = sheet.images[:1], ["gradient", "smoothgrad", "integrated", "gradcam"]
+target = [run.class_names.index(sheet.table["explained"][0])]
+figure, axes = plt.subplots(1, 5, figsize=(10, 2.4))
+axes[0].imshow(first[0])
+axes[0].set_title("what it saw", fontsize=9)
+for axis, kind in zip(axes[1:], kinds):
+    (one,) = cx.evaluation.saliency(run.model, first, target, kind)
+    axis.imshow(cx.evaluation.overlay(first[0], one))
+    axis.set_title(kind, fontsize=9)
+for axis in axes:
+    axis.axis("off")
+
+# %% [markdown]
+# ## Do the maps point at the transformation zone?
+#
+# Of each map, how much lies inside the zone, beside the zone's share of the area, which a map that points nowhere
+# would reach. Only phantoms come with masks.
+
+# %%
+if "tz_mask" in run.manifest:
+    validation = run.manifest[run.manifest["split"] == "validation"]
+    margin = (run.square_size - run.image_size) // 2
+    inside = slice(margin, margin + run.image_size)
+    images, zones = (
+        np.stack(
+            [
+                cx.data.read_square(path, run.square_size)[inside, inside]
+                for path in validation[column]
+            ]
+        )
+        for column in ("path", "tz_mask")
+    )
+    zones = zones[..., 0] / 255
+    shown = zones.mean(axis=(1, 2)) > 0.005  # a Type 3 zone can be out of sight
+    true = [run.class_names.index(label) for label in validation["label"][shown]]
+    rows = []
+    for kind in kinds:
+        maps = cx.evaluation.saliency(run.model, images[shown], true, kind)
+        mass, area = (
+            cx.evaluation.mass_inside(maps, zones[shown]).mean(),
+            zones[shown].mean(),
+        )
+        rows.append(
+            {
+                "method": kind,
+                "inside the zone": mass,
+                "area of the zone": area,
+                "ratio": mass / area,
+            }
+        )
+    print(f"{int(shown.sum())} validation phantoms whose zone can be seen")
+    display(pd.DataFrame(rows).round(3))
+
+# %% [markdown]
+# A ratio above 1 says that the maps prefer the zone. It does not say that the network has understood it: the zone
+# lies near the middle, and maps that prefer the middle gain from that alone. The project's page on explanation
+# measures this too, by laying each map on the zones of other patients.

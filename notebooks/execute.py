@@ -1,0 +1,70 @@
+"""Execute the notebooks, whose sources are the .py files beside this one, and keep their outputs.
+
+    python notebooks/execute.py [01_look_at_the_data ...]
+
+Each `NAME.py` (py:percent, as jupytext reads it) becomes `NAME.ipynb` with its outputs. What a notebook
+writes goes to `work/`, which is emptied first.
+"""
+
+import argparse
+import re
+import shutil
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+
+HERE = Path(__file__).parent
+# TensorFlow writes these while it is imported, before it heeds any setting.
+STARTING = re.compile(
+    r"^(WARNING: All log messages before absl|[IWE]\d{4} |To enable the following).*\n?", re.M
+)
+
+
+def executed(source: Path, folder: Path) -> nbformat.NotebookNode:
+    """Execute a source from top to bottom.
+
+    Args:
+        source: A py:percent file.
+        folder: Where it runs.
+
+    Returns:
+        The notebook with its outputs.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: A cell failed.
+    """
+    notebook = jupytext.read(source)
+    client = NotebookClient(
+        notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": folder}}
+    )
+    client.execute()
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"  # the same in every execution
+        cell.metadata = {}
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in map(_cleaned, cell.outputs) if output]
+    return notebook
+
+
+def _cleaned(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
+    if output.output_type == "stream":
+        output.text = STARTING.sub("", output.text)
+        return output if output.text.strip() else None
+    return output
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="without ending; by default all")
+    names = parser.parse_args().names or [path.stem for path in sorted(HERE.glob("[0-9]*.py"))]
+    for name in names:
+        shutil.rmtree(HERE / "work", ignore_errors=True)
+        notebook = executed(HERE / f"{name}.py", HERE)
+        nbformat.write(notebook, HERE / f"{name}.ipynb")
+        print(f"{name}.ipynb", flush=True)
+
+
+if __name__ == "__main__":
+    main()

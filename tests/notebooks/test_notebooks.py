@@ -1,0 +1,73 @@
+"""The notebooks run from top to bottom, and what is kept of them is what their sources give."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NAMES = [
+    "01_look_at_the_data",
+    "02_fit_in_two_stages",
+    "03_the_report_again",
+    "04_what_the_network_looks_at",
+    "05_from_fold_to_submission",
+]
+
+
+@pytest.fixture(scope="module")
+def executed():
+    spec = importlib.util.spec_from_file_location("execute", FOLDER / "execute.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.executed
+
+
+def kinds(notebook) -> list[list[str]]:
+    """What sorts of outputs each code cell has."""
+    return [
+        sorted({kind for output in cell.outputs for kind in output.get("data", {output.output_type})})
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    ]
+
+
+def words(notebook) -> str:
+    """All text in the outputs, without the bytes of pictures."""
+    text = "\n".join(str(cell.outputs) for cell in notebook.cells if cell.cell_type == "code")
+    return re.sub(r"[A-Za-z0-9+/=\\]{200,}", "", text)
+
+
+def test_all_are_listed():
+    assert NAMES == sorted(path.stem for path in FOLDER.glob("[0-9]*.py"))
+    assert NAMES == sorted(path.stem for path in FOLDER.glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_source_and_notebook_are_in_step(name):
+    source = jupytext.read(FOLDER / f"{name}.py")
+    kept = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    nbformat.validate(kept)
+    assert [(c.cell_type, c.source) for c in kept.cells] == [
+        (c.cell_type, c.source) for c in source.cells
+    ], f"python notebooks/execute.py {name}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_kept_names_no_machine(name):
+    kept = words(nbformat.read(FOLDER / f"{name}.ipynb", as_version=4))
+    assert len(kept) > 1000
+    assert not re.search(r"/(home|root|tmp|work/main|Users)/|site-packages|Traceback|Warning", kept)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_it_runs_from_top_to_bottom(name, executed, tmp_path):
+    """A cell that fails raises; the outputs are of the kinds that are kept, pictures among them."""
+    notebook = executed(FOLDER / f"{name}.py", tmp_path)
+    kept = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    assert kinds(notebook) == kinds(kept)
+    assert sum("image/png" in cell or "text/html" in cell for cell in kinds(notebook)) >= 4
