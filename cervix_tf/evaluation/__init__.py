@@ -23,5 +23,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "gradients": ["gradcam_layer"],
         "explaining": ["Explanation", "explain"],
         "explaining_plots": ["overlay"],
+        "examining": ["Examined", "examine"],
     },
 )
