@@ -24,5 +24,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "explaining": ["Explanation", "explain"],
         "explaining_plots": ["overlay"],
         "examining": ["Examined", "examine"],
+        "demonstrating": ["demo_page", "serve_demo"],
     },
 )
