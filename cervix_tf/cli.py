@@ -9,6 +9,7 @@ import typer
 from cervix_tf.commands import (
     audits,
     data,
+    demonstrating,
     evaluation,
     explaining,
     exploring,
@@ -47,6 +48,7 @@ VERBS = (
     evaluation.evaluate,
     evaluation.report,
     explaining.explain,
+    demonstrating.demo,
 )
 for verb in VERBS:  # in the order in which --help lists them
     app.command()(verb)

@@ -23,5 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "gradients": ["gradcam_layer"],
         "explaining": ["Explanation", "explain"],
         "explaining_plots": ["overlay"],
+        "examining": ["Examined", "examine"],
+        "demonstrating": ["demo_page", "serve_demo"],
     },
 )

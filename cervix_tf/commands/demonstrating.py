@@ -1,0 +1,37 @@
+"""The verb that serves a page to try a run on."""
+
+import contextlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cervix_tf.commands.printing import import_tensorflow, say
+
+
+def demo(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 7860,
+    localizer: Annotated[
+        Path | None,
+        typer.Option(
+            help="For a run with crop: box, a localiser that fit_localizer wrote; by default the "
+            "package's own."
+        ),
+    ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Serve a page on this machine to drop photographs on: probabilities, crop and Grad-CAM of each.
+
+    Example: cervix-tf demo runs/first --open
+    """
+    from cervix_tf.runs import load
+
+    opened = load(run)
+    import_tensorflow()
+    from cervix_tf.evaluation import serve_demo
+
+    with contextlib.suppress(KeyboardInterrupt):  # the way to end it
+        serve_demo(
+            opened, port, localizer, open_, lambda address: say(f"{address} (Ctrl+C ends it)")
+        )

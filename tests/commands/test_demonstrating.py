@@ -1,0 +1,130 @@
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import pytest
+
+from cervix_tf.data import read_manifest
+from cervix_tf.inference import predict
+
+WAIT = 120_000  # milliseconds, for a busy machine
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture
+def served(finished, port, tmp_path):
+    """The real command at work, its temporary files in `tmp_path / "temporary"`: the address."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    command = [sys.executable, "-m", "cervix_tf.cli", "demo", finished.folder, "--port", port]
+    with subprocess.Popen(
+        list(map(str, command)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    ) as process:
+        try:
+            line = process.stdout.readline()
+            assert line == f"http://127.0.0.1:{port}/ (Ctrl+C ends it)\n", process.stderr.read()
+            yield line.split()[0]
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+            assert (process.returncode, out) == (0, "")
+            assert "Traceback" not in err
+            assert not list(temporary.iterdir()), "nothing is left behind"
+        finally:
+            process.kill()
+
+
+@pytest.mark.slow
+def test_photographs_dropped_on_the_page(browser, served, finished, phantoms, tmp_path):
+    files = [
+        shutil.copy(phantoms / "test/0.jpg", tmp_path / "first one.jpg"),
+        shutil.copy(phantoms / "test/1.jpg", tmp_path / "sécond.jpg"),
+        tmp_path / "broken.jpg",
+    ]
+    files[2].write_bytes(files[0].read_bytes()[:1500])
+    hosts = set()
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.set_default_timeout(WAIT)
+        page.on("request", lambda request: hosts.add(urlsplit(request.url)))
+        page.goto(served)
+        page.set_input_files("#photographs input[type=file]", files)
+        page.wait_for_selector("article")
+
+        assert page.is_visible("text=Not a medical device")
+        assert page.is_visible("text=phantoms (drawn photographs)")
+        assert page.is_visible(f"text={finished.metrics['log_loss']:.4f}")
+        assert page.inner_text("[role=alert]") == (
+            "broken.jpg cannot be read: truncated JPEG. Give a JPEG, PNG or BMP file."
+        )
+        table = predict(finished, read_manifest(phantoms / "test", labelled=False))
+        shares = table.set_index("image").loc[["0.jpg", "1.jpg"], finished.class_names]
+        expected = [
+            [f"{name} {100 * share:.1f} %" for name, share in row.items()]
+            for _, row in shares.iterrows()
+        ]
+        articles = page.query_selector_all("article")
+        assert [a.query_selector("h2").inner_text() for a in articles] == [
+            "first one.jpg",
+            "sécond.jpg",
+        ]
+        shown = [
+            [" ".join(row.inner_text().split()) for row in article.query_selector_all("tr")]
+            for article in articles
+        ]
+        assert shown == expected
+        for article in articles:
+            pictures = article.query_selector_all("img")
+            sizes = [p.evaluate("p => [p.naturalWidth, p.naturalHeight]") for p in pictures]
+            assert sizes[1:] == [[finished.image_size] * 2] * 2
+            assert min(sizes[0]) > 0
+            assert all(picture.is_visible() for picture in pictures)
+
+        # The field is empty again and takes others, which replace these.
+        page.set_input_files("#photographs input[type=file]", files[2])
+        page.wait_for_selector("article", state="detached")
+        assert page.is_visible("text=broken.jpg")
+    assert {address.hostname for address in hosts if address.scheme not in ("data", "blob")} == {
+        "127.0.0.1"
+    }
+    kept = [path for path in (tmp_path / "temporary").rglob("*") if path.is_file()]
+    assert not [path for path in kept if path.stat().st_size], "uploads are deleted at once"
+
+
+@pytest.mark.slow
+def test_the_page_fits_a_telephone(browser, served, phantoms):
+    with browser.new_context(viewport={"width": 360, "height": 740}) as context:
+        page = context.new_page()
+        page.set_default_timeout(WAIT)
+        page.goto(served)
+        page.set_input_files("#photographs input[type=file]", phantoms / "test/0.jpg")
+        page.wait_for_selector("article")
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        lefts = [p.bounding_box()["x"] for p in page.query_selector_all("article img")]
+        assert len(set(map(round, lefts))) == 2, "two pictures beside each other"
+
+
+def test_mistakes(mistake, finished, port, tmp_path, monkeypatch):
+    for name in ("GRADIO_ANALYTICS_ENABLED", "GRADIO_TEMP_DIR"):
+        monkeypatch.setenv(name, "")  # to be as they were when the test has ended
+    assert "not a run" in mistake("demo", tmp_path)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        message = mistake("demo", finished.folder, "--port", port)
+    assert re.search(rf"Port {port} is taken.*--port", message)
+    assert "needs no localiser" in mistake("demo", finished.folder, "--localizer", "x.keras")
