@@ -1,5 +1,6 @@
 # make demo   draw phantoms, train Inception v2 on them, write a Kaggle CSV
 # make test   every check and every test
+# make notebooks   execute the notebooks and keep their outputs
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +11,7 @@ DEMO_SETTINGS := --set image_size=96 --set batch_size=16 --set model.batch_norm_
 	--set 'stages=[{train: head, steps: 20}, {train: all, steps: 630}]' \
 	--set 'augment={rotation: 180, scale: [0.95, 1.1], crop: 0.03}' --set validation=0.2
 
-.PHONY: demo test install clean
+.PHONY: demo test notebooks install clean
 
 install: .venv/installed
 
@@ -34,6 +35,9 @@ test: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist worksteal -q
+
+notebooks: install
+	$(BIN)/python notebooks/execute.py
 
 clean:
 	rm -rf .venv $(DEMO) build *.egg-info
