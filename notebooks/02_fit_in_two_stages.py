@@ -28,7 +28,9 @@ REAL = {
 
 # %%
 import pandas as pd
+from IPython.display import display
 from pathlib import Path
+from PIL import Image
 
 import cervix_tf as cx
 from cervix_tf.recipes import load_recipe
@@ -76,8 +78,9 @@ cx.data.summary(manifest)
 # %% [markdown]
 # ## Head first, then all
 #
-# `stages` is a list: what to train, for how many steps, how fast. The history marks where the whole network begins
-# to train.
+# `stages` is a list: what to train, for how many steps, how fast. The curves mark where the whole network begins to
+# train. From ImageNet the head would begin at random; here the pretrained network knows the same three classes, so its
+# head comes along, and the training loss begins below the prior's.
 
 # %%
 if DATA is None:
@@ -127,8 +130,6 @@ if DATA is None:
         cache="memory",
     )
     cx.evaluation.plot_curves([run, random], WORK / "both.png")
-    from PIL import Image
-
     display(Image.open(WORK / "both.png"))
 
 # %%
@@ -160,8 +161,6 @@ if DATA is None:
 # Every run draws its surest mistakes, and says how well its probabilities fit.
 
 # %%
-from PIL import Image
-
 Image.open(run.path("plots/mistakes.png"))
 
 # %%

@@ -26,6 +26,7 @@ DATA = None  # None draws phantoms
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from IPython.display import display
 from pathlib import Path
 from PIL import Image
 

@@ -124,7 +124,7 @@ sample = sample if sample and sample.is_file() else None
 path = cx.inference.write_submission(
     predictions, WORK / "submission.csv", sample=sample, floor=0.01
 )
-print(path.read_text()[:240])
+print(*path.read_text().splitlines()[:4], sep="\n")
 
 # %% [markdown]
 # Phantoms come with the types of their test photographs, so this submission can be scored as Kaggle would.

@@ -16,9 +16,11 @@ import nbformat
 from nbclient import NotebookClient
 
 HERE = Path(__file__).parent
-# TensorFlow writes these while it is imported, before it heeds any setting.
-STARTING = re.compile(
-    r"^(WARNING: All log messages before absl|[IWE]\d{4} |To enable the following).*\n?", re.M
+# What TensorFlow logs of itself, most of it while it is imported and before it heeds any setting.
+NOISE = re.compile(
+    r"^(WARNING: All log messages before absl|[IWE]\d{4} |To enable the following"
+    r"|WARNING:tensorflow:\d+ out of the last).*\n?",
+    re.M,
 )
 
 
@@ -50,7 +52,7 @@ def executed(source: Path, folder: Path) -> nbformat.NotebookNode:
 
 def _cleaned(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
     if output.output_type == "stream":
-        output.text = STARTING.sub("", output.text)
+        output.text = NOISE.sub("", output.text)
         return output if output.text.strip() else None
     return output
 

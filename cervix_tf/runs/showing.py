@@ -58,7 +58,7 @@ def html(run: "Run") -> str:
         data = base64.b64encode(curves.read_bytes()).decode()
         picture = (
             f'<img src="data:image/png;base64,{data}" alt="Loss and accuracy by step" '
-            'style="max-width:100%;width:720px">'
+            'style="max-width:100%;width:560px">'
         )
     return f"<div>{head}<br>{escape(_data(run))}{table}{picture}</div>"
 
