@@ -3,72 +3,165 @@
     python benchmarks/intervals.py [--write docs/evaluation.md]
 
 A patient has one class, 1 to 6 photographs, and a deviation that these share. The truth is what 400,000
-patients give. It takes about two minutes on two cores.
+patients give. It takes about six minutes on two cores.
 """
 
 import argparse
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from tables import write
 
 from cervix_tf.evaluation import measures
-from cervix_tf.evaluation.resampling import percentile_interval, resample
+from cervix_tf.evaluation.intervals import gain_intervals, intervals
+from cervix_tf.evaluation.resampling import draws, numbered, resample
 from cervix_tf.evaluation.wording import BY_CLASS, NAMES
 
 NUMBERS = (25, 60, 150)  # patients
 NAIVE = 60  # of these, photographs are resampled too
+SHOWN = {
+    **NAMES,
+    **BY_CLASS,
+    "actual": "actual share",
+    "predicted": "predicted share",
+    "confusion": "confusion matrix, shares of the true class",
+    "bin_accuracy": "accuracy by bin of confidence",
+    "gain log_loss": "log loss below prior's",
+    "gain accuracy": "accuracy above prior's",
+}
+LEAST = 0.01  # of the photographs: bins that hold fewer are passed over
+
+
+@dataclass(frozen=True)
+class World:
+    """How plainly the class shows in a photograph, and what the classifier makes of it."""
+
+    shares: tuple[float, ...] = (0.2, 0.5, 0.3)
+    signal: float = 1.2
+    shared: float = 0.8  # standard deviation between patients
+    own: float = 0.5  # and between the photographs of one
+    sharpness: float = 1.0
+    calibrated: bool = False
+
+    def patients(self, rng, number):
+        """Groups, labels and probabilities of so many patients."""
+        group = np.repeat(np.arange(number), rng.integers(1, 7, number))
+        label = rng.choice(len(self.shares), number, p=self.shares)[group]
+        shape = (number, len(self.shares))
+        seen = self.signal * np.eye(shape[1])[label] + self.shared * rng.normal(size=shape)[group]
+        seen += self.own * rng.normal(size=seen.shape)
+        if not self.calibrated:
+            return group, label, np.exp(self.sharpness * seen)
+        variance = self.shared**2 + self.own**2  # Bayes' rule: no better is known of a photograph
+        return group, label, np.exp(self.signal / variance * seen) * self.shares
+
+    def truth(self, number=400_000):
+        """What the figures of very many patients are."""
+        _, label, share = self.patients(np.random.default_rng(10**6), number)
+        true = figures(label, share, self.prior(label))
+        true["bin_accuracy"][true["bins"] < LEAST * len(label)] = np.nan
+        return {**true, "ece": 0.0} if self.calibrated else true
+
+    def prior(self, label):
+        """The classes' true shares, for each photograph."""
+        return np.tile(self.shares, (len(label), 1))
+
+
+WORLDS = {
+    "usual": World(),
+    "strong": World(signal=4.2, shared=1.3, own=0.8),
+    "near chance": World(signal=0.1),
+    "calibrated, rare class": World((0.17, 0.53, 0.3), calibrated=True),
+    "too sure": World((0.17, 0.53, 0.3), signal=1.6, own=0.6, sharpness=3.0),
+}
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--studies", type=int, default=300)
-    arguments.add_argument("--resamples", type=int, default=500)
+    arguments.add_argument("--studies", type=int, default=400)
+    arguments.add_argument("--resamples", type=int, default=400)
+    arguments.add_argument("--processes", type=int, default=2)
     arguments.add_argument("--write", type=Path, help="a page with the markers of this table")
     arguments = arguments.parse_args()
-    names = {**NAMES, **BY_CLASS}
-    _, label, share = patients(np.random.default_rng(10**6), 400_000)
-    true = {name: values[0] for name, values in measures(label, share).items() if name in names}
-    columns = {f"{n} patients": (n, False) for n in NUMBERS}
-    columns[f"{NAIVE} patients, photographs resampled"] = (NAIVE, True)
-    rates = {
-        column: covered(true, number, naive, arguments.studies, arguments.resamples)
-        for column, (number, naive) in columns.items()
+    found = {}
+    with ProcessPoolExecutor(arguments.processes) as pool:
+        for name, world in WORLDS.items():
+            true = world.truth()
+            cases = [(number, False) for number in NUMBERS]
+            cases += [(NAIVE, True)] if name == next(iter(WORLDS)) else []
+            for number, naive in cases:
+                work = partial(study, world, true, number, naive, arguments.resamples)
+                studies = list(pool.map(work, range(arguments.studies), chunksize=10))
+                column = f"{name}, photographs resampled" if naive else name
+                for key in SHOWN:
+                    found.setdefault((key, column), []).append(summary([s[key] for s in studies]))
+    numbers = {
+        "Studies in 100 whose interval holds the truth": lambda held, _: f"{100 * held[0]:.0f}",
+        "The same of percentile intervals": lambda held, _: f"{100 * held[1]:.0f}",
+        "Mean width": lambda _, width: f"{width[0]:.2f}",
+        "Mean width of percentile intervals": lambda _, width: f"{width[1]:.2f}",
     }
-    lines = [f"| figure | {' | '.join(columns)} |", "|---" * (1 + len(columns)) + "|"]
-    for name, words in names.items():
-        words += " (lowest of three classes)" if name in BY_CLASS else ""
-        cells = " | ".join(f"{100 * rates[column][name]:.0f} %" for column in columns)
-        lines.append(f"| {words} | {cells} |")
-    text = "\n".join(lines)
+    text = "\n\n".join(f"{head}:\n\n{table(found, each)}" for head, each in numbers.items())
     print(text)
     if arguments.write:
         write(arguments.write, "intervals", text)
 
 
-def patients(rng, number):
-    """Patients who differ in class and in how plainly it shows: groups, labels and probabilities."""
-    group = np.repeat(np.arange(number), rng.integers(1, 7, number))
-    label = rng.choice(3, number, p=[0.2, 0.5, 0.3])[group]
-    logits = 1.2 * np.eye(3)[label] + 0.8 * rng.normal(size=(number, 3))[group]
-    share = np.exp(logits + 0.5 * rng.normal(size=(len(group), 3)))
-    return group, label, share
+def study(world, true, number, naive, resamples, seed):
+    """For each figure whether its interval holds the truth, how wide it is, and likewise percentiles."""
+    group, label, share = world.patients(np.random.default_rng([seed, number]), number)
+    units = np.arange(len(group)) if naive else group
+    prior = world.prior(label)
+    ends, _ = intervals(label, share, units, seed, resamples)
+    gained = gain_intervals(label, share, prior, units, seed, resamples)
+    ends |= {f"gain {name}": pair for name, pair in gained.items()}
+    code = numbered(units)
+    values = resample(code, draws(code, seed, resamples), partial(figures, label, share, prior))
+    result = {}
+    for name in SHOWN:
+        defined = ~np.isnan(ends[name][..., 0]) & ~np.isnan(true[name])
+        plain = np.full_like(ends[name], np.nan)
+        plain[defined] = np.nanpercentile(values[name][:, defined], [2.5, 97.5], axis=0).T
+        result[name] = [_judged(pair, true[name], defined) for pair in (ends[name], plain)]
+    return result
 
 
-def covered(true, number, naive, studies, resamples):
-    """In what share of the studies each figure's interval, or that of its worst class, holds it."""
-    hits = {name: np.zeros(np.shape(value)) for name, value in true.items()}
-    for seed in range(studies):
-        group, label, share = patients(np.random.default_rng(seed), number)
-        units = np.arange(len(group)) if naive else group
-        drawn = resample(units, lambda w, y=label, p=share: measures(y, p, w), seed, resamples)
-        for name, value in true.items():
-            found = percentile_interval(drawn[name])
-            pairs = found if np.ndim(value) else [found]
-            # No interval, where a class is absent from the study, does not hold it.
-            low, high = np.array([pair or (np.nan, np.nan) for pair in pairs]).T
-            hits[name] += ((low <= value) & (value <= high)).reshape(np.shape(value))
-    return {name: float(np.min(count)) / studies for name, count in hits.items()}
+def figures(label, share, prior, weights=None):
+    """All figures of one study, or of its resamples."""
+    found = measures(label, share, weights)
+    base = measures(label, prior, weights)
+    gain = {
+        "gain log_loss": base["log_loss"] - found["log_loss"],
+        "gain accuracy": found["accuracy"] - base["accuracy"],
+    }
+    with np.errstate(invalid="ignore"):
+        found["confusion"] = found["confusion"] / found["confusion"].sum(axis=2, keepdims=True)
+    found = {**found, **gain, "bins": found["bin_weight"]}
+    return found if weights is not None else {name: value[0] for name, value in found.items()}
+
+
+def _judged(pair, value, defined):
+    held = (pair[..., 0] <= value + 1e-12) & (value - 1e-12 <= pair[..., 1])
+    return np.where(defined, held, np.nan), np.where(defined, pair[..., 1] - pair[..., 0], np.nan)
+
+
+def summary(studies):
+    """How often the intervals of the two kinds hold the truth, of the worst part; how wide they are."""
+    held = [np.nanmin(np.nanmean([each[k][0] for each in studies], axis=0)) for k in range(2)]
+    return held, [np.nanmean([each[k][1] for each in studies]) for k in range(2)]
+
+
+def table(found, number):
+    """Rows of figures, columns of worlds, in each cell a number for 25, 60 and 150 patients."""
+    columns = list(dict.fromkeys(column for _, column in found))
+    lines = [f"| figure | {' | '.join(columns)} |", "|---" * (1 + len(columns)) + "|"]
+    for key, words in SHOWN.items():
+        cells = (" / ".join(number(*case) for case in found[key, c]) for c in columns)
+        lines.append(f"| {words} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -9,16 +9,12 @@ import pandas as pd
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError
+from cervix_tf.evaluation.interval_rules import LEVEL
+from cervix_tf.evaluation.intervals import METHODS, gain_intervals, intervals
 from cervix_tf.evaluation.known import least_seen
 from cervix_tf.evaluation.measuring import BINS, measures
 from cervix_tf.evaluation.outputs import write_evaluation
-from cervix_tf.evaluation.resampling import (
-    LEVEL,
-    RESAMPLES,
-    left_out,
-    percentile_interval,
-    resample,
-)
+from cervix_tf.evaluation.resampling import RESAMPLES
 from cervix_tf.inference import predict
 from cervix_tf.runs import Run, load
 
@@ -104,10 +100,12 @@ def figures_of(
           `to`, `photographs`, mean `confidence`, `accuracy` and its `interval`;
         - `prior`: the first six for the class shares of the training photographs, and those `shares`;
         - `gain`: the prior's log loss minus the model's, and the model's accuracy minus the prior's;
-        - `intervals`: for all of these, in the same form, `[low, high]`: 95 % percentile bootstrap over
-          groups, seeded by the run's seed; None with fewer than two groups;
-        - `bootstrap`: `level`, `resamples`, `unit`, and `left_out`, in how many resamples a figure (or
-          that of one class) was not defined, a class being absent; its interval passes over them;
+        - `intervals`: for all of these, in the same form, `[low, high]`: 95 % by bootstrap over groups,
+          seeded by the run's seed; None with fewer than two groups; that of `confusion` is of the cell's
+          share of its true class;
+        - `bootstrap`: `level`, `resamples`, `unit`, `methods` by figure, and `left_out`, in how many
+          resamples a figure (or that of one class) was not defined, a class being absent; its interval
+          passes over them;
         - where they come from: `data`, `split`, `photographs`, `groups`, `seed`, `model`, `classes`.
 
     Example:
@@ -119,23 +117,27 @@ def figures_of(
     shares = counted.reindex(classes, fill_value=0).to_numpy()
     prior = np.tile(shares, (len(true), 1))
 
-    def both(weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        model = measures(true, probabilities, weights)
-        base = {f"prior {k}": v for k, v in measures(true, prior, weights).items() if k in SINGLE}
-        gain = {
-            "gain log_loss": base["prior log_loss"] - model["log_loss"],
-            "gain accuracy": model["accuracy"] - base["prior accuracy"],
-        }
-        return {**model, **base, **gain}
-
-    found = {name: values[0] for name, values in both().items()}
-    drawn = resample(chosen["group"], both, seed)
+    model, base = measures(true, probabilities), measures(true, prior)
+    found = {name: values[0] for name, values in model.items()}
+    found |= {f"prior {name}": base[name][0] for name in SINGLE}
+    found["gain log_loss"] = base["log_loss"][0] - found["log_loss"]
+    found["gain accuracy"] = found["accuracy"] - base["accuracy"][0]
     groups = int(chosen["group"].nunique())
-    if groups < 2:  # every resample would be the same
-        drawn = {name: np.full_like(values, np.nan) for name, values in drawn.items()}
-    intervals = {name: percentile_interval(values) for name, values in drawn.items()}
-    names = (*SINGLE, *BY_CLASS)
-    absent = {k: n for k in names if groups > 1 and (n := left_out(drawn[k]))}
+    ends: dict[str, np.ndarray] = {}
+    absent: dict[str, int] = {}
+    if groups > 1:
+        ends, absent = intervals(true, probabilities, chosen["group"], seed)
+        of_prior, _ = intervals(true, prior, chosen["group"], seed)
+        # These two no choice of photographs changes, for the prior gives all one class.
+        of_prior |= {name: np.full(2, base[name][0]) for name in ("balanced_accuracy", "kappa")}
+        of_gain = gain_intervals(true, probabilities, prior, chosen["group"], seed)
+        ends |= {f"prior {name}": of_prior[name] for name in SINGLE}
+        ends |= {f"gain {name}": pair for name, pair in of_gain.items()}
+    pairs = {
+        name: _pairs(ends.get(name, np.full((*np.shape(value), 2), np.nan)))
+        for name, value in found.items()
+        if name not in ("bin_weight", "bin_confidence")
+    }
     return {
         "data": "phantoms (drawn photographs)" if is_phantom(chosen) else "photographs",
         "split": split,
@@ -150,17 +152,18 @@ def figures_of(
             **{k: _plain(found[f"prior {k}"]) for k in SINGLE},
             "shares": shares.tolist(),
         },
-        "reliability": _reliability(found, intervals["bin_accuracy"]),
+        "reliability": _reliability(found, pairs["bin_accuracy"]),
         "intervals": {
-            **_arranged(intervals),
-            "confusion": intervals["confusion"],
-            "prior": {k: intervals[f"prior {k}"] for k in SINGLE},
+            **_arranged(pairs),
+            "confusion": pairs["confusion"],
+            "prior": {k: pairs[f"prior {k}"] for k in SINGLE},
         },
         "bootstrap": {
             "level": LEVEL,
             "resamples": RESAMPLES,
             "unit": "groups",
-            "left_out": absent,
+            "methods": METHODS,
+            "left_out": {k: absent[k] for k in (*SINGLE, *BY_CLASS) if k in absent},
         },
     }
 
@@ -192,6 +195,13 @@ def _reliability(found: dict[str, np.ndarray], intervals: list) -> list[dict]:
         for k in range(BINS)
         if found["bin_weight"][k]
     ]
+
+
+def _pairs(ends: np.ndarray) -> Any:
+    """Intervals as lists, with None for one that is not defined."""
+    if ends.ndim > 1:
+        return [_pairs(part) for part in ends]
+    return None if np.isnan(ends).any() else ends.tolist()
 
 
 def _plain(values: np.ndarray) -> Any:

@@ -44,19 +44,8 @@ def measures(labels, probabilities, weights=None) -> dict[str, np.ndarray]:
     true, p = checked(labels, probabilities)
     count, classes = p.shape
     weights = np.ones((1, count)) if weights is None else np.asarray(weights, "float64")
-    guess, confidence = p.argmax(axis=1), p.max(axis=1)
-    right = (guess == true).astype("float64")
     one_hot = np.eye(classes)[true]
-    in_bin = np.eye(BINS)[np.minimum((confidence * BINS).astype(int), BINS - 1)]
-    sums = {
-        "loss": row_losses(true, p)[:, None],
-        "brier": ((p - one_hot) ** 2).sum(axis=1)[:, None],
-        "pairs": np.eye(classes**2)[true * classes + guess],
-        "share": p,
-        "bins": in_bin,
-        "bin_confidence": in_bin * confidence[:, None],
-        "bin_right": in_bin * right[:, None],
-    }
+    sums = terms(true, p)
     # One product for everything that is a sum over photographs.
     product = weights @ np.hstack(list(sums.values()))
     edges = np.cumsum([part.shape[1] for part in sums.values()])[:-1]
@@ -88,6 +77,37 @@ def measures(labels, probabilities, weights=None) -> dict[str, np.ndarray]:
             "bin_confidence": of["bin_confidence"] / of["bins"],
             "bin_accuracy": of["bin_right"] / of["bins"],
         }
+
+
+def terms(true: np.ndarray, p: np.ndarray) -> dict[str, np.ndarray]:
+    """Compute what each photograph adds to the sums of which all figures but the ROC AUC are made.
+
+    Args:
+        true: (N,) class indices, as `checked` returns them.
+        p: (N, C) probabilities, as `checked` returns them.
+
+    Returns:
+        (N, k) arrays: `loss`, `brier`; `pairs`, true by predicted class (k = C * C); `share`, the
+        probabilities; and by bin of confidence `bins` (1 in the photograph's own), `bin_confidence`,
+        `bin_right`.
+
+    Example:
+        >>> terms(np.array([0]), np.array([[0.8, 0.2]]))["pairs"]
+        array([[1., 0., 0., 0.]])
+    """
+    classes = p.shape[1]
+    guess, confidence = p.argmax(axis=1), p.max(axis=1)
+    right = (guess == true).astype("float64")
+    in_bin = np.eye(BINS)[np.minimum((confidence * BINS).astype(int), BINS - 1)]
+    return {
+        "loss": row_losses(true, p)[:, None],
+        "brier": ((p - np.eye(classes)[true]) ** 2).sum(axis=1)[:, None],
+        "pairs": np.eye(classes**2)[true * classes + guess],
+        "share": p,
+        "bins": in_bin,
+        "bin_confidence": in_bin * confidence[:, None],
+        "bin_right": in_bin * right[:, None],
+    }
 
 
 def _auc(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -22,6 +22,8 @@ HATCHED: dict[str, Any] = {"facecolor": "white", "hatch": "///"}
 def plot_confusion(metrics: dict, path: Path) -> None:
     """Plot the confusion matrix, as Figures 14 and 16 of the report.
 
+    Each cell holds the photographs, their share of the true class and its 95 % interval.
+
     Args:
         metrics: Figures as `evaluate` returns them.
         path: The PNG to write.
@@ -30,15 +32,19 @@ def plot_confusion(metrics: dict, path: Path) -> None:
         >>> plot_confusion(load("runs/first").metrics, Path("confusion.png"))
     """
     counts, classes = np.array(metrics["confusion"]), metrics["classes"]
+    intervals = metrics["intervals"]["confusion"]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(WIDTH, 2.6 + 0.7 * len(classes))
     figure = Figure(figsize=(side, 0.82 * side), layout="constrained", dpi=DPI)
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    size = 9 if len(classes) < 5 else 6.5
     for (row, column), count in np.ndenumerate(counts):
         colour = "white" if shares[row, column] > 0.55 else "black"
         text = f"{count}\n{100 * shares[row, column]:.0f} %"
-        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
+        if interval := intervals[row][column]:
+            text += "\n({:.0f} to {:.0f})".format(*(100 * end for end in interval))
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=size)
     _name_classes(axes, classes, room=0.7)
     axes.set_yticks(range(len(classes)), classes)
     axes.set_xlabel("predicted")

@@ -20,10 +20,10 @@ from cervix_tf.runs import Run, load
 PLOTS = {
     "curves.png": "Loss and accuracy by optimiser step: training on random views, validation on centre "
     "crops.",
-    "confusion.png": "Confusion matrix: how many photographs of each true class were given each class.",
+    "confusion.png": "Confusion matrix: how many photographs of each true class were given each class, "
+    "their share of the true class and its 95 % interval.",
     "reliability.png": "Reliability: of the photographs of which the network was so sure, how many it "
-    "classified rightly. Below the diagonal it is too sure. An interval is meaningless where a bin holds "
-    "few photographs.",
+    "classified rightly, with 95 % intervals. Below the diagonal it is too sure.",
     "prevalence.png": "How often each class occurs, and its mean probability. For a calibrated network "
     "the two agree.",
     "predictions.png": "Photographs as the network saw them, over their probabilities; a red title "

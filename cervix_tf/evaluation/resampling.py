@@ -1,4 +1,4 @@
-"""Confidence intervals by resampling patients."""
+"""Figures of many resamples of patients."""
 
 from collections.abc import Callable
 
@@ -6,62 +6,59 @@ import numpy as np
 import pandas as pd
 
 RESAMPLES = 1000
-LEVEL = 0.95
 _CELLS = 4_000_000  # of one block of weights, 32 MB
 
 # Figures by name, each an array whose first axis is that of the weights' rows.
 Figures = dict[str, np.ndarray]
 
 
-def resample(
-    groups, figures: Callable[[np.ndarray], Figures], seed: int = 0, resamples: int = RESAMPLES
-) -> Figures:
-    """Draw groups with replacement, many times, and compute figures of each resample.
+def numbered(groups) -> np.ndarray:
+    """Number the groups of photographs, (N,), from 0."""
+    return pd.factorize(np.asarray(groups), use_na_sentinel=False)[0]
+
+
+def draws(code: np.ndarray, seed: int = 0, resamples: int = RESAMPLES) -> np.ndarray:
+    """Draw groups with replacement, as many as there are.
 
     Photographs of one patient are alike, so that they are drawn together; photographs drawn singly would
     make the intervals too narrow.
 
     Args:
-        groups: (N,) the group (patient) of each photograph.
-        figures: A function of weights (R, N), such as `measures` with labels and probabilities.
+        code: (N,) the number of each photograph's group, as `numbered` gives it.
         seed: Seed of the draws.
         resamples: How many resamples.
 
     Returns:
-        The figures, with `resamples` rows.
+        (resamples, groups): how often each group was drawn.
 
     Example:
-        >>> resample(groups, lambda weights: measures(labels, probabilities, weights), seed=1)
+        >>> draws(numbered(["a", "a", "b"]), seed=1).sum(axis=1)[:3]
+        array([2, 2, 2])
     """
-    code, names = pd.factorize(np.asarray(groups), use_na_sentinel=False)
+    count = code.max() + 1
     generator = np.random.default_rng(seed)
-    drawn = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), resamples)
-    rows = max(1, _CELLS // len(code))
-    parts = [figures(drawn[k : k + rows][:, code]) for k in range(0, resamples, rows)]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return generator.multinomial(count, np.full(count, 1 / count), resamples)
 
 
-def percentile_interval(values: np.ndarray, level: float = LEVEL) -> list:
-    """Give the percentile interval of resampled figures.
+def resample(
+    code: np.ndarray, drawn: np.ndarray, figures: Callable[[np.ndarray], Figures]
+) -> Figures:
+    """Compute figures of each resample, in blocks of resamples that fit the memory.
 
     Args:
-        values: (R,) or (R, ...) figures of the resamples; those that are NaN are left out.
-        level: Share of the resamples inside, 0 to 1.
+        code: (N,) the number of each photograph's group.
+        drawn: (R, groups) as `draws` returns them.
+        figures: A function of weights (R, N), such as `measures` with labels and probabilities.
 
     Returns:
-        `[low, high]`, or nested lists of such pairs; `None` in place of a pair that has no values.
+        The figures, with R rows.
 
     Example:
-        >>> percentile_interval(np.arange(1001.0))
-        [25.0, 975.0]
+        >>> resample(code, draws(code), lambda weights: measures(labels, probabilities, weights))
     """
-    if values.ndim > 1:
-        return [percentile_interval(values[:, k], level) for k in range(values.shape[1])]
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return None  # type: ignore[return-value]
-    tail = 50 * (1 - level)
-    return np.percentile(known, [tail, 100 - tail]).tolist()
+    rows = max(1, _CELLS // len(code))
+    parts = [figures(drawn[k : k + rows][:, code]) for k in range(0, len(drawn), rows)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def left_out(values: np.ndarray) -> int:

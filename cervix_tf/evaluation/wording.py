@@ -73,9 +73,9 @@ def remarks(metrics: dict) -> list[str]:
     if metrics["groups"] < 2:
         return ["There are no intervals: they need photographs of at least two groups (patients)."]
     lines = [
-        f"Intervals: {100 * bootstrap['level']:.0f} % percentile bootstrap over {metrics['groups']} "
-        f"groups (patients), {bootstrap['resamples']} resamples. Calibration error: top label, 10 "
-        "bins of equal width; with few photographs it and its interval lie too high."
+        f"Intervals: {100 * bootstrap['level']:.0f} % bootstrap over {metrics['groups']} groups "
+        f"(patients), {bootstrap['resamples']} resamples. Calibration error: top label, 10 bins of equal "
+        "width; with few photographs the figure lies too high, so that its interval reaches far below it."
     ]
     if bootstrap["left_out"]:
         names = {**NAMES, **BY_CLASS}

@@ -37,14 +37,19 @@ def test_phantoms_are_called_so(finished):
 
 def test_intervals_hold_every_figure_and_the_prior_beside_it(finished):
     figures, intervals = finished.metrics, finished.metrics["intervals"]
-    for key in ("log_loss", "accuracy", "balanced_accuracy", "kappa", "brier"):
+    for key in ("log_loss", "accuracy", "balanced_accuracy", "kappa", "brier", "ece"):
         low, high = intervals[key]
         assert low <= figures[key] <= high, key
-        assert low < high or key not in ("log_loss", "brier"), key
+        assert low < high, key
         assert key in figures["prior"], key
         assert len(intervals["prior"][key]) == 2, key
     for key in ("precision", "recall", "f1", "roc_auc"):
         assert len(figures[key]) == len(intervals[key]) == 3, key
+    assert intervals["prior"]["kappa"] == [0, 0]
+    assert intervals["prior"]["balanced_accuracy"] == [figures["prior"]["balanced_accuracy"]] * 2
+    assert figures["bootstrap"]["methods"]["ece"] == "test inversion"
+    low, high = intervals["gain"]["log_loss"]
+    assert low <= figures["gain"]["log_loss"] <= high
     gain = figures["prior"]["log_loss"] - figures["log_loss"]
     assert figures["gain"]["log_loss"] == pytest.approx(gain)
     assert figures["training"]["photographs"] == 29
@@ -79,7 +84,7 @@ def test_resamples_without_a_class_are_counted(finished):
     # Three groups, each drawn in 1 - 3!/3^3 of the resamples not all together.
     assert left_out["recall"] == pytest.approx(1000 * (1 - 6 / 27), abs=60)
     assert "log_loss" not in left_out
-    assert figures["intervals"]["recall"] == [[1.0, 1.0]] * 3
+    assert figures["intervals"]["recall"] == [[0.0, 1.0]] * 3, "one patient a class says nothing"
 
 
 def test_photographs_trained_on_are_left_out(finished, phantoms):

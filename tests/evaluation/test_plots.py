@@ -20,7 +20,10 @@ def figures(classes):
         "classes": [f"a class called {k}" for k in range(classes)],
         "confusion": found["confusion"].tolist(),
         "prevalence": {k: found[k].tolist() for k in ("actual", "predicted")},
-        "intervals": {"ece": [0.1, 0.2], "prevalence": dict(actual=interval, predicted=interval)},
+        "intervals": {
+            "ece": [0.1, 0.2], "confusion": [interval] * classes,
+            "prevalence": dict(actual=interval, predicted=interval),
+        },
         "reliability": [
             {"from": k / 10, "to": (k + 1) / 10, "photographs": int(n), "confidence": c,
              "accuracy": a, "interval": [0.2, 0.9] if k % 2 else None}
