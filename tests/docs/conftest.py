@@ -8,6 +8,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+import cervix_tf as cx
+
 PLACES = ("TFHUB_CACHE_DIR", "KERAS_HOME", "KAGGLEHUB_CACHE", "XDG_CACHE_HOME")
 
 
@@ -23,7 +25,6 @@ def prepared(phantoms, recipe, tmp_path_factory, finished) -> Path:
     import keras
     import pandas as pd
 
-    import cervix_tf as cx
     from cervix_tf.models import hub
 
     place = tmp_path_factory.mktemp("docs")
@@ -149,7 +150,6 @@ def spoiled(place, monkeypatch, tmp_path):
 
     def killed(patch):
         """A run that was begun and has not ended."""
-        import cervix_tf as cx
 
         class Killed(Exception):
             pass
@@ -170,6 +170,7 @@ def spoiled(place, monkeypatch, tmp_path):
     def lacks(name):
         def cause(patch):
             patch.setitem(sys.modules, name, None)
+            patch.delitem(vars(cx.training), "search", raising=False)
             for module in ("searching", "studies"):  # they are imported anew, and look for it
                 patch.delitem(sys.modules, f"cervix_tf.training.{module}", raising=False)
 
