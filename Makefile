@@ -1,6 +1,7 @@
 # make demo   draw phantoms, train Inception v2 on them, write a Kaggle CSV
 # make test   every check and every test
 # make notebooks   execute the notebooks and keep their outputs
+# make docs   the documentation's site, to build/site/index.html
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,7 +12,7 @@ DEMO_SETTINGS := --set image_size=96 --set batch_size=16 --set model.batch_norm_
 	--set 'stages=[{train: head, steps: 20}, {train: all, steps: 630}]' \
 	--set 'augment={rotation: 180, scale: [0.95, 1.1], crop: 0.03}' --set validation=0.2
 
-.PHONY: demo test notebooks install clean
+.PHONY: demo test notebooks docs install clean
 
 install: .venv/installed
 
@@ -38,6 +39,9 @@ test: install
 
 notebooks: install
 	$(BIN)/python notebooks/execute.py
+
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf .venv $(DEMO) build *.egg-info

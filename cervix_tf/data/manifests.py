@@ -44,7 +44,7 @@ def read_manifest(path: Path | str, labelled: bool = True) -> pd.DataFrame:
             message names file, row and column.
 
     Example:
-        >>> read_manifest("photographs/metadata.csv")["label"].value_counts()
+        >>> read_manifest("audit/manifest.csv")["label"].value_counts()
     """
     path = Path(path)
     if not path.exists():

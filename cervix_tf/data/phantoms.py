@@ -92,7 +92,7 @@ def phantom(
         >>> import cervix_tf as cx
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     manifest = cx.data.phantom(folder, per_class=2, sizes=[(96, 128)])
-        ...     manifest["label"].value_counts().to_dict()
+        ...     manifest["label"].value_counts().sort_index().to_dict()
         {'Type_1': 2, 'Type_2': 2, 'Type_3': 2}
     """
     folder = Path(folder).absolute()

@@ -55,7 +55,7 @@ def unreadable(
         The reason for each photograph that cannot be read, in the order received.
 
     Example:
-        >>> unreadable(["whole.jpg", "empty.jpg"])
+        >>> unreadable(["photographs/1.jpg", "empty.jpg"])
         {'empty.jpg': 'the file is empty (zero bytes)'}
     """
     paths = list(paths)

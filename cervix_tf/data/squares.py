@@ -148,7 +148,7 @@ def prepare(
             preparing the same set, or photographs are flagged "cervix not located".
 
     Example:
-        >>> prepare(read_manifest("photographs"), 256, cache="memory").array.shape
+        >>> prepare(read_manifest("data"), 256, cache="memory").array.shape
         (1481, 256, 256, 3)
     """
     if manifest.empty:

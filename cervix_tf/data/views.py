@@ -193,6 +193,10 @@ def centre_crop(images, size: int):
 
     Raises:
         UserError: The squares are smaller than the crop.
+
+    Example:
+        >>> centre_crop(np.zeros((1, 256, 256, 3), "uint8"), 224).shape
+        (1, 224, 224, 3)
     """
     margin = images.shape[1] - size
     if margin < 0:
@@ -212,7 +216,7 @@ def nine_views(square: np.ndarray, view: RandomView):
         A matplotlib figure; a notebook shows it.
 
     Example:
-        >>> nine_views(read_square("photograph.jpg", 256), RandomView(224, flip=True, rotation=20))
+        >>> nine_views(read_square("photographs/1.jpg", 256), RandomView(224, flip=True, rotation=20))
     """
     from matplotlib.figure import Figure
 

@@ -103,7 +103,9 @@ def integrated_gradients(
         UserError: As for `saliency`, or `steps` less than 1.
 
     Example:
-        >>> integrated_gradients(model, images, classes=[0]).sum(axis=(1, 2, 3))
+        >>> model = cx.models.build("cervixnet2", image_size=32)
+        >>> integrated_gradients(model, np.zeros((1, 32, 32, 3), "uint8"), classes=[0]).shape
+        (1, 32, 32, 3)
     """
     images, classes = _checked(model, images, classes)
     if steps < 1:

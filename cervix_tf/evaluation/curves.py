@@ -36,7 +36,7 @@ def plot_curves(runs: Run | Path | str | Sequence[Run | Path | str], path: Path)
         UserError: A run has no history yet.
 
     Example:
-        >>> plot_curves(["runs/first", "runs/second"], Path("curves.png"))
+        >>> plot_curves(["runs/a", "runs/b"], Path("curves.png"))
     """
     several = isinstance(runs, list | tuple)
     opened = [load(r) for r in (runs if several else [runs])]  # type: ignore[union-attr]

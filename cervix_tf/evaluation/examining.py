@@ -65,8 +65,8 @@ def examine(
         UserError: As of `check_crop`.
 
     Example:
-        >>> examined, reasons = examine("runs/first", ["a.jpg", "empty.jpg"])
-        >>> examined[0].probabilities.sum(), reasons
+        >>> examined, reasons = examine("runs/first", ["photographs/1.jpg", "empty.jpg"])
+        >>> round(float(examined[0].probabilities.sum()), 3), reasons
         (1.0, {PosixPath('empty.jpg'): 'the file is empty (zero bytes)'})
     """
     run = load(run)

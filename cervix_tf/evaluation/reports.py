@@ -57,7 +57,7 @@ def write_report(
             be written.
 
     Example:
-        >>> write_report(["runs/first", "runs/second"], "table5.html")
+        >>> write_report(["runs/a", "runs/b"], "table5.html")
     """
     several = isinstance(run_or_runs, list | tuple)
     runs = [load(r) for r in (run_or_runs if several else [run_or_runs])]  # type: ignore[union-attr]

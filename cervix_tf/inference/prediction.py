@@ -49,7 +49,8 @@ def predict(
 
     Example:
         >>> predict("runs/first", "photographs")
-        >>> predict(["runs/a", "runs/b"], ["1.jpg", PIL.Image.open("2.png")], tta=8)
+        >>> picture = PIL.Image.open("photographs/2.jpg")
+        >>> predict(["runs/a", "runs/b"], ["photographs/1.jpg", picture], tta=8)
     """
     several = isinstance(run_or_runs, list | tuple)
     runs = [load(r) for r in (run_or_runs if several else [run_or_runs])]  # type: ignore[union-attr]

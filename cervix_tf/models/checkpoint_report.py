@@ -33,7 +33,7 @@ def match_names(checkpoint: str | Path) -> pd.DataFrame:
         UserError: It cannot be read, or holds neither Inception v2 nor ResNet v1.
 
     Example:
-        >>> match_names("inception_v2.ckpt").status.value_counts()["matched"]
+        >>> int(match_names("inception_v2.ckpt").status.value_counts()["matched"])
         277
     """
     from cervix_tf.models import slim_checkpoints
@@ -69,7 +69,7 @@ def likeliest_classes(checkpoint: str | Path, picture: str | Path, top: int = 5)
         UserError: The checkpoint does not fit or has no logits, or the picture cannot be read.
 
     Example:
-        >>> likeliest_classes("inception_v2.ckpt", "cat.jpg")["class"].iloc[0]
+        >>> int(likeliest_classes("inception_v2.ckpt", "cat.jpg")["class"].iloc[0])
         283
     """
     import keras

@@ -28,7 +28,18 @@ def recipe_names() -> list[str]:
 
 
 def summary_line(name: str) -> str:
-    """Give the first line of a shipped recipe's head, which says what it is."""
+    """Give the first line of a shipped recipe's head, which says what it is.
+
+    Args:
+        name: One of `recipe_names()`.
+
+    Returns:
+        The line, without its `#`.
+
+    Example:
+        >>> summary_line("cervixnet2")
+        "CervixNet-2 with the report's setting (section 6.2), its best network"
+    """
     return (HERE / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
 
 

@@ -41,7 +41,8 @@ class Augment(_Frozen):
         rotation: Largest free rotation to either side, in degrees.
         scale: Smallest and largest magnification.
         crop: Largest shift of the crop from the centre, as a share of the side.
-        brightness, contrast: Largest relative change, 0 to 1.
+        brightness: Largest relative change, 0 to 1.
+        contrast: Largest relative change, 0 to 1.
         hue: Largest turn of the hue, as a share of the colour circle, 0 to 0.5.
     """
 
@@ -130,7 +131,8 @@ class Recipe(_Frozen):
         augment: The random views; null for the centre crop.
         crop: What of a photograph is used: `square`, the centred square of its shorter side; `box`,
             the square around its box; `mask`, the centred square with the rest painted out.
-        mixup, cutmix: Alpha of the Beta distribution that mixes pairs of photographs; 0 is off.
+        mixup: Alpha of the Beta distribution that mixes pairs of photographs; 0 is off.
+        cutmix: The same for pasted rectangles.
         stages: One after the other.
         class_weights: `balanced` weighs each class by the inverse of its share.
         label_smoothing: Share of the label spread over all classes.

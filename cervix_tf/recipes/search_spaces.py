@@ -20,7 +20,8 @@ class Range(_Frozen):
     """Numbers from `low` to `high`.
 
     Attributes:
-        low, high: The ends, which belong to it.
+        low: The lower end, which belongs to it.
+        high: The upper end, which belongs to it.
         points: How many of them a grid takes, evenly spaced; a random or TPE search takes any.
         log: Whether the logarithm is what is evenly spaced; `low` is above 0 then.
         whole: Whether only whole numbers are taken.

@@ -30,8 +30,8 @@ class Run:
         folder: Where the run lies.
 
     Example:
-        >>> load("runs/first").recipe.model.name
-        'inception'
+        >>> load("runs/first").class_names
+        ['Type_1', 'Type_2', 'Type_3']
     """
 
     folder: Path

@@ -74,7 +74,7 @@ def add_boxes(manifest: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
             alone does that is in train and in additional: the line's path must tell them apart.
 
     Example:
-        >>> add_boxes(read_manifest("train"), read_boxes("Type_1_bbox.tsv"))
+        >>> add_boxes(read_manifest("data"), read_boxes("Type_1_bbox.tsv"))
     """
     ends = {tuple(_words(path)): row for row, path in enumerate(boxes["path"])}
     longest = max(map(len, ends))

@@ -99,7 +99,7 @@ def highlight_mask(image: np.ndarray) -> np.ndarray:
         UserError: `image` has another shape or dtype.
 
     Example:
-        >>> highlight_mask(np.full((3, 3, 3), 255, np.uint8)).all()
+        >>> bool(highlight_mask(np.full((3, 3, 3), 255, np.uint8)).all())
         True
     """
     image = checked(image)

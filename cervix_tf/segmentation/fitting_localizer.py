@@ -75,7 +75,7 @@ def fit_localizer(
         UserError: There is no mask or box, a file cannot be read, or an option is out of range.
 
     Example:
-        >>> fit_localizer(read_manifest("phantoms"), "localizer.keras", steps=300).card["iou"]
+        >>> fit_localizer(read_manifest("data"), "localizer.keras", steps=300).card["iou"]
     """
     path, say = keras_file(path), say or (lambda line: None)
     for name, value in (("steps", steps), ("batch_size", batch_size)):

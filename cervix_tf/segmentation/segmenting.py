@@ -89,7 +89,7 @@ def segment(
 
     Example:
         >>> segment(read_manifest("data"), "segmented", segments=20, keep=10)["mask"][0]
-        'segmented/masks/Type_1/10.png'
+        '.../segmented/masks/train/Type_1/10.png'
     """
     if method not in METHODS:
         raise unknown("method", method, METHODS)

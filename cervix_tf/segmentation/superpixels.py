@@ -60,7 +60,7 @@ def superpixel_mask(
     Example:
         >>> image = np.full((64, 64, 3), (60, 70, 60), np.uint8)
         >>> image[16:48, 16:48] = (190, 120, 125)
-        >>> superpixel_mask(image, segments=16)[32, 32]
+        >>> bool(superpixel_mask(image, segments=16)[32, 32])
         True
     """
     patches = superpixel_patches(image, segments)

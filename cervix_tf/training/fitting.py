@@ -67,7 +67,7 @@ def fit(
             before training starts.
 
     Example:
-        >>> fit(read_manifest("data"), "cervixnet2", run="runs/first").metrics["log_loss"]
+        >>> fit(read_manifest("data"), "cervixnet2", run="runs/second").metrics["log_loss"]
     """
     say = say or (lambda line: None)
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)

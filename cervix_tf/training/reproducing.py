@@ -61,7 +61,7 @@ def reproduce(
             or `out` holds runs with other settings or photographs.
 
     Example:
-        >>> reproduce(manifest, only=["table5"], steps_scale=0.05, weights="none")
+        >>> reproduce(manifest, only=["table3"], steps_scale=0.05, weights="none")
     """
     say, out = say or (lambda line: None), Path(out)
     parts = list(only) or list(PARTS)

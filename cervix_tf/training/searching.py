@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import keras
-import optuna
 import pandas as pd
 
 from cervix_tf.data.manifests import validated
@@ -21,7 +20,7 @@ from cervix_tf.recipes.search_spaces import with_values
 from cervix_tf.runs import Run, fingerprint
 from cervix_tf.training.fitting import fit
 from cervix_tf.training.loop import Diverged
-from cervix_tf.training.studies import Claim, Study, check_sampler
+from cervix_tf.training.studies import Claim, Study, check_sampler, optuna
 from cervix_tf.training.trial_plots import plot_trials
 
 COMPLETE, PRUNED, FAIL = (
@@ -82,7 +81,8 @@ def search(
             or Optuna is not installed.
 
     Example:
-        >>> search(manifest, "resnet-report", "6.3", study="studies/resnet").nsmallest(3, "log_loss")
+        >>> space = ["model.dropout=[0.3, 0.5]"]
+        >>> search(manifest, "cervixnet2", space, study="studies/dropout").nsmallest(1, "log_loss")
     """
     say = say or (lambda line: None)
     check_sampler(sampler)

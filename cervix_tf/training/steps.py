@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from cervix_tf.data import cutmix, mixup
+from cervix_tf.errors import UserError
 from cervix_tf.models import head_layers, set_trainable
 from cervix_tf.recipes import Optimizer, Recipe, Stage
 
@@ -77,8 +78,18 @@ class Stepper:
 
         Returns:
             The mean cross-entropy of the batch, and the share of photographs classified rightly.
+
+        Raises:
+            UserError: The device has not enough memory for the step.
         """
-        return self._compiled(images, keys, labels)
+        try:
+            return self._compiled(images, keys, labels)
+        except tf.errors.ResourceExhaustedError as error:
+            size = self.model.input_shape[1]
+            raise UserError(
+                f"A step of {len(labels)} photographs of {size} x {size} does not fit into memory: "
+                "take fewer a step (--set batch_size=...) or smaller ones (--set image_size=...)."
+            ) from error
 
     def _step(self, images, keys, labels):
         classes = self.weights.shape[0]

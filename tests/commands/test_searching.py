@@ -55,3 +55,12 @@ def test_a_search_goes_on_in_a_fresh_process(monkeypatch, phantoms, tmp_path, ca
     assert out.splitlines()[1].split() == ["1", "0.8000", "0.1"]
     assert "2 complete" in out
     assert not states
+
+
+def test_without_optuna_the_line_says_what_to_install(mistake, phantoms, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    monkeypatch.delitem(vars(training), "search", raising=False)
+    for module in ("searching", "studies"):  # imported anew, they look for it
+        monkeypatch.delitem(sys.modules, f"cervix_tf.training.{module}", raising=False)
+    words = ("search", "--model", "cervixnet2", "--space", "6.2", "--study", tmp_path)
+    assert "pip install 'cervix-tf[tune]'" in mistake(*words, "--data", phantoms)

@@ -1,0 +1,198 @@
+"""Every command of the README and the docs is run, in the order of its page.
+
+A page's code blocks and code spans are read with markdown-it. A block holds commands, or, marked so,
+Python, YAML, or text: what the command before it prints. Numbers in it may be others; `...` is anything.
+A command of a program that is not in `RUNS` fails.
+"""
+
+import argparse
+import contextlib
+import itertools
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+from markdown_it import MarkdownIt
+from packaging.requirements import Requirement
+
+from cervix_tf import cli
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "kaggle_submission/README.md",
+    ROOT / "docs/api/index.md",
+    *sorted(ROOT.glob("docs/*.md")),
+]
+SHOWN = ("inception on phantoms (drawn photographs)",)  # what the README's `make demo` prints
+# Commands that are read, but not carried out, and why.
+ONLY_READ = {
+    "make": "installs into `.venv` and takes minutes; the target has to be there",
+    "pip": "it would change the environment of the tests; the extra has to be there",
+    "python": "a benchmark or notebook takes minutes; its own parser has to take the arguments",
+    "kaggle": "it needs an account; the parser of Kaggle's client has to take the arguments",
+}
+SERVES = ("demo",)  # verbs that go on until they are interrupted: their arguments are read
+FILL = {"RUN": "runs/first", "TEST": "data", "STUDY": "studies/resnet", "FOLDER": "folder"}
+# Put behind a verb's own options, the last of which counts: less of the same.
+LESS = {
+    "phantom": "--per-class 12 --test 5 --size 120x160",
+    "search": "--trials 1",
+    "reproduce": "--only table3",
+    "bench": "--seconds 0.1",
+}
+
+
+def items(page: Path) -> list[tuple[str, str | list[str]]]:
+    """What a page shows to type and what is printed, in its order: ("sh", words) or (kind, text)."""
+    found: list[tuple[str, str | list[str]]] = []
+    for token in MarkdownIt("commonmark").enable("table").parse(page.read_text(encoding="utf-8")):
+        if token.type == "fence" and token.info in ("python", "yaml", "text"):
+            found.append((token.info, token.content))
+        elif token.type in ("fence", "code_block") and not token.content.startswith(SHOWN):
+            assert token.info in ("", "sh"), f"{page.name}: what is a block of {token.info!r}?"
+            lines = token.content.replace("\\\n", " ").splitlines()
+            found += [
+                ("sh", words) for line in lines if (words := shlex.split(line, comments=True))
+            ]
+        elif token.type == "inline":
+            spans = [child.content for child in token.children if child.type == "code_inline"]
+            found += [("sh", shlex.split(span)) for span in spans if _is_command(span)]
+    return found
+
+
+def _is_command(span: str) -> bool:
+    """Whether a span of code is a command: several words, the first of which is a program."""
+    first, *rest = span.split()
+    return bool(rest) and (first in RUNS or bool(shutil.which(first)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_runs(page, place, short, spoiled, run, monkeypatch):
+    names: dict = {}
+    shown = items(page)
+    for (kind, what), (next_kind, said) in itertools.pairwise([*shown, ("", "")]):
+        said = said if next_kind == "text" else ""
+        if kind == "sh":
+            program, *words = what
+            assert program in RUNS, f"{page.name}: no way is known to run {shlex.join(what)}"
+            if program == "cervix-tf":
+                with spoiled(said):
+                    _cervix_tf(words, said, run)
+            else:
+                RUNS[program](words, monkeypatch)
+        elif kind == "python":
+            _make_way(what)
+            what = re.sub(r"\bsteps=\d+", "steps=2", what)
+            exec(compile(what, page.name, "exec"), names)
+        elif kind == "yaml":
+            assert yaml.safe_load(what)
+
+
+def test_commands_are_found_wherever_they_stand(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "Type `sort names.txt`, not `fit` or `sort`.\n\n    curl -O x\n\n```sh\nls\n```\n"
+    )
+    assert items(page) == [
+        ("sh", ["sort", "names.txt"]),
+        ("sh", ["curl", "-O", "x"]),
+        ("sh", ["ls"]),
+    ]
+    assert set(RUNS) == {"cervix-tf", *ONLY_READ}
+
+
+# How the programs are run -----------------------------------------------------------------------------
+
+
+def _cervix_tf(words: list[str], said: str, run) -> None:
+    words = ["/".join(FILL.get(part, part) for part in word.split("/")) for word in words]
+    if words[0] in SERVES:
+        verbs = typer.main.get_command(cli.app).commands
+        verbs[words[0]].make_context(words[0], words[1:])
+        return
+    fails = said.startswith("Error: ")
+    if not fails:
+        _make_way(" ".join(words))
+    code, out, err = run(*words, *shlex.split(LESS.get(words[0], "")))
+    if not words[1:] and not said and code == 2:  # a verb that is named, without what it needs
+        code, out, err = run(*words, "--help")
+    assert code == (2 if fails else 0), f"{shlex.join(words)}\n{out}\n{err}"
+    printed = [_masked(line) for line in (out + "\n" + err).splitlines()]
+    for line in filter(None, map(_masked, said.splitlines())):
+        pattern = re.escape(line).replace(re.escape("..."), ".*")
+        assert any(re.fullmatch(pattern, each) for each in printed), f"{line}\n{out}\n{err}"
+
+
+def _masked(line: str) -> str:
+    """A line with its numbers and its gaps alike."""
+    return " ".join(re.sub(r"-?\d[\d.,]*(e[-+]\d+)?", "0", line).split())
+
+
+def _make_way(text: str) -> None:
+    """Remove the run that a command or program trains into, and phantoms drawn before."""
+    for run in re.findall(r"""--run[ =](\S+)|run="(.+?)"|^phantom (\S+)""", text):
+        shutil.rmtree("".join(run), ignore_errors=True)
+
+
+def _parsed(main, words, monkeypatch):
+    """Run a program until its parser has taken the arguments."""
+
+    class Parsed(Exception):
+        pass
+
+    parse = argparse.ArgumentParser.parse_args
+
+    def parse_and_stop(parser):
+        raise Parsed(parse(parser))
+
+    monkeypatch.setattr(sys, "argv", words)
+    with monkeypatch.context() as patch:
+        patch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
+        with pytest.raises(Parsed):
+            main()
+
+
+def _python(words, monkeypatch):
+    assert words[0].startswith(("benchmarks/", "notebooks/")), f"no way is known to run {words}"
+    script = ROOT / words[0]
+    monkeypatch.syspath_prepend(script.parent)
+    _parsed(lambda: runpy.run_path(str(script), run_name="__main__"), words, monkeypatch)
+
+
+def _kaggle(words, monkeypatch):
+    with contextlib.redirect_stdout(None):  # without a token it says how to get one
+        from kaggle import cli
+
+    _parsed(cli.main, ["kaggle", *words], monkeypatch)
+
+
+def _make(words, monkeypatch):
+    subprocess.run(["make", "--dry-run", *words], cwd=ROOT, check=True, capture_output=True)
+
+
+def _pip(words, monkeypatch):
+    verb, wanted = words[:2]
+    assert verb in ("install", "wheel")
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    extras = setup["options.extras_require"]
+    if wanted.startswith("."):
+        wanted = wanted.replace(".", setup["metadata"]["name"], 1)
+    requirement = Requirement(wanted)
+    if requirement.name == setup["metadata"]["name"]:
+        assert requirement.extras <= set(extras)
+    else:
+        assert requirement.name in [Requirement(n).name for n in extras["dev"].split("\n") if n]
+
+
+RUNS = {"cervix-tf": _cervix_tf, "python": _python, "kaggle": _kaggle, "make": _make, "pip": _pip}
