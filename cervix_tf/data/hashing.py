@@ -30,13 +30,15 @@ TURNS = tuple((t, v, h) for t in (False, True) for v in (False, True) for h in (
 BACK = np.array([TURNS.index((t, h, v) if t else (t, v, h)) for t, v, h in TURNS])
 
 _FLAT = 2.0  # standard deviation in grey levels below which a picture shows nothing to compare
-_LOW = 6  # the highest frequency of the waves that a crop of 5 % leaves nearly as they are
+_LOW = 5  # the highest frequency of the waves that a crop of 5 % leaves nearly as they are
 
 _FREQUENCY = np.hypot(*np.indices((WAVES, WAVES)))
 _USED = (_FREQUENCY > 0.5) & (_FREQUENCY <= 9)
 # Pictures have less of a wave the shorter it is: weighted so, every wave says as much.
 _WEIGHT = np.where(_USED, _FREQUENCY, 0).astype(np.float32)
-LOW = _FREQUENCY[_USED] <= _LOW  # which numbers of a direction are of low waves
+_IS_LOW = _FREQUENCY[_USED] <= _LOW  # which numbers of a direction are of low waves
+# The longest waves change least when a picture is cropped: of the low ones they weigh more than of all.
+_LOW_WEIGHT = (_FREQUENCY[_USED] ** -0.5)[_IS_LOW].astype(np.float32)
 
 
 class Prints(NamedTuple):
@@ -58,7 +60,7 @@ class Prints(NamedTuple):
 def blank(count: int) -> Prints:
     """Make room for the prints of some pictures, all of them plain until they are filled in."""
     windows, turns = (np.zeros((count, len(each)), np.uint64) for each in (WINDOWS, TURNS))
-    shapes = np.zeros((count, len(WINDOWS), len(LOW)), np.int8)
+    shapes = np.zeros((count, len(WINDOWS), len(_IS_LOW)), np.int8)
     return Prints(windows, turns, shapes, np.ones(count, bool))
 
 
@@ -167,6 +169,19 @@ def laid(shapes: np.ndarray, turn: np.ndarray) -> np.ndarray:
     return np.take_along_axis(shapes, _PLACES[turn], axis=-1) * _SIGNS[turn]
 
 
+def low(shapes: np.ndarray) -> np.ndarray:
+    """Give the directions of the low waves alone.
+
+    Args:
+        shapes: (..., D), directions of all waves, of any length.
+
+    Returns:
+        float32 (..., L), unit vectors; 0 where there are no low waves.
+    """
+    vectors = shapes[..., _IS_LOW] * _LOW_WEIGHT
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
+
+
 def _basis(side: float, centre: float) -> np.ndarray:
     """Waves over a part of a line of SIDE pixels, (WAVES, SIDE): their integral over each pixel."""
     start = 0.5 + centre - side / 2
@@ -183,6 +198,6 @@ _BASES = np.stack([_basis(*line) for line in _LINES])
 
 # Where each number of a turned direction stands in that of the picture itself, and its sign.
 _NUMBERED = np.zeros((1, WAVES, WAVES))
-_NUMBERED[0, _USED] = np.arange(1, len(LOW) + 1)
+_NUMBERED[0, _USED] = np.arange(1, len(_IS_LOW) + 1)
 _TURNED = turned(_NUMBERED)[0][:, _USED]
 _PLACES, _SIGNS = abs(_TURNED).astype(int) - 1, np.sign(_TURNED).astype(np.float32)
