@@ -9,7 +9,6 @@ of those that are near each other all waves.
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-import cv2
 import numpy as np
 
 from cervix_tf.data.hashing import BACK, TURNS, WINDOWS, Prints, laid, low
@@ -22,6 +21,7 @@ ALIKE = 0.8  # product of the directions of all waves of a window and a whole, a
 
 _NEAR = 8  # bits within which a pair is always looked at, however many there are
 _BLOCK = (32, 256)  # of wholes: a product of matrices so small is left to the thread that asks
+_HASHES = 1024  # pairs whose hashes are compared at once: they stay in a core's cache
 
 # Rows a and b, such that a window of a shows what b shows turned; which (window * 8 + turn), how far
 # apart their hashes are and how alike their waves.
@@ -70,6 +70,9 @@ class _Look:
     def __init__(self, prints: Prints, rows: np.ndarray, gate: float):
         self.limit, self._gate = DISTANCE, np.float32(gate)
         self._prints, self._rows = prints, rows
+        self._windows, self._turns = (
+            np.ascontiguousarray(each[rows].T) for each in (prints.windows, prints.turns)
+        )
         self._low = low(prints.shapes[rows, 0])
 
     def __call__(self, first: int) -> tuple[np.ndarray, np.ndarray]:
@@ -93,23 +96,28 @@ class _Look:
 
     def _near(self, one: np.ndarray, other: np.ndarray, turn: np.ndarray) -> np.ndarray:
         """Those pairs whose hashes are near each other, where one turned looks like the other."""
-        if not len(one):
-            return np.empty(0, PAIR)
-        limit, windows, turns = self.limit, self._prints.windows, self._prints.turns
-        found = []
-        for a, b, laying in ((other, one, turn), (one, other, BACK[turn])):
-            differ = windows[self._rows[a]] ^ turns[self._rows[b], laying][:, None]
-            found.append(np.bitwise_count(differ))
-        least = [cv2.reduce(each, 1, cv2.REDUCE_MIN)[:, 0] for each in found]
-        near = np.flatnonzero(np.minimum(*least) <= limit)
-        both = np.concatenate([each[near] for each in found], axis=1)
-        best = both.argmin(axis=1)
+        ways = ((other, one, turn), (one, other, BACK[turn]))
+        least = np.empty((2, len(one)), np.uint8)
+        for start in range(0, len(one), _HASHES):
+            part = slice(start, start + _HASHES)
+            for k, (a, b, laying) in enumerate(ways):
+                windows = np.take(self._windows, a[part], axis=1)
+                windows ^= self._turns[laying[part], b[part]]
+                np.minimum.reduce(np.bitwise_count(windows), axis=0, out=least[k, part])
+        near = np.flatnonzero(least.min(axis=0) <= self.limit)
+        both = np.concatenate(
+            [
+                np.bitwise_count(self._windows[:, a[near]] ^ self._turns[laying[near], b[near]])
+                for a, b, laying in ways
+            ]
+        )
+        best = both.argmin(axis=0)
         back, window = np.divmod(best, len(WINDOWS))
         pairs = np.empty(len(near), PAIR)
         pairs["a"] = np.where(back, one[near], other[near])
         pairs["b"] = np.where(back, other[near], one[near])
         turn = np.where(back, BACK[turn[near]], turn[near])
-        pairs["way"], pairs["distance"] = window * len(TURNS) + turn, both.min(axis=1)
+        pairs["way"], pairs["distance"] = window * len(TURNS) + turn, both.min(axis=0)
         shown = _unit(self._shapes(pairs["a"], window))
         pairs["alike"] = np.vecdot(shown, _unit(laid(self._shapes(pairs["b"], 0), turn)))
         return pairs
