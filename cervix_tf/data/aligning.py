@@ -14,8 +14,7 @@ from cervix_tf.data.hashing import SIDE, TURNS, WINDOWS
 # photographs to 0.82.
 SAME = 0.87  # correlation of the detail of near-duplicates when aligned, at least
 
-_NEARLY = 0.75  # correlation after the first steps from which further ones may lead there
-_STEPS = (3, 17)  # of the search for the best map: the first, and those of what is nearly the same
+_STEPS = 3  # of the search for the best map, at most: few pairs gain by more
 
 
 def same(one: np.ndarray, other: np.ndarray, way: int) -> bool:
@@ -48,17 +47,14 @@ def same(one: np.ndarray, other: np.ndarray, way: int) -> bool:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     if cv2.computeECC(target, cv2.warpAffine(source, affine, (SIDE, SIDE), flags=flags)) >= SAME:
         return True
-    for steps in _STEPS:
-        stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, steps, 1e-3)
-        try:
-            # No mask, and no smoothing, for the detail is smooth.
-            correlation, affine = cv2.findTransformECC(
-                target, source, affine, cv2.MOTION_AFFINE, stop, None, 1
-            )
-        except cv2.error:  # it went astray: nothing of them overlaps
-            return False
-        if not _NEARLY <= correlation < SAME:
-            break
+    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, _STEPS, 1e-3)
+    try:
+        # No mask, and no smoothing, for the detail is smooth.
+        correlation, affine = cv2.findTransformECC(
+            target, source, affine, cv2.MOTION_AFFINE, stop, None, 1
+        )
+    except cv2.error:  # it went astray: nothing of them overlaps
+        return False
     # A picture squeezed into a corner of the other correlates with anything.
     return correlation >= SAME and 0.7 < abs(np.linalg.det(affine[:, :2])) < 1.4
 
