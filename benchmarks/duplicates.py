@@ -1,14 +1,17 @@
 """What an audit finds of planted near-duplicates, whom it joins wrongly, and what it costs.
 
     python benchmarks/duplicates.py [--annocerv ../shared/data/annocerv] [--phantoms 300] [--each 100]
-                                    [--seed 0] [--cost 64] [--rounds 5] [--write docs/audit.md]
+                                    [--seed 0] [--cost 64] [--many 8000] [--rounds 5]
+                                    [--only cost] [--write docs/audit.md]
 
 Altered copies of a sample of photographs are audited beside the originals, one kind of change at a
-time. Cost is measured on AnnoCerv's photographs enlarged to 2448 x 3264, or phantoms of that size.
+time. Cost is measured on AnnoCerv's photographs (or phantoms) as they are, enlarged to 2448 x 3264, and
+mixed to a great many.
 """
 
 import argparse
-import resource
+import multiprocessing
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -16,11 +19,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-from alterations import BEYOND, PROMISED
+from alterations import BEYOND, PROMISED, encoded
 from tables import ROOT, Row, machine, markdown, ratio, take_turns, write
 
 import cervix_tf as cx
-from cervix_tf.data.duplicates import DISTANCE, close_pairs
+from cervix_tf.data.candidates import candidates
+from cervix_tf.data.hashing import prints
+from cervix_tf.data.looks import measure
 
 PHOTOGRAPHS = ["path", "image", "label", "group", "source", "split"]
 
@@ -115,45 +120,111 @@ def large(manifest: pd.DataFrame, count: int, folder: Path) -> pd.DataFrame:
     return manifest.iloc[:count].assign(path=paths)
 
 
-def cost(manifest: pd.DataFrame, count: int, rounds: int) -> list[Row]:
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name, own in (
-            (f"{count} photographs of 2448 x 3264", large(manifest, count, Path(folder))),
-            (f"{len(manifest)} photographs as they are", manifest),
-        ):
-            spent: dict[str, list[float]] = {"prepare": [], "audit": []}
+def mixed(manifest: pd.DataFrame, count: int, folder: Path, seed: int) -> pd.DataFrame:
+    """A great many different photographs: parts of two laid over each other, of the first one's size."""
+    random = np.random.default_rng(seed)
+    pictures = [cv2.imread(path) for path in manifest["path"]]
 
-            def timed(work, verb, spent=spent):
-                began = time.process_time()
-                work()
-                spent[verb].append(time.process_time() - began)
-
-            works = {
-                "prepare": lambda own=own: cx.data.prepare(own, 256, cache="memory"),
-                "audit": lambda own=own: cx.data.audit(own, cache="memory"),
-            }
-            turns = take_turns(
-                {verb: (lambda w=work, v=verb: timed(w, v)) for verb, work in works.items()}, rounds
-            )
-            seconds = [
-                f"{np.median(turns[work]) / len(own) * 1000:.1f}" for work in ("audit", "prepare")
-            ]
-            times = ratio(turns, "prepare", "audit")
-            cpu = np.median(np.divide(spent["audit"][1:], spent["prepare"][1:]))
-            figure = f"{' and '.join(seconds)} ms a photograph; processor time {cpu:.2f} times"
-            rows.append((f"Audit beside the first pass, {name}", figure, f"{times:.2f}", "1.3"))
-    random = np.random.default_rng(0)
-    for photographs in (2000, 8000):
-        hashes = [random.integers(0, 2**63, (photographs, k), np.uint64) for k in (14, 8)]
-        began = time.perf_counter()
-        close_pairs(*hashes, DISTANCE, 50 * photographs)
-        seconds = time.perf_counter() - began
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        name = f"All pairs of {photographs} photographs' hashes, 14 windows x 8 turns"
-        rows.append(
-            (name, f"{seconds:.1f} s; peak of the process {peak:.2f} GB", "", "5 s for 8000")
+    def part() -> np.ndarray:
+        whole = pictures[random.integers(len(pictures))]
+        height, width = (round(side * random.uniform(0.4, 1)) for side in whole.shape[:2])
+        top, left = (
+            random.integers(full - side + 1)
+            for full, side in zip(whole.shape, (height, width), strict=False)
         )
+        cut = np.rot90(whole[top : top + height, left : left + width], random.integers(4))
+        return cv2.resize(np.ascontiguousarray(cut), pictures[0].shape[1::-1])
+
+    paths = [folder / f"{k}.jpg" for k in range(count)]
+    for path in paths:
+        path.write_bytes(encoded(cv2.addWeighted(part(), 0.65, part(), 0.35, 0), 90))
+    table = pd.DataFrame({"path": [str(path) for path in paths], "image": [p.name for p in paths]})
+    return table.assign(label=None, group=table["image"], source="mixed", split="train")
+
+
+def beside_the_first_pass(own: pd.DataFrame, name: str, rounds: int) -> Row:
+    """What an audit takes, and what `prepare` does, taking turns."""
+    spent: dict[str, list[float]] = {"prepare": [], "audit": []}
+
+    def timed(work, verb):
+        began = time.process_time()
+        work()
+        spent[verb].append(time.process_time() - began)
+
+    works = {
+        "prepare": lambda: cx.data.prepare(own, 256, cache="memory"),
+        "audit": lambda: cx.data.audit(own, cache="memory"),
+    }
+    turns = take_turns(
+        {verb: (lambda w=work, v=verb: timed(w, v)) for verb, work in works.items()}, rounds
+    )
+    wall, processor = (
+        [np.median(times[verb]) / len(own) * 1000 for verb in works]
+        for times in (turns, {verb: times[1:] for verb, times in spent.items()})
+    )
+    shares = np.divide(spent["audit"][1:], spent["prepare"][1:])
+    figure = (
+        f"{wall[1]:.2f} and {wall[0]:.2f} ms a photograph; processor time {processor[1]:.2f} and "
+        f"{processor[0]:.2f} ms, {np.median(shares):.2f} times"
+    )
+    title = f"Audit beside the first pass, {name}"
+    return title, figure, f"{ratio(turns, 'prepare', 'audit'):.2f}", "1.3"
+
+
+def comparing(manifest: pd.DataFrame, counts: tuple[int, ...], seed: int) -> list[Row]:
+    """What all pairs take, of the small pictures of two photographs laid over each other."""
+    random = np.random.default_rng(seed)
+    greys = measure([cx.data.read_square(path, 256) for path in manifest["path"]])[0]
+    rows = []
+    for count in counts:
+        one, other = random.integers(0, len(greys), (2, count))
+        mix = (0.65 * greys[one] + 0.35 * np.rot90(greys[other], 1, (1, 2))).astype(np.uint8)
+        own = prints(mix)
+        began, spent = time.perf_counter(), time.process_time()
+        candidates(own, np.arange(count), 50 * count)
+        seconds, spent = time.perf_counter() - began, time.process_time() - spent
+        title = f"All pairs of {count} photographs' hashes, 14 windows x 8 turns"
+        rows.append((title, f"{seconds:.1f} s; processor time {spent:.1f} s", "", "5 s for 8000"))
+    return rows
+
+
+def peak(own: pd.DataFrame) -> float:
+    """The most memory in MB of a process that audits some photographs; on Linux alone."""
+    cx.data.audit(own, cache="memory")
+    # Not of `resource`, which counts what the process was a copy of before it began.
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s*(\d+)", status)[1]) / 1e3
+
+
+def memory(many: pd.DataFrame) -> Row:
+    """The most memory of new processes that audit an eighth, a half and all."""
+    counts = [len(many) // 8, len(many) // 2, len(many)]
+    found = []
+    for count in counts:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            found.append(pool.apply(peak, (many.iloc[:count],)))
+    more = (found[-1] - found[0]) / (counts[-1] - counts[0]) * 1000
+    figure = f"{', '.join(f'{each:.0f}' for each in found)} MB; {more:.1f} kB more a photograph"
+    named = ", ".join(str(count) for count in counts)
+    return (
+        f"Peak memory of an audit of {named} photographs",
+        figure,
+        "",
+        "flat but for hashes (1.3 kB) and manifest (0.4 kB)",
+    )
+
+
+def cost(manifest: pd.DataFrame, count: int, many: int, rounds: int, seed: int) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        own = large(manifest, count, Path(folder))
+        rows = [beside_the_first_pass(own, f"{count} photographs of 2448 x 3264", rounds)]
+    name = f"{len(manifest)} photographs as they are"
+    rows.append(beside_the_first_pass(manifest, name, 2 * rounds))
+    with tempfile.TemporaryDirectory() as folder:
+        own = mixed(manifest, many, Path(folder), seed)
+        rows.append(beside_the_first_pass(own, f"{many} mixed of these", max(rounds // 2, 1)))
+        rows += comparing(manifest, (many // 4, many), seed)
+        rows.append(memory(own))
     return rows
 
 
@@ -164,7 +235,11 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cost", type=int, default=64, help="large photographs to measure cost on")
+    parser.add_argument(
+        "--many", type=int, default=8000, help="mixed photographs to measure cost on"
+    )
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=["accuracy", "cost"], help="one of the two tables")
     parser.add_argument("--write", type=Path, help="a page with markers for the tables")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -173,14 +248,18 @@ def main() -> None:
             sets["AnnoCerv"] = cx.data.read_manifest(chosen.annocerv)
         drawn = max(3, chosen.phantoms) // 3
         sets["phantoms"] = cx.data.phantom(folder, per_class=drawn, seed=chosen.seed)
-        found = accuracy(sets, chosen.each, chosen.seed)
-        print(found)
-        head = machine("opencv-python simplejpeg numpy")
-        costs = markdown(head, cost(next(iter(sets.values())), chosen.cost, chosen.rounds))
-        print(costs)
-    if chosen.write:
-        write(chosen.write, "duplicates", found)
-        write(chosen.write, "cost", costs)
+        if chosen.only != "cost":
+            found = accuracy(sets, chosen.each, chosen.seed)
+            print(found)
+            if chosen.write:
+                write(chosen.write, "duplicates", found)
+        if chosen.only != "accuracy":
+            own = next(iter(sets.values()))
+            rows = cost(own, chosen.cost, chosen.many, chosen.rounds, chosen.seed)
+            costs = markdown(machine("opencv-python simplejpeg numpy"), rows)
+            print(costs)
+            if chosen.write:
+                write(chosen.write, "cost", costs)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from cervix_tf.data.audited import Audited
 from cervix_tf.data.decoding import UnreadableError
 from cervix_tf.data.duplicates import near_duplicates
 from cervix_tf.data.faults import fault, size_of
-from cervix_tf.data.hashing import SIDE
-from cervix_tf.data.looks import FAR, FEATURES, MEASURES, distances, looks, measure
+from cervix_tf.data.looks import FAR, distances, looks
+from cervix_tf.data.measuring import Measurements
 from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.data.squares import square_size
 from cervix_tf.data.surveying import survey
@@ -83,32 +83,33 @@ def audit(
     """
     done = manifest.copy()
     count = len(manifest)
-    greys = np.zeros((count, SIDE, SIDE), np.uint8)
-    measures = np.full((count, len(MEASURES)), np.nan, np.float32)
-    features = np.zeros((count, FEATURES), np.float32)
     sums: list[str | None] = [None] * count
-    sizes: list[tuple[int, int] | None] = [None] * count
+    sizes = np.zeros((count, 2), np.int32)
     faults: list[str | None] = [None] * count
-    paths = [Path(path) for path in manifest["path"]]
+    paths = manifest["path"].to_numpy(object)
 
-    def see(row: int, square: np.ndarray, data: bytes) -> None:
-        greys[row], measures[row], features[row] = measure(square)
-        sums[row] = hashlib.sha256(data).hexdigest()
-        sizes[row] = size_of(data)
-        faults[row] = fault(paths[row], data, None)
+    with Measurements(count) as seen:
 
-    reasons = survey(manifest, _SQUARE, see, cache, progress)
-    for row, reason in reasons.items():
-        try:
-            data = read_bytes(paths[row])
+        def see(row: int, square: np.ndarray, data: bytes) -> None:
             sums[row] = hashlib.sha256(data).hexdigest()
-            faults[row] = fault(paths[row], data, reason)
-        except UnreadableError:
-            faults[row] = "unreadable"
+            sizes[row] = size_of(data)
+            faults[row] = fault(Path(paths[row]), data, None)
+            seen.add(row, square)
 
-    readable = np.ones(count, bool)
-    readable[list(reasons)] = False
-    cluster, exact, distance = _alike(sums, readable, greys, features)
+        reasons = survey(manifest, _SQUARE, see, cache, progress)
+        seen.finish()
+        for row, reason in reasons.items():
+            try:
+                data = read_bytes(Path(paths[row]))
+                sums[row] = hashlib.sha256(data).hexdigest()
+                faults[row] = fault(Path(paths[row]), data, reason)
+            except UnreadableError:
+                faults[row] = "unreadable"
+        readable = np.ones(count, bool)
+        readable[list(reasons)] = False
+        cluster, exact, distance = _alike(sums, readable, seen)
+
+    measures = seen.measures
     members = pd.Series(cluster).map(pd.Series(cluster).value_counts()).to_numpy()
     found = {word: np.array([each == word for each in faults]) for word in list(FLAGS)[:4]}
     found["exact duplicate"] = exact
@@ -118,12 +119,15 @@ def audit(
     found["outlier"] = distance > FAR
     keys = _keys(manifest)
     group = manifest["group"].to_numpy(object)
-    done["group"] = _merged(np.where(pd.isna(group), keys, group).astype(str), cluster)
-    done["cluster"] = _named(keys, cluster, members > 1)
+    names = [str(name) for name in np.where(pd.isna(group), keys, group)]
+    done["group"] = _merged(np.array(names, object), cluster)
+    clusters = _first_names(keys, cluster)
+    clusters[members == 1] = None
+    done["cluster"] = clusters
     done["flags"] = _worded(manifest.get("flags"), found, count)
     done["sha256"] = sums
     for k, column in enumerate(("width", "height")):
-        done[column] = pd.array([size and size[k] for size in sizes], "Int64")
+        done[column] = pd.Series(sizes[:, k], done.index, "Int64").mask(~readable)
     done["sharpness"], done["brightness"] = (
         measures[:, 0].astype(float),
         measures[:, 1].astype(float),
@@ -133,7 +137,7 @@ def audit(
 
 
 def _alike(
-    sums: list[str | None], readable: np.ndarray, greys: np.ndarray, features: np.ndarray
+    sums: list[str | None], readable: np.ndarray, seen: Measurements
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cluster numbers, whether there is an exact duplicate, and the distance from others.
 
@@ -147,13 +151,13 @@ def _alike(
     if not len(rows):
         return cluster, exact, distance
     _, first, content, times = np.unique(
-        own.astype(str), return_index=True, return_inverse=True, return_counts=True
+        own, return_index=True, return_inverse=True, return_counts=True
     )
     chosen = rows[first]
     cluster = cluster + len(sums)  # numbers that no cluster of contents has
-    cluster[rows] = near_duplicates(greys[chosen])[content]
+    cluster[rows] = near_duplicates(seen.prints, seen.greys, chosen)[content]
     exact[rows] = times[content] > 1
-    distance[rows] = distances(features[chosen])[content]
+    distance[rows] = distances(seen.features[chosen])[content]
     return cluster, exact, distance
 
 
@@ -183,10 +187,13 @@ def _keys(manifest: pd.DataFrame) -> np.ndarray:
     return key.where(~key.duplicated(keep=False), manifest["path"].astype(str)).to_numpy(object)
 
 
-def _named(keys: np.ndarray, cluster: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    names = pd.Series(keys).groupby(cluster).transform("min").to_numpy(object)
-    names[~wanted] = None
-    return names
+def _first_names(names: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """For each photograph the first name, in alphabetical order, of those with the same number."""
+    order = np.argsort(names, kind="stable")
+    _, first, place = np.unique(number[order], return_index=True, return_inverse=True)
+    found = np.empty(len(names), object)
+    found[order] = names[order[first]][place]
+    return found
 
 
 def _merged(names: np.ndarray, cluster: np.ndarray) -> np.ndarray:
@@ -198,7 +205,7 @@ def _merged(names: np.ndarray, cluster: np.ndarray) -> np.ndarray:
     total = size + (int(node.max()) + 1 if len(node) else 0)
     graph = coo_array((np.ones(len(number), bool), (number, size + node)), (total, total))
     parts = connected_components(graph, directed=False)[1][number]
-    return pd.Series(names).groupby(parts).transform("min").to_numpy(object)
+    return _first_names(names, parts)
 
 
 def _worded(before: pd.Series | None, found: dict[str, np.ndarray], count: int) -> list[str | None]:

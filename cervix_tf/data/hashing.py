@@ -4,8 +4,10 @@ The hash is ImageHash's pHash, 64 bits of a discrete cosine transform. Two thing
 photograph is hashed through several windows, because the hash of a photograph cropped by 5 % is
 as far from the original's as a stranger's is, while the hash of one of the windows is not. And the
 hashes of its mirror images and quarter turns follow from the same waves by sign and transposition,
-so nothing is computed on pixels more than once: one product of matrices a photograph.
+so nothing is computed on pixels more than once.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,20 +26,68 @@ WINDOWS = (
 )
 # (transposed, upside down, left to right): the eight ways to lay a square on itself.
 TURNS = tuple((t, v, h) for t in (False, True) for v in (False, True) for h in (False, True))
+# The turn that lays back what each of these has turned.
+BACK = np.array([TURNS.index((t, h, v) if t else (t, v, h)) for t, v, h in TURNS])
 
-_CHUNK = 128  # pictures transformed at once
+_FLAT = 2.0  # standard deviation in grey levels below which a picture shows nothing to compare
+_LOW = 5  # the highest frequency of the waves that a crop of 5 % leaves nearly as they are
 
 _FREQUENCY = np.hypot(*np.indices((WAVES, WAVES)))
 _USED = (_FREQUENCY > 0.5) & (_FREQUENCY <= 9)
 # Pictures have less of a wave the shorter it is: weighted so, every wave says as much.
 _WEIGHT = np.where(_USED, _FREQUENCY, 0).astype(np.float32)
+_IS_LOW = _FREQUENCY[_USED] <= _LOW  # which numbers of a direction are of low waves
+# The longest waves change least when a picture is cropped: of the low ones they weigh more than of all.
+_LOW_WEIGHT = (_FREQUENCY[_USED] ** -0.5)[_IS_LOW].astype(np.float32)
 
 
-def waves(grey: np.ndarray) -> np.ndarray:
+class Prints(NamedTuple):
+    """What is kept of pictures to compare them by: 1.2 kB each.
+
+    Attributes:
+        windows: uint64 (N, windows), the hash of what each window shows.
+        turns: uint64 (N, 8), the hash of the whole under each of `TURNS`.
+        shapes: int8 (N, windows, D), the direction of each window's waves, 127 times.
+        plain: bool (N,), pictures that show nothing to compare.
+    """
+
+    windows: np.ndarray
+    turns: np.ndarray
+    shapes: np.ndarray
+    plain: np.ndarray
+
+
+def blank(count: int) -> Prints:
+    """Make room for the prints of some pictures, all of them plain until they are filled in."""
+    windows, turns = (np.zeros((count, len(each)), np.uint64) for each in (WINDOWS, TURNS))
+    shapes = np.zeros((count, len(WINDOWS), len(_IS_LOW)), np.int8)
+    return Prints(windows, turns, shapes, np.ones(count, bool))
+
+
+def prints(greys: np.ndarray) -> Prints:
+    """Take the prints of pictures.
+
+    Args:
+        greys: uint8 (N, SIDE, SIDE).
+
+    Returns:
+        Their prints, in the same order.
+
+    Example:
+        >>> prints(np.zeros((5, 64, 64), "uint8")).plain
+        array([ True,  True,  True,  True,  True])
+    """
+    found = waves(greys)
+    plain = greys.reshape(len(greys), SIDE * SIDE).std(axis=1) < _FLAT
+    shapes = np.rint(127 * directions(found)).astype(np.int8)
+    return Prints(bits(found), bits(turned(found[:, 0])), shapes, plain)
+
+
+def waves(greys: np.ndarray) -> np.ndarray:
     """Transform grey pictures to the waves of every window.
 
     Args:
-        grey: (N, SIDE, SIDE), any number type.
+        greys: (N, SIDE, SIDE), any number type.
 
     Returns:
         float32 (N, windows, WAVES, WAVES): cosine coefficients, by frequency down and across.
@@ -46,16 +96,13 @@ def waves(grey: np.ndarray) -> np.ndarray:
         >>> waves(np.zeros((5, 64, 64), "uint8")).shape
         (5, 14, 10, 10)
     """
-    every = _BASES.reshape(-1, SIDE)
-    rows = [_LINES.index((side, down)) for side, _, down in WINDOWS]
-    columns = [_LINES.index((side, across)) for side, across, _ in WINDOWS]
-    result = np.empty((len(grey), len(WINDOWS), WAVES, WAVES), np.float32)
-    for start in range(0, len(grey), _CHUNK):
-        part = grey[start : start + _CHUNK].astype(np.float32)
-        # Every row line with every column line: most are no window, and are let go at once.
-        found = every @ (part @ every.T)
-        found = found.reshape(len(part), len(_LINES), WAVES, len(_LINES), WAVES)
-        result[start : start + _CHUNK] = found[:, rows, :, columns].swapaxes(0, 1)
+    # Picture by picture: so small a product is not worth a second core, which has a picture of its own.
+    across = greys.astype(np.float32) @ _BASES.reshape(-1, SIDE).T
+    across = across.reshape(len(greys), SIDE, len(_LINES), WAVES)
+    result = np.empty((len(greys), len(WINDOWS), WAVES, WAVES), np.float32)
+    for k, (side, x, y) in enumerate(WINDOWS):
+        line = np.ascontiguousarray(across[:, :, _LINES.index((side, x))])
+        result[:, k] = _BASES[_LINES.index((side, y))] @ line
     return result
 
 
@@ -90,7 +137,8 @@ def bits(found: np.ndarray) -> np.ndarray:
         >>> np.bitwise_count(bits(a) ^ bits(b))  # the distance, 0 to 64
     """
     low = found[..., :BITS, :BITS].reshape(*found.shape[:-2], BITS * BITS)
-    above = low > np.median(low, axis=-1, keepdims=True)
+    middle = np.sort(low, axis=-1)[..., BITS * BITS // 2 - 1 : BITS * BITS // 2 + 1]
+    above = low > middle.mean(axis=-1, keepdims=True)
     return np.packbits(above, axis=-1).view(">u8")[..., 0].astype(np.uint64)
 
 
@@ -108,6 +156,32 @@ def directions(found: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(length, 1e-6)
 
 
+def laid(shapes: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """Turn the directions of pictures' waves.
+
+    Args:
+        shapes: (..., D), directions.
+        turn: int (...), which of `TURNS`.
+
+    Returns:
+        float32 (..., D): the directions of the turned pictures; the arguments are broadcast.
+    """
+    return np.take_along_axis(shapes, _PLACES[turn], axis=-1) * _SIGNS[turn]
+
+
+def low(shapes: np.ndarray) -> np.ndarray:
+    """Give the directions of the low waves alone.
+
+    Args:
+        shapes: (..., D), directions of all waves, of any length.
+
+    Returns:
+        float32 (..., L), unit vectors; 0 where there are no low waves.
+    """
+    vectors = shapes[..., _IS_LOW] * _LOW_WEIGHT
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
+
+
 def _basis(side: float, centre: float) -> np.ndarray:
     """Waves over a part of a line of SIDE pixels, (WAVES, SIDE): their integral over each pixel."""
     start = 0.5 + centre - side / 2
@@ -121,3 +195,9 @@ def _basis(side: float, centre: float) -> np.ndarray:
 
 _LINES = sorted({(side, x) for side, x, _ in WINDOWS} | {(side, y) for side, _, y in WINDOWS})
 _BASES = np.stack([_basis(*line) for line in _LINES])
+
+# Where each number of a turned direction stands in that of the picture itself, and its sign.
+_NUMBERED = np.zeros((1, WAVES, WAVES))
+_NUMBERED[0, _USED] = np.arange(1, len(_IS_LOW) + 1)
+_TURNED = turned(_NUMBERED)[0][:, _USED]
+_PLACES, _SIGNS = abs(_TURNED).astype(int) - 1, np.sign(_TURNED).astype(np.float32)

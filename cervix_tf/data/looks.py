@@ -5,8 +5,13 @@ limits lie between what the unaltered photographs of AnnoCerv and phantoms show 
 on purpose show; docs/audit.md has the figures.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
+from scipy.spatial import KDTree
+
+from cervix_tf.data.photographs import cores
 
 SIDE = 64  # of the small picture that colours are measured on
 
@@ -25,48 +30,56 @@ MEASURES = ("sharpness", "brightness", "green", "brown", "light", "clipped", "pa
 FEATURES = 14
 
 
-def measure(square: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Measure a photograph's looks.
+def measure(squares: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Measure the looks of some photographs, a few at a time being cheaper than one by one.
 
     Args:
-        square: uint8 RGB (P, P, 3), its prepared square.
+        squares: uint8 RGB (P, P, 3) each, their N prepared squares.
 
     Returns:
-        Its small grey picture, uint8 (SIDE, SIDE); its `MEASURES`, float32, each in [-1, 1]; and
-        float32 (FEATURES,) of colour and texture, by which `distances` tells how far it is
-        from others.
+        Their small grey pictures, uint8 (N, SIDE, SIDE); their `MEASURES`, float32 (N, 8), each in
+        [-1, 1]; and float32 (N, FEATURES) of colour and texture, by which `distances` tells how far
+        a photograph is from others.
 
     Example:
-        >>> grey, measures, features = measure(cx.data.read_square("1.jpg", 256))
+        >>> greys, measures, features = measure([cx.data.read_square("1.jpg", 256)])
     """
-    small = cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    grey, large = (cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (small, square))
-    tiny = cv2.resize(small, (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA)
-    red, green, blue = tiny.reshape(-1, 3).T.astype(np.int16)
+    count = len(squares)
+    large = [cv2.cvtColor(square, cv2.COLOR_RGB2GRAY) for square in squares]
+    sharp = np.array([sharpness(grey) for grey in large])
+    # By halves: OpenCV is far quicker at these. One picture below another, all are as one to it.
+    small = np.concatenate([_halved(_halved(square, 2 * SIDE), SIDE) for square in squares])
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    tiny = _halved(small, SIDE // 2)
+    red, green, blue = (each.reshape(count, -1).astype(np.int16) for each in cv2.split(tiny))
     light = (red + green + blue) // 3
-    tails = np.sort(light)[[light.size // 20, -light.size // 20]]
+    twentieth = light.shape[1] // 20
+    tails = np.sort(light, axis=1)[:, [twentieth, -twentieth]]
     pale = (abs(red - green) < 25) & (abs(green - blue) < 60) & (light > 110)
-    paper = np.count_nonzero(pale) / light.size
-    ink = 0.0
-    if paper > PAPER:
-        ink = np.mean(cv2.morphologyEx(large, cv2.MORPH_BLACKHAT, _STROKE) > 60)
-    greens, reds, blues = int(green.sum()), int(red.sum()), int(blue.sum())
+    paper = pale.mean(axis=1)
+    ink = np.zeros(count)
+    for k in np.flatnonzero(paper > PAPER):
+        ink[k] = np.mean(cv2.morphologyEx(large[k], cv2.MORPH_BLACKHAT, _STROKE) > 60)
+    reds, greens, blues = (each.sum(axis=1, dtype=np.int64) for each in (red, green, blue))
+    greys = grey.reshape(count, SIDE, SIDE)
     measures = [
-        sharpness(large),
-        cv2.mean(grey)[0] / 255,
-        np.count_nonzero((green > red + 4) & (green > blue + 4)) / light.size,
-        (greens - blues) / max(reds + greens + blues, 1),
-        tails[1] / 255,
-        np.count_nonzero(tiny.max(axis=2) >= 250) / light.size,
+        sharp,
+        greys.mean(axis=(1, 2)) / 255,
+        ((green > red + 4) & (green > blue + 4)).mean(axis=1),
+        (greens - blues) / np.maximum(reds + greens + blues, 1),
+        tails[:, 1] / 255,
+        (np.maximum(np.maximum(red, green), blue) >= 250).mean(axis=1),
         paper,
         ink,
     ]
-    features = _features(small, [*tails, 100 * measures[0]])
-    return grey, np.array(measures, np.float32), features
+    lab = cv2.cvtColor(tiny, cv2.COLOR_RGB2LAB).reshape(count, SIDE // 2, SIDE // 2, 3)
+    colour = np.array([_colour(*each) for each in zip(lab, greys, strict=True)])
+    features = np.column_stack([colour, tails, 100 * sharp])
+    return greys, np.column_stack(measures).astype(np.float32), features.astype(np.float32)
 
 
 def sharpness(grey: np.ndarray) -> float:
-    """Measure sharpness, whatever the contrast, as Crete et al. (2007).
+    """Measure sharpness, whatever the contrast, as Crete et al. (2007), on every fourth line.
 
     Args:
         grey: uint8 (H, W).
@@ -76,10 +89,9 @@ def sharpness(grey: np.ndarray) -> float:
         takes away, along the direction where that is less. Blurring changes little of a blur.
     """
     parts = []
-    for across, kernel in ((True, (9, 1)), (False, (1, 9))):
+    for lines in (grey[::4], cv2.transpose(np.ascontiguousarray(grey[:, ::4]))):
         before, after = (
-            cv2.absdiff(each[:, 1:], each[:, :-1]) if across else cv2.absdiff(each[1:], each[:-1])
-            for each in (grey, cv2.blur(grey, kernel))
+            cv2.absdiff(each[:, 1:], each[:, :-1]) for each in (lines, cv2.blur(lines, (9, 1)))
         )
         lost = cv2.sumElems(cv2.subtract(before, after))[0]
         parts.append(lost / max(cv2.sumElems(before)[0], 1))
@@ -129,24 +141,24 @@ def distances(features: np.ndarray) -> np.ndarray:
     low, high = np.percentile(features, [10, 90], axis=0)
     spread = np.maximum((high - low) / 2.56, 1e-3)  # a standard deviation, were they normal
     scaled = ((features - middle) / spread).astype(np.float64)
-    squares = np.sum(scaled**2, axis=1)
     nearest = max(3, round(0.5 * count**0.5))  # and the photograph itself, at 0
-    far = np.empty(count)
-    for start in range(0, count, 256):
-        part = slice(start, start + 256)
-        apart = squares[part, None] + squares - 2 * scaled[part] @ scaled.T
-        far[part] = np.sqrt(np.maximum(np.partition(apart, nearest, axis=1)[:, nearest], 0))
+    far = KDTree(scaled).query(scaled, k=[nearest + 1], workers=cores())[0][:, 0]
     return far / max(float(np.median(far)), 1e-6)
 
 
-def _features(small: np.ndarray, others: list) -> np.ndarray:
-    """Mean and spread of the colours, centre against all, how busy the picture is, and others."""
-    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
+def _colour(lab: np.ndarray, grey: np.ndarray) -> np.ndarray:
+    """Mean and spread of the colours, centre against all, and how busy the picture is."""
     mean, deviation = (each.ravel() for each in cv2.meanStdDev(lab))
-    quarter = SIDE // 4
+    quarter = len(lab) // 4
     centre = np.array(cv2.mean(lab[quarter:-quarter, quarter:-quarter])[:3])
-    steps = [cv2.mean(cv2.absdiff(lab[k:, k:], lab[:-k, :-k]))[0] for k in (1, 4)]
-    return np.concatenate([mean, deviation, centre - mean, steps, others]).astype(np.float32)
+    steps = [cv2.mean(cv2.absdiff(grey[k:, k:], grey[:-k, :-k]))[0] for k in (1, 4)]
+    return np.concatenate([mean, deviation, centre - mean, steps])
+
+
+def _halved(picture: np.ndarray, width: int) -> np.ndarray:
+    """Average over areas, to a width of which the picture's is twice as much or nearly so."""
+    height = picture.shape[0] * width // picture.shape[1]
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
 
 
 _STROKE = np.ones((9, 9), np.uint8)

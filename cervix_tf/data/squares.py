@@ -2,9 +2,9 @@
 
 import hashlib
 import os
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -16,7 +16,8 @@ import platformdirs
 from cervix_tf.data.caching import CacheFile, checksum, photograph_keys
 from cervix_tf.data.cropping import Crop, Region, regions
 from cervix_tf.data.decoding import UnreadableError
-from cervix_tf.data.photographs import Progress, cores, read_bytes, square
+from cervix_tf.data.photographs import Progress, read_bytes, square
+from cervix_tf.data.threads import spread
 from cervix_tf.errors import UserError
 
 Store = Callable[[int, np.ndarray], None]
@@ -259,15 +260,17 @@ def decode_all(
         size: Side of the squares.
         rows: Which of them to decode.
         store: Called from the threads with the row and its square.
-        progress: Called with the number of squares there are by now, and of all.
+        progress: Called from the threads, one at a time, with the number of squares there are by
+            now, and of all.
         see: Called like `store`, with the content of the file too.
 
     Raises:
         UnreadablePhotographs: Some cannot be read; the others were stored all the same.
     """
     reasons: dict[int, str] = {}
+    done, mutex = [len(photographs) - len(rows)], threading.Lock()
 
-    def work(row: int) -> None:
+    def decode_one(row: int) -> None:
         try:
             path, region = photographs[row]
             if see is None:
@@ -280,16 +283,14 @@ def decode_all(
         except UnreadableError as error:
             reasons[row] = str(error)
 
-    pool = ThreadPoolExecutor(cores())
-    try:
-        ahead = len(photographs) - len(rows)
-        jobs = [pool.submit(work, row) for row in rows]
-        for done, job in enumerate(as_completed(jobs), ahead + 1):
-            job.result()
-            if progress:
-                progress(done, len(photographs))
-    finally:
-        # Ctrl+C or a full disk ends the pass after the photographs in hand.
-        pool.shutdown(cancel_futures=True)
+    def work(row: int) -> None:
+        decode_one(row)
+        if progress:
+            with mutex:
+                done[0] += 1
+                progress(done[0], len(photographs))
+
+    # Ctrl+C or a full disk ends the pass after the photographs in hand.
+    spread(work, rows)
     if reasons:
         raise UnreadablePhotographs([path for path, _ in photographs], reasons)

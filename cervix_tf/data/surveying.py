@@ -1,14 +1,13 @@
 """Every photograph of a manifest is shown once while it is decoded to its square and kept."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from cervix_tf.data.caching import CacheFile, photograph_keys
-from cervix_tf.data.photographs import Progress, cores, read_bytes
+from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.data.squares import (
     Photograph,
     See,
@@ -17,6 +16,7 @@ from cervix_tf.data.squares import (
     decode_all,
     kept,
 )
+from cervix_tf.data.threads import spread
 
 
 def survey(
@@ -70,11 +70,8 @@ def survey(
                 reasons = error.reasons
             rest = [row for row in np.flatnonzero(~seen).tolist() if row not in reasons]
             if rest:
-                squares = file.open()
-                with ThreadPoolExecutor(cores()) as pool:
-                    show = pool.map(lambda k: note(k, squares[k], read_bytes(paths[k])), rest)
-                    for _ in show:
-                        pass
+                # Mapped anew for each photograph, lest all that was read stays in memory.
+                spread(lambda k: note(k, file.open()[k], read_bytes(paths[k])), rest)
     if progress:
         progress(len(paths), len(paths))
     return reasons

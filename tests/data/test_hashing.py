@@ -4,7 +4,18 @@ import pytest
 from PIL import Image
 
 from cervix_tf.data import hashing
-from cervix_tf.data.hashing import SIDE, TURNS, bits, directions, turned, waves
+from cervix_tf.data.hashing import (
+    BACK,
+    SIDE,
+    TURNS,
+    bits,
+    blank,
+    directions,
+    laid,
+    prints,
+    turned,
+    waves,
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +64,24 @@ def test_brightness_and_contrast_do_not_matter(greys):
     one, other = (waves(g)[:, 0] for g in (greys, greys * 0.4 + 90))
     assert np.allclose(directions(one), directions(other), atol=1e-4)
     assert np.array_equal(directions(waves(np.zeros((1, SIDE, SIDE))))[0, 0], np.zeros(72))
+
+
+def test_prints_are_hashes_and_directions(greys):
+    every = prints(greys)
+    found = waves(greys)
+    assert np.array_equal(every.windows, bits(found))
+    assert np.array_equal(every.turns, bits(turned(found[:, 0])))
+    assert np.allclose(every.shapes / 127, directions(found), atol=0.5 / 127 + 1e-6)
+    assert not every.plain.any()
+    assert prints(np.full((2, SIDE, SIDE), 90, np.uint8)).plain.all()
+    assert blank(3).plain.all()
+    assert [each.shape for each in blank(3)] == [each[:3].shape for each in every]
+
+
+def test_directions_are_laid_as_pictures_are(greys):
+    whole = waves(greys)[:, 0]
+    own, every = directions(whole), directions(turned(whole))
+    for turn in range(len(TURNS)):
+        assert np.allclose(laid(own, np.full(len(own), turn)), every[:, turn], atol=1e-5)
+        assert np.allclose(laid(every[:, turn], np.full(len(own), BACK[turn])), own, atol=1e-5)
+    assert np.allclose(laid(own[:, None], np.arange(8)[None]), every, atol=1e-5)

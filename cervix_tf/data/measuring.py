@@ -1,0 +1,102 @@
+"""What an audit keeps of every photograph: its looks, its prints, and on disk its small grey picture."""
+
+import tempfile
+import threading
+
+import numpy as np
+
+from cervix_tf.data.hashing import SIDE, Prints, blank, prints
+from cervix_tf.data.looks import FEATURES, MEASURES, measure
+from cervix_tf.errors import UserError
+
+_TOGETHER = 16  # photographs measured at once
+
+
+class Measurements:
+    """The measurements of some photographs; their small pictures are there until it is closed.
+
+    Args:
+        count: Photographs.
+
+    Attributes:
+        measures: float32 (count, len(MEASURES)), NaN for photographs not added.
+        features: float32 (count, FEATURES).
+        prints: The prints to compare photographs by.
+        greys: uint8 (SIDE, SIDE) by row: an object that reads them from disk.
+    """
+
+    def __init__(self, count: int):
+        self.measures = np.full((count, len(MEASURES)), np.nan, np.float32)
+        self.features = np.zeros((count, FEATURES), np.float32)
+        self.prints: Prints = blank(count)
+        self.greys = _OnDisk()
+        self._waiting: list[tuple[int, np.ndarray]] = []
+        self._mutex = threading.Lock()
+
+    def __enter__(self) -> "Measurements":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.greys.close()
+
+    def add(self, row: int, square: np.ndarray) -> None:
+        """Measure a photograph, from any thread, now or when there are some more.
+
+        Args:
+            row: Which one it is.
+            square: uint8 RGB (P, P, 3), its prepared square.
+        """
+        with self._mutex:
+            self._waiting.append((row, square))
+            if len(self._waiting) < _TOGETHER:
+                return
+            waiting, self._waiting = self._waiting, []
+        self._measure(waiting)
+
+    def finish(self) -> None:
+        """Measure what still waits for more."""
+        if self._waiting:
+            self._measure(self._waiting)
+        self._waiting = []
+
+    def _measure(self, waiting: list[tuple[int, np.ndarray]]) -> None:
+        rows, squares = ([*each] for each in zip(*waiting, strict=True))
+        greys, self.measures[rows], self.features[rows] = measure(squares)
+        for kept, found in zip(self.prints, prints(greys), strict=True):
+            kept[rows] = found
+        for row, grey in zip(rows, greys, strict=True):
+            self.greys[row] = grey
+
+
+class _OnDisk:
+    """Small pictures in a file that is gone when it is closed: 4 kB each, and few are read again."""
+
+    def __init__(self):
+        self._mutex = threading.Lock()
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by `close`
+
+    def __setitem__(self, row: int, grey: np.ndarray) -> None:
+        try:
+            with self._mutex:
+                self._file.seek(row * SIDE**2)
+                written = self._file.write(grey.tobytes())
+        except OSError as error:
+            raise _no_room(str(error.strerror).lower()) from error
+        if written != SIDE**2:
+            raise _no_room("the disk is full")
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        with self._mutex:
+            self._file.seek(row * SIDE**2)
+            content = self._file.read(SIDE**2)
+        return np.frombuffer(content, np.uint8).reshape(SIDE, SIDE)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _no_room(reason: str) -> UserError:
+    return UserError(
+        f"{tempfile.gettempdir()} cannot keep the audit's small pictures, 4 kB a photograph: {reason}; "
+        "make room there, or name another folder in the environment variable TMPDIR."
+    )

@@ -1,0 +1,37 @@
+import threading
+import time
+
+import pytest
+
+from cervix_tf.data.photographs import cores
+from cervix_tf.data.threads import spread
+
+
+def test_every_row_is_done_once():
+    done, mutex = [], threading.Lock()
+
+    def work(row):
+        with mutex:
+            done.append(row)
+
+    spread(work, iter(range(500)))
+    assert sorted(done) == list(range(500))
+    spread(work, [])
+    assert len(done) == 500
+
+
+@pytest.mark.parametrize("error", [OSError("full"), KeyboardInterrupt()])
+def test_an_error_ends_it_after_the_rows_in_hand(error):
+    done, failed = [], threading.Event()
+
+    def work(row):
+        if row == 5:
+            failed.set()
+            raise error
+        if failed.is_set():
+            time.sleep(0.05)  # longer than the main thread needs to hear of it
+        done.append(row)
+
+    with pytest.raises(type(error)):
+        spread(work, range(1000))
+    assert len(done) <= 5 + 3 * cores()
