@@ -187,8 +187,10 @@ def validated(manifest: pd.DataFrame, where: str) -> pd.DataFrame:
                     f"{where}, row {row + first}, column 'split': {value!r} is not one of "
                     f"{', '.join(SPLITS)}."
                 )
-    names = pd.Series([Path(p).name for p in manifest["path"]], dtype="object")
-    manifest["image"] = manifest["image"].map(_text).fillna(names) if "image" in manifest else names
+    given = manifest["image"] if "image" in manifest else [None] * len(manifest)
+    manifest["image"] = [
+        _text(name) or Path(path).name for name, path in zip(given, manifest["path"], strict=True)
+    ]
     for column in ("label", "group", "source", "split"):
         if column not in manifest:
             manifest[column] = None
