@@ -54,6 +54,8 @@ def _cleaned(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
     if output.output_type == "stream":
         output.text = NOISE.sub("", output.text)
         return output if output.text.strip() else None
+    if "text/html" in output.get("data", {}):
+        output.data.pop("text/plain", None)  # a table's plain form has the paths of the machine
     return output
 
 
