@@ -1,6 +1,6 @@
 """A run and photographs become probabilities, a Kaggle CSV, and a model for another runtime.
 
-In: one run or several, a manifest. Out: a table with one column a class, a submission file, an export.
+In: one run or several, photographs. Out: a table with one column a class, a submission file, an export.
 """
 
 import lazy_loader
