@@ -5,13 +5,14 @@
                                     [--only cost] [--write docs/audit.md]
 
 Altered copies of a sample of photographs are audited beside the originals, one kind of change at a
-time. Cost is measured on AnnoCerv's photographs (or phantoms) as they are, enlarged to 2448 x 3264, and
-mixed to a great many.
+time. Cost is measured on AnnoCerv's photographs and phantoms as they are, and on those of the first set
+enlarged to 2448 x 3264, and mixed to a great many.
 """
 
 import argparse
 import multiprocessing
 import re
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -25,7 +26,7 @@ from tables import ROOT, Row, machine, markdown, ratio, take_turns, write
 import cervix_tf as cx
 from cervix_tf.data.candidates import candidates
 from cervix_tf.data.hashing import prints
-from cervix_tf.data.looks import measure
+from cervix_tf.data.looks import measure, shrunk
 
 PHOTOGRAPHS = ["path", "image", "label", "group", "source", "split"]
 
@@ -142,24 +143,24 @@ def mixed(manifest: pd.DataFrame, count: int, folder: Path, seed: int) -> pd.Dat
     return table.assign(label=None, group=table["image"], source="mixed", split="train")
 
 
-def beside_the_first_pass(own: pd.DataFrame, name: str, rounds: int) -> Row:
-    """What an audit takes, and what `prepare` does, taking turns."""
+def beside_the_first_pass(own: pd.DataFrame, name: str, rounds: int, kept: bool) -> Row:
+    """What an audit takes, and what `prepare` does, taking turns; both with an empty cache."""
     spent: dict[str, list[float]] = {"prepare": [], "audit": []}
+    verbs = {"prepare": lambda cache: cx.data.prepare(own, 256, cache=cache)}
+    verbs["audit"] = lambda cache: cx.data.audit(own, cache=cache)
 
-    def timed(work, verb):
-        began = time.process_time()
-        work()
-        spent[verb].append(time.process_time() - began)
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "cache"
 
-    works = {
-        "prepare": lambda: cx.data.prepare(own, 256, cache="memory"),
-        "audit": lambda: cx.data.audit(own, cache="memory"),
-    }
-    turns = take_turns(
-        {verb: (lambda w=work, v=verb: timed(w, v)) for verb, work in works.items()}, rounds
-    )
+        def timed(verb: str) -> None:
+            began = time.process_time()
+            verbs[verb](folder if kept else "memory")
+            spent[verb].append(time.process_time() - began)
+
+        works = {verb: (lambda v=verb: timed(v)) for verb in verbs}
+        turns = take_turns(works, rounds, lambda: shutil.rmtree(folder, ignore_errors=True))
     wall, processor = (
-        [np.median(times[verb]) / len(own) * 1000 for verb in works]
+        [np.median(times[verb]) / len(own) * 1000 for verb in verbs]
         for times in (turns, {verb: times[1:] for verb, times in spent.items()})
     )
     shares = np.divide(spent["audit"][1:], spent["prepare"][1:])
@@ -167,14 +168,14 @@ def beside_the_first_pass(own: pd.DataFrame, name: str, rounds: int) -> Row:
         f"{wall[1]:.2f} and {wall[0]:.2f} ms a photograph; processor time {processor[1]:.2f} and "
         f"{processor[0]:.2f} ms, {np.median(shares):.2f} times"
     )
-    title = f"Audit beside the first pass, {name}"
+    title = f"Audit beside the first pass, {name}, cache in {'a folder' if kept else 'memory'}"
     return title, figure, f"{ratio(turns, 'prepare', 'audit'):.2f}", "1.3"
 
 
 def comparing(manifest: pd.DataFrame, counts: tuple[int, ...], seed: int) -> list[Row]:
     """What all pairs take, of the small pictures of two photographs laid over each other."""
     random = np.random.default_rng(seed)
-    greys = measure([cx.data.read_square(path, 256) for path in manifest["path"]])[0]
+    greys = measure([shrunk(cx.data.read_square(path, 256)) for path in manifest["path"]])[0]
     rows = []
     for count in counts:
         one, other = random.integers(0, len(greys), (2, count))
@@ -214,15 +215,19 @@ def memory(many: pd.DataFrame) -> Row:
     )
 
 
-def cost(manifest: pd.DataFrame, count: int, many: int, rounds: int, seed: int) -> list[Row]:
+def cost(sets: dict[str, pd.DataFrame], count: int, many: int, rounds: int, seed: int) -> list[Row]:
+    manifest = next(iter(sets.values()))
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         own = large(manifest, count, Path(folder))
-        rows = [beside_the_first_pass(own, f"{count} photographs of 2448 x 3264", rounds)]
-    name = f"{len(manifest)} photographs as they are"
-    rows.append(beside_the_first_pass(manifest, name, 2 * rounds))
+        name = f"{count} photographs of 2448 x 3264"
+        rows += [beside_the_first_pass(own, name, rounds, kept) for kept in (False, True)]
+    for name, every in sets.items():
+        named = f"{len(every)} of {name} as they are"
+        rows += [beside_the_first_pass(every, named, 3 * rounds, kept) for kept in (False, True)]
     with tempfile.TemporaryDirectory() as folder:
         own = mixed(manifest, many, Path(folder), seed)
-        rows.append(beside_the_first_pass(own, f"{many} mixed of these", max(rounds // 2, 1)))
+        rows.append(beside_the_first_pass(own, f"{many} mixed", max(rounds // 2, 1), False))
         rows += comparing(manifest, (many // 4, many), seed)
         rows.append(memory(own))
     return rows
@@ -254,8 +259,7 @@ def main() -> None:
             if chosen.write:
                 write(chosen.write, "duplicates", found)
         if chosen.only != "accuracy":
-            own = next(iter(sets.values()))
-            rows = cost(own, chosen.cost, chosen.many, chosen.rounds, chosen.seed)
+            rows = cost(sets, chosen.cost, chosen.many, chosen.rounds, chosen.seed)
             costs = markdown(machine("opencv-python simplejpeg numpy"), rows)
             print(costs)
             if chosen.write:

@@ -15,8 +15,17 @@ ROOT = Path(__file__).parents[1]
 Row = tuple[str, str, str, str]
 
 
-def take_turns(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
+def take_turns(
+    works: dict[str, Callable[[], object]],
+    rounds: int,
+    between: Callable[[], object] = lambda: None,
+) -> dict[str, np.ndarray]:
     """Run each work once a round, so that a machine busy for a while slows all alike.
+
+    Args:
+        works: What to run, by name.
+        rounds: How often.
+        between: Called after each work; its time does not count.
 
     Returns:
         The seconds of each work in each round. A round that is not counted comes first.
@@ -26,8 +35,10 @@ def take_turns(works: dict[str, Callable[[], object]], rounds: int) -> dict[str,
         for name, work in works.items():
             began = time.perf_counter()
             work()
+            spent = time.perf_counter() - began
+            between()
             if k:
-                seconds[name].append(time.perf_counter() - began)
+                seconds[name].append(spent)
     return {name: np.array(turns) for name, turns in seconds.items()}
 
 

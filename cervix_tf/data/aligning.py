@@ -17,48 +17,85 @@ SAME = 0.87  # correlation of the detail of near-duplicates when aligned, at lea
 _STEPS = 3  # of the search for the best map, at most: few pairs gain by more
 
 
-def same(one: np.ndarray, other: np.ndarray, way: int) -> bool:
-    """Tell whether a window of a picture shows what another shows, turned.
+def same(ones: np.ndarray, others: np.ndarray, ways: np.ndarray) -> np.ndarray:
+    """Tell of a few pairs of pictures whether a window of the one shows what the other does, turned.
 
     Args:
-        one: uint8 (SIDE, SIDE).
-        other: uint8 (SIDE, SIDE).
-        way: Which of `WINDOWS` of the one and which of `TURNS` of the other are most alike: 8 times
-            the window's number and the turn's.
+        ones: uint8 (N, SIDE, SIDE).
+        others: uint8 (N, SIDE, SIDE).
+        ways: int (N,), which of `WINDOWS` of the one and which of `TURNS` of the other are most
+            alike: 8 times the window's number and the turn's.
 
     Returns:
-        Whether their detail is the same when they are aligned.
+        bool (N,): whether their detail is the same when they are aligned.
 
     Example:
-        >>> same(grey, grey[:, ::-1], 1)
-        True
+        >>> same(grey[None], grey[None, :, ::-1], np.array([1]))
+        array([ True])
     """
-    window, turn = divmod(int(way), len(TURNS))
-    side, across, down = WINDOWS[window]
-    transposed, upside_down, mirrored = TURNS[turn]
-    other = other.T if transposed else other
-    other = other[:: -1 if upside_down else 1, :: -1 if mirrored else 1]
-    target, source = _detail(np.ascontiguousarray(other)), _detail(one)
-    margin = (1 - side) * (SIDE - 1) / 2
-    affine = np.array(
-        [[side, 0, margin + across * SIDE], [0, side, margin + down * SIDE]], np.float32
-    )
+    windows, turns = np.divmod(ways, len(TURNS))
+    targets, sources = _detail(others), _detail(ones)
+    for k, turn in enumerate(turns):
+        transposed, upside_down, mirrored = TURNS[turn]
+        target = targets[k].T if transposed else targets[k]
+        targets[k] = target[:: -1 if upside_down else 1, :: -1 if mirrored else 1]
     # Most copies lie well enough as the window does.
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    if cv2.computeECC(target, cv2.warpAffine(source, affine, (SIDE, SIDE), flags=flags)) >= SAME:
-        return True
+    shown = _DOWN[windows] @ sources @ _ACROSS[windows].swapaxes(1, 2)
+    found = _correlations(shown, targets) >= SAME
+    for place in np.flatnonzero(~found):
+        near = _MAPS[windows[place]]
+        found[place] = _aligned(sources[place], targets[place], near) >= SAME
+    return found
+
+
+def _detail(greys: np.ndarray) -> np.ndarray:
+    greys = greys.astype(np.float32)
+    return _FINE @ greys @ _FINE.T - _BROAD @ greys @ _BROAD.T
+
+
+def _correlations(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    some, others = (each.reshape(len(each), -1) for each in (some, others))
+    some, others = (each - each.mean(axis=1, keepdims=True) for each in (some, others))
+    lengths = np.vecdot(some, some) * np.vecdot(others, others)
+    return np.vecdot(some, others) / np.sqrt(np.maximum(lengths, 1e-6))
+
+
+def _aligned(source: np.ndarray, target: np.ndarray, near: np.ndarray) -> float:
+    """The correlation under the best map, sought from one near it; 0 where it is none of a copy."""
     stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, _STEPS, 1e-3)
     try:
         # No mask, and no smoothing, for the detail is smooth.
         correlation, affine = cv2.findTransformECC(
-            target, source, affine, cv2.MOTION_AFFINE, stop, None, 1
+            target, source, near.copy(), cv2.MOTION_AFFINE, stop, None, 1
         )
     except cv2.error:  # it went astray: nothing of them overlaps
-        return False
+        return 0
     # A picture squeezed into a corner of the other correlates with anything.
-    return correlation >= SAME and 0.7 < abs(np.linalg.det(affine[:, :2])) < 1.4
+    return correlation if 0.7 < abs(np.linalg.det(affine[:, :2])) < 1.4 else 0
 
 
-def _detail(grey: np.ndarray) -> np.ndarray:
-    grey = grey.astype(np.float32)
-    return cv2.GaussianBlur(grey, (0, 0), 0.7) - cv2.GaussianBlur(grey, (0, 0), 6)
+def _map(side: float, across: float, down: float) -> np.ndarray:
+    """The affine map (2, 3) from the pixels of a window to those of the whole."""
+    margin = (1 - side) * (SIDE - 1) / 2
+    return np.array(
+        [[side, 0, margin + across * SIDE], [0, side, margin + down * SIDE]], np.float32
+    )
+
+
+def _blur(sigma: float) -> np.ndarray:
+    """What blurs the columns of a picture when multiplied from the left."""
+    length = 2 * round(4 * sigma) + 1
+    return cv2.GaussianBlur(np.eye(SIDE, dtype=np.float32), (1, length), sigma, sigmaY=sigma)
+
+
+def _stretch(side: float, start: float) -> np.ndarray:
+    """What takes a part of the columns of a picture, stretched to their length."""
+    matrix = np.array([[1, 0, 0], [0, side, start]], np.float32)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(np.eye(SIDE, dtype=np.float32), matrix, (SIDE, SIDE), flags=flags)
+
+
+_FINE, _BROAD = _blur(0.7), _blur(6)
+_MAPS = np.stack([_map(*window) for window in WINDOWS])
+_ACROSS = np.stack([_stretch(each[0, 0], each[0, 2]) for each in _MAPS])
+_DOWN = np.stack([_stretch(each[1, 1], each[1, 2]) for each in _MAPS])

@@ -1,6 +1,7 @@
 """The audit of a set of photographs: what is broken, double, leaking, or looks amiss."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -110,7 +111,7 @@ def audit(
         cluster, exact, distance = _alike(sums, readable, seen)
 
     measures = seen.measures
-    members = pd.Series(cluster).map(pd.Series(cluster).value_counts()).to_numpy()
+    cluster = np.unique(cluster, return_inverse=True)[1]
     found = {word: np.array([each == word for each in faults]) for word in list(FLAGS)[:4]}
     found["exact duplicate"] = exact
     found["near-duplicate"] = _several(cluster, sums)
@@ -122,7 +123,7 @@ def audit(
     names = [str(name) for name in np.where(pd.isna(group), keys, group)]
     done["group"] = _merged(np.array(names, object), cluster)
     clusters = _first_names(keys, cluster)
-    clusters[members == 1] = None
+    clusters[np.bincount(cluster)[cluster] == 1] = None
     done["cluster"] = clusters
     done["flags"] = _worded(manifest.get("flags"), found, count)
     done["sha256"] = sums
@@ -163,28 +164,33 @@ def _alike(
 
 def _several(cluster: np.ndarray, values: Iterable) -> np.ndarray:
     """Whether the photograph's cluster has more than one value; missing ones do not count."""
-    return pd.Series(list(values)).groupby(cluster).transform("nunique").to_numpy() > 1
+    value = pd.factorize(np.array(values, object))[0]
+    there = value >= 0
+    once = np.unique(np.stack([cluster[there], value[there]]), axis=1)
+    return np.bincount(once[0], minlength=len(cluster))[cluster] > 1
 
 
 def _across(manifest: pd.DataFrame, cluster: np.ndarray) -> dict[str, np.ndarray]:
     """Label conflicts and leaks."""
-    label = manifest["label"].reset_index(drop=True)
+    labelled = manifest["label"].notna().to_numpy()
     test = (manifest["split"] == "test").to_numpy()
-    trains = label.notna().to_numpy() & ~test
-    has_test, has_trains = (
-        pd.Series(each).groupby(cluster).transform("any").to_numpy() for each in (test, trains)
-    )
+    trains = labelled & ~test
+    has_test, has_trains = (np.bincount(cluster, each)[cluster] > 0 for each in (test, trains))
     return {
-        "label conflict": _several(cluster, label) & label.notna().to_numpy(),
+        "label conflict": _several(cluster, manifest["label"]) & labelled,
         "leak": (test & has_trains) | (trains & has_test),
     }
 
 
 def _keys(manifest: pd.DataFrame) -> np.ndarray:
     """What each photograph is called: source, label and name, or its path where these repeat."""
-    label = manifest["label"].astype("object").where(manifest["label"].notna(), "")
-    key = manifest["source"].astype(str) + "/" + label.astype(str) + "/" + manifest["image"]
-    return key.where(~key.duplicated(keep=False), manifest["path"].astype(str)).to_numpy(object)
+    columns = (manifest[column].tolist() for column in ("source", "label", "image", "path"))
+    known = [
+        (f"{source}/{'' if pd.isna(label) else label}/{image}", str(path))
+        for source, label, image, path in zip(*columns, strict=True)
+    ]
+    times = Counter(key for key, _ in known)
+    return np.array([key if times[key] == 1 else path for key, path in known], object)
 
 
 def _first_names(names: np.ndarray, number: np.ndarray) -> np.ndarray:
@@ -210,11 +216,14 @@ def _merged(names: np.ndarray, cluster: np.ndarray) -> np.ndarray:
 
 def _worded(before: pd.Series | None, found: dict[str, np.ndarray], count: int) -> list[str | None]:
     """Old and new flags of each photograph, each once, the known ones in the order of `FLAGS`."""
-    worded: list[str | None] = []
     old = [None] * count if before is None else before.tolist()
-    for row, text in enumerate(old):
-        had = [] if pd.isna(text) else [word.strip() for word in str(text).split(";")]
-        words = {word for word, flagged in found.items() if flagged[row]} | set(had)
-        others = [word for word in dict.fromkeys(had) if word and word not in FLAGS]
-        worded.append("; ".join([word for word in FLAGS if word in words] + others) or None)
-    return worded
+    had = [[] if pd.isna(text) else str(text).split(";") for text in old]
+    words = [dict.fromkeys(word.strip() for word in each) for each in had]
+    for word, flagged in found.items():
+        for row in np.flatnonzero(flagged):
+            words[row][word] = None
+    order = {word: place for place, word in enumerate(FLAGS)}
+    return [
+        "; ".join(sorted(filter(None, each), key=lambda word: order.get(word, len(order)))) or None
+        for each in words
+    ]

@@ -15,13 +15,16 @@ from cervix_tf.data.hashing import BACK, TURNS, WINDOWS, Prints, laid, low
 from cervix_tf.data.photographs import cores
 
 # Planted changes of the kinds in docs/audit.md come to 0.8 at least, 10 bits at most and 0.92 at least.
-ALIKE_AT_ALL = 0.58  # product of the directions of the low waves of the wholes, at least
-DISTANCE = 14  # bits of 64 in which the hashes of near-duplicates differ at most
-ALIKE = 0.8  # product of the directions of all waves of a window and a whole, at least
+ALIKE_AT_ALL = 0.62  # product of the directions of the low waves of the wholes, at least
+GLANCE = 20  # bits of 64 in which hashes of the first windows, which are central, differ at most
+DISTANCE = 12  # bits in which the hashes of near-duplicates differ at most, of some window
+ALIKE = 0.8  # product of the directions of all waves of that window and the whole, at least
+ALIKE_AT_BEST = 0.86  # the same of the window that is most alike
 
+_CENTRAL = 2  # windows that are glanced at
 _NEAR = 8  # bits within which a pair is always looked at, however many there are
-_BLOCK = (32, 256)  # of wholes: a product of matrices so small is left to the thread that asks
-_HASHES = 1024  # pairs whose hashes are compared at once: they stay in a core's cache
+_BLOCK = (64, 512)  # of wholes: a product of matrices so small is left to the thread that asks
+_HASHES = 2048  # pairs whose hashes are compared at once: they stay in a core's cache
 
 # Rows a and b, such that a window of a shows what b shows turned; which (window * 8 + turn), how far
 # apart their hashes are and how alike their waves.
@@ -82,29 +85,26 @@ class _Look:
         near = [np.empty(0, PAIR)]
         for start in range(first, len(self._rows), _BLOCK[1]):
             alike = own @ self._low[start : start + _BLOCK[1]].T
-            turn, one, other = np.unravel_index(np.flatnonzero(alike >= self._gate), alike.shape)
-            one, other = one + first, other + start
-            ahead = one < other
-            near.append(self._near(one[ahead], other[ahead], turn[ahead]))
+            passed = alike >= self._gate
+            if start == first:
+                passed = np.triu(passed, 1)  # each pair once
+            turn, one, other = np.unravel_index(np.flatnonzero(passed), passed.shape)
+            near.append(self._near(one + first, other + start, turn))
         pairs = np.concatenate(near)
         # A picture like its own mirror image is alike in more ways than one.
         pairs = pairs[np.lexsort((-pairs["alike"], *np.sort([pairs["a"], pairs["b"]], axis=0)))]
         again = np.sort([pairs["a"], pairs["b"]], axis=0)
         pairs = np.delete(pairs, 1 + np.flatnonzero((np.diff(again) == 0).all(axis=0)))
         counts = np.bincount(pairs["distance"], minlength=65)
-        return counts, self._best(pairs[pairs["alike"] >= ALIKE])
+        best = self._best(pairs[pairs["alike"] >= ALIKE])
+        return counts, best[best["alike"] >= ALIKE_AT_BEST]
 
     def _near(self, one: np.ndarray, other: np.ndarray, turn: np.ndarray) -> np.ndarray:
         """Those pairs whose hashes are near each other, where one turned looks like the other."""
+        glanced = self._least(one, other, turn, slice(_CENTRAL)) <= GLANCE
+        one, other, turn = one[glanced], other[glanced], turn[glanced]
+        near = np.flatnonzero(self._least(one, other, turn, slice(None)) <= self.limit)
         ways = ((other, one, turn), (one, other, BACK[turn]))
-        least = np.empty((2, len(one)), np.uint8)
-        for start in range(0, len(one), _HASHES):
-            part = slice(start, start + _HASHES)
-            for k, (a, b, laying) in enumerate(ways):
-                windows = np.take(self._windows, a[part], axis=1)
-                windows ^= self._turns[laying[part], b[part]]
-                np.minimum.reduce(np.bitwise_count(windows), axis=0, out=least[k, part])
-        near = np.flatnonzero(least.min(axis=0) <= self.limit)
         both = np.concatenate(
             [
                 np.bitwise_count(self._windows[:, a[near]] ^ self._turns[laying[near], b[near]])
@@ -121,6 +121,20 @@ class _Look:
         shown = _unit(self._shapes(pairs["a"], window))
         pairs["alike"] = np.vecdot(shown, _unit(laid(self._shapes(pairs["b"], 0), turn)))
         return pairs
+
+    def _least(
+        self, one: np.ndarray, other: np.ndarray, turn: np.ndarray, windows: slice
+    ) -> np.ndarray:
+        """The distance of the nearest hashes, of some windows of either and the other's whole."""
+        least = np.empty((2, len(one)), np.uint8)
+        for start in range(0, len(one), _HASHES):
+            part = slice(start, start + _HASHES)
+            ways = ((other, one, turn[part]), (one, other, BACK[turn[part]]))
+            for k, (a, b, laying) in enumerate(ways):
+                hashes = np.take(self._windows[windows], a[part], axis=1)
+                hashes ^= self._turns[laying, b[part]]
+                np.minimum.reduce(np.bitwise_count(hashes), axis=0, out=least[k, part])
+        return least.min(axis=0)
 
     def _best(self, pairs: np.ndarray) -> np.ndarray:
         """The same pairs by the window that is most alike: hashes, being short, often do not tell."""

@@ -6,7 +6,6 @@ most at a number of pairs that grows as the photographs do; where more are alike
 the least alike are left out.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -17,8 +16,10 @@ from cervix_tf.data.aligning import same
 from cervix_tf.data.candidates import candidates
 from cervix_tf.data.hashing import Prints
 from cervix_tf.data.photographs import cores
+from cervix_tf.data.threads import opencv_alone, spread
 
 _PAIRS = 50  # pairs a photograph whose waves are compared
+_TOGETHER = 4  # pairs aligned by a thread at once
 _LOOKS = 1  # pairs a photograph that are aligned in vain
 
 
@@ -56,16 +57,20 @@ def near_duplicates(prints: Prints, greys: Pictures, rows: np.ndarray) -> np.nda
     one, other = seen[pairs["a"]], seen[pairs["b"]]
     cluster, joined = np.arange(len(rows)), np.zeros(len(pairs), bool)
     # As many at once as can be without aligning much that the others would have linked already.
-    vain, step = 0, max(16 * cores(), len(seen) // 16)
+    vain, step = 0, max(32 * cores(), len(seen) // 16)
 
-    def look(k: int) -> bool:
-        return same(greys[int(rows[one[k]])], greys[int(rows[other[k]])], pairs["way"][k])
+    def look(few: np.ndarray) -> None:
+        ones, others = (
+            np.stack([greys[int(row)] for row in rows[each[few]]]) for each in (one, other)
+        )
+        joined[few] = same(ones, others, pairs["way"][few])
 
-    with ThreadPoolExecutor(cores()) as pool:
+    with opencv_alone():
         for start in range(0, len(pairs), step):
             part = np.arange(start, min(start + step, len(pairs)))
             part = part[cluster[one[part]] != cluster[other[part]]]
-            joined[part] = [*pool.map(look, part)]
+            few = [part[k : k + _TOGETHER] for k in range(0, len(part), _TOGETHER)]
+            spread(lambda k, few=few: look(few[k]), range(len(few)))
             if joined[part].any():
                 cluster = _numbered(one[joined], other[joined], len(rows))
             vain += int(np.sum(~joined[part]))

@@ -5,7 +5,8 @@ limits lie between what the unaltered photographs of AnnoCerv and phantoms show 
 on purpose show; docs/audit.md has the figures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -30,11 +31,40 @@ MEASURES = ("sharpness", "brightness", "green", "brown", "light", "clipped", "pa
 FEATURES = 14
 
 
-def measure(squares: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+class Shrunk(NamedTuple):
+    """What is measured of a square, a third of its bytes.
+
+    Attributes:
+        grey: uint8 (P, P).
+        small: uint8 (SIDE, SIDE), the same, averaged over areas.
+        colour: uint8 RGB (SIDE, SIDE, 3), one pixel of each area.
+    """
+
+    grey: np.ndarray
+    small: np.ndarray
+    colour: np.ndarray
+
+
+def shrunk(square: np.ndarray) -> Shrunk:
+    """Take from a square what is measured of it, best while it is still in the processor's cache.
+
+    Args:
+        square: uint8 RGB (P, P, 3), a prepared square.
+
+    Returns:
+        What `measure` wants.
+    """
+    grey = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
+    # By halves, and colours by picking: OpenCV is far quicker at these.
+    small = _halved(_halved(grey, 2 * SIDE), SIDE)
+    return Shrunk(grey, small, cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST))
+
+
+def measure(pictures: Sequence[Shrunk]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Measure the looks of some photographs, a few at a time being cheaper than one by one.
 
     Args:
-        squares: uint8 RGB (P, P, 3) each, their N prepared squares.
+        pictures: N photographs, of squares of one size.
 
     Returns:
         Their small grey pictures, uint8 (N, SIDE, SIDE); their `MEASURES`, float32 (N, 8), each in
@@ -42,60 +72,66 @@ def measure(squares: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.n
         a photograph is from others.
 
     Example:
-        >>> greys, measures, features = measure([cx.data.read_square("1.jpg", 256)])
+        >>> square = cx.data.read_square("1.jpg", 256)
+        >>> greys, measures, features = measure([shrunk(square)])
     """
-    count = len(squares)
-    large = [cv2.cvtColor(square, cv2.COLOR_RGB2GRAY) for square in squares]
-    sharp = np.array([sharpness(grey) for grey in large])
-    # By halves: OpenCV is far quicker at these. One picture below another, all are as one to it.
-    small = np.concatenate([_halved(_halved(square, 2 * SIDE), SIDE) for square in squares])
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    tiny = _halved(small, SIDE // 2)
-    red, green, blue = (each.reshape(count, -1).astype(np.int16) for each in cv2.split(tiny))
+    count = len(pictures)
+    greys = np.stack([each.small for each in pictures])
+    sharp = sharpness([each.grey for each in pictures])
+    # One picture below another, all are as one to OpenCV.
+    tiny = _halved(np.concatenate([each.colour for each in pictures]), SIDE // 2)
+    red, green, blue = planes = _planes(tiny, count).astype(np.int16)
     light = (red + green + blue) // 3
     twentieth = light.shape[1] // 20
     tails = np.sort(light, axis=1)[:, [twentieth, -twentieth]]
     pale = (abs(red - green) < 25) & (abs(green - blue) < 60) & (light > 110)
-    paper = pale.mean(axis=1)
+    paper = _share(pale)
     ink = np.zeros(count)
-    for k in np.flatnonzero(paper > PAPER):
-        ink[k] = np.mean(cv2.morphologyEx(large[k], cv2.MORPH_BLACKHAT, _STROKE) > 60)
-    reds, greens, blues = (each.sum(axis=1, dtype=np.int64) for each in (red, green, blue))
-    greys = grey.reshape(count, SIDE, SIDE)
+    for k in np.flatnonzero(paper > PAPER).tolist():
+        ink[k] = np.mean(cv2.morphologyEx(pictures[k].grey, cv2.MORPH_BLACKHAT, _STROKE) > 60)
+    reds, greens, blues = planes.sum(axis=2, dtype=np.int64)
     measures = [
         sharp,
-        greys.mean(axis=(1, 2)) / 255,
-        ((green > red + 4) & (green > blue + 4)).mean(axis=1),
+        greys.reshape(count, -1).sum(axis=1, dtype=np.int64) / (255 * SIDE**2),
+        _share((green > red + 4) & (green > blue + 4)),
         (greens - blues) / np.maximum(reds + greens + blues, 1),
         tails[:, 1] / 255,
-        (np.maximum(np.maximum(red, green), blue) >= 250).mean(axis=1),
+        _share(planes.max(axis=0) >= 250),
         paper,
         ink,
     ]
-    lab = cv2.cvtColor(tiny, cv2.COLOR_RGB2LAB).reshape(count, SIDE // 2, SIDE // 2, 3)
-    colour = np.array([_colour(*each) for each in zip(lab, greys, strict=True)])
-    features = np.column_stack([colour, tails, 100 * sharp])
-    return greys, np.column_stack(measures).astype(np.float32), features.astype(np.float32)
+    lab = _planes(cv2.cvtColor(tiny, cv2.COLOR_RGB2LAB), count)
+    features = [*_colours(lab), *_steps(greys), *tails.T, 100 * sharp]
+    return greys, _table(measures), _table(features)
 
 
-def sharpness(grey: np.ndarray) -> float:
-    """Measure sharpness, whatever the contrast, as Crete et al. (2007), on every fourth line.
+def sharpness(greys: Sequence[np.ndarray]) -> np.ndarray:
+    """Measure sharpness, whatever the contrast, as Crete et al. (2007), on every eighth line.
 
     Args:
-        grey: uint8 (H, W).
+        greys: uint8 (P, P) each, N pictures.
 
     Returns:
-        0, blurred wholly or flat, to 1: the part of the differences of neighbours that another blur
-        takes away, along the direction where that is less. Blurring changes little of a blur.
+        float (N,), 0, blurred wholly or flat, to 1: the part of the differences of neighbours that
+        another blur takes away, along the direction where that is less. Blurring changes little of
+        a blur.
     """
     parts = []
-    for lines in (grey[::4], cv2.transpose(np.ascontiguousarray(grey[:, ::4]))):
-        before, after = (
-            cv2.absdiff(each[:, 1:], each[:, :-1]) for each in (lines, cv2.blur(lines, (9, 1)))
+    down = (cv2.transpose(np.ascontiguousarray(grey[:, ::8])) for grey in greys)
+    for lines in ([grey[::8] for grey in greys], [*down]):
+        together = np.concatenate(lines)
+        before = cv2.absdiff(together[:, 1:], together[:, :-1])[:, _BLUR // 2 : -(_BLUR // 2)]
+        # Neighbours of a running mean differ by what enters it less what leaves, over its length.
+        after = cv2.absdiff(together[:, _BLUR:], together[:, :-_BLUR])
+        lost = cv2.subtract(before, cv2.convertScaleAbs(after, alpha=1 / _BLUR))
+        lost, before = (
+            cv2.reduce(each, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
+            .reshape(len(greys), -1)
+            .sum(axis=1)
+            for each in (lost, before)
         )
-        lost = cv2.sumElems(cv2.subtract(before, after))[0]
-        parts.append(lost / max(cv2.sumElems(before)[0], 1))
-    return min(parts)
+        parts.append(lost / np.maximum(before, 1))
+    return np.minimum(*parts)
 
 
 def looks(measures: np.ndarray) -> dict[str, np.ndarray]:
@@ -146,13 +182,36 @@ def distances(features: np.ndarray) -> np.ndarray:
     return far / max(float(np.median(far)), 1e-6)
 
 
-def _colour(lab: np.ndarray, grey: np.ndarray) -> np.ndarray:
-    """Mean and spread of the colours, centre against all, and how busy the picture is."""
-    mean, deviation = (each.ravel() for each in cv2.meanStdDev(lab))
-    quarter = len(lab) // 4
-    centre = np.array(cv2.mean(lab[quarter:-quarter, quarter:-quarter])[:3])
-    steps = [cv2.mean(cv2.absdiff(grey[k:, k:], grey[:-k, :-k]))[0] for k in (1, 4)]
-    return np.concatenate([mean, deviation, centre - mean, steps])
+def _table(columns: Sequence[np.ndarray]) -> np.ndarray:
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _planes(pictures: np.ndarray, count: int) -> np.ndarray:
+    """Channels of pictures below one another, (3, N, pixels)."""
+    return np.stack(cv2.split(pictures)).reshape(3, count, -1)
+
+
+def _share(which: np.ndarray) -> np.ndarray:
+    return np.count_nonzero(which, axis=1) / which.shape[1]
+
+
+def _colours(lab: np.ndarray) -> Iterator[np.ndarray]:
+    """Mean and spread of each channel, and its centre against all: (N,) each."""
+    side, quarter = SIDE // 2, SIDE // 8
+    values = lab.astype(np.float32)
+    mean = values.mean(axis=2)
+    squares = np.vecdot(values, values) / values.shape[2]
+    yield from mean
+    yield from np.sqrt(np.maximum(squares - mean**2, 0))
+    inner = values.reshape(3, -1, side, side)[..., quarter:-quarter, quarter:-quarter]
+    yield from inner.mean(axis=(2, 3)) - mean
+
+
+def _steps(greys: np.ndarray) -> Iterator[np.ndarray]:
+    """How busy pictures are, from pixel to pixel and more widely: (N,) each."""
+    values = greys.astype(np.int16)
+    for k in (1, 4):
+        yield abs(values[:, k:, k:] - values[:, :-k, :-k]).mean(axis=(1, 2), dtype=np.float32)
 
 
 def _halved(picture: np.ndarray, width: int) -> np.ndarray:
@@ -161,4 +220,5 @@ def _halved(picture: np.ndarray, width: int) -> np.ndarray:
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
 
 
+_BLUR = 9  # pixels: of the running mean that tells what is sharp
 _STROKE = np.ones((9, 9), np.uint8)

@@ -6,10 +6,10 @@ import threading
 import numpy as np
 
 from cervix_tf.data.hashing import SIDE, Prints, blank, prints
-from cervix_tf.data.looks import FEATURES, MEASURES, measure
+from cervix_tf.data.looks import FEATURES, MEASURES, Shrunk, measure, shrunk
 from cervix_tf.errors import UserError
 
-_TOGETHER = 16  # photographs measured at once
+_TOGETHER = 24  # photographs measured at once
 
 
 class Measurements:
@@ -30,7 +30,7 @@ class Measurements:
         self.features = np.zeros((count, FEATURES), np.float32)
         self.prints: Prints = blank(count)
         self.greys = _OnDisk()
-        self._waiting: list[tuple[int, np.ndarray]] = []
+        self._waiting: list[tuple[int, Shrunk]] = []
         self._mutex = threading.Lock()
 
     def __enter__(self) -> "Measurements":
@@ -46,8 +46,9 @@ class Measurements:
             row: Which one it is.
             square: uint8 RGB (P, P, 3), its prepared square.
         """
+        small = shrunk(square)
         with self._mutex:
-            self._waiting.append((row, square))
+            self._waiting.append((row, small))
             if len(self._waiting) < _TOGETHER:
                 return
             waiting, self._waiting = self._waiting, []
@@ -59,9 +60,9 @@ class Measurements:
             self._measure(self._waiting)
         self._waiting = []
 
-    def _measure(self, waiting: list[tuple[int, np.ndarray]]) -> None:
-        rows, squares = ([*each] for each in zip(*waiting, strict=True))
-        greys, self.measures[rows], self.features[rows] = measure(squares)
+    def _measure(self, waiting: list[tuple[int, Shrunk]]) -> None:
+        rows, pictures = ([*each] for each in zip(*waiting, strict=True))
+        greys, self.measures[rows], self.features[rows] = measure(pictures)
         for kept, found in zip(self.prints, prints(greys), strict=True):
             kept[rows] = found
         for row, grey in zip(rows, greys, strict=True):

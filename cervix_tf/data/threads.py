@@ -1,8 +1,11 @@
 """The same work for many photographs on every core, so that memory does not grow with their number."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+
+import cv2
 
 from cervix_tf.data.photographs import cores
 
@@ -35,3 +38,14 @@ def spread(work: Callable[[int], object], rows: Iterable[int]) -> None:
                 job.result()
         finally:
             ended.set()
+
+
+@contextmanager
+def opencv_alone() -> Iterator[None]:
+    """Keep OpenCV from threads of its own, which wait by spinning, where every core has work."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)

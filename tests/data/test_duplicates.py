@@ -8,7 +8,7 @@ import pytest
 
 from cervix_tf.data.duplicates import near_duplicates
 from cervix_tf.data.hashing import SIDE, prints
-from cervix_tf.data.looks import measure
+from cervix_tf.data.looks import measure, shrunk
 from cervix_tf.data.photographs import square
 
 
@@ -24,7 +24,7 @@ PROMISED = alterations().PROMISED
 
 
 def grey(path: Path, data: bytes | None = None) -> np.ndarray:
-    return measure([square(path, 256, data=data)])[0][0]
+    return measure([shrunk(square(path, 256, data=data))])[0][0]
 
 
 def clusters(greys: np.ndarray) -> np.ndarray:

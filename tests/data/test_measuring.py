@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cervix_tf.data.hashing import prints
-from cervix_tf.data.looks import measure
+from cervix_tf.data.looks import measure, shrunk
 from cervix_tf.data.measuring import Measurements
 from cervix_tf.errors import UserError
 
@@ -19,7 +19,7 @@ def squares():
 
 
 def test_all_are_measured_whichever_thread_adds_them(squares):
-    greys, measures, features = measure(squares)
+    greys, measures, features = measure([shrunk(square) for square in squares])
     rows = np.random.default_rng(1).permutation(40)[:37]
     with Measurements(40) as seen:
         with ThreadPoolExecutor(4) as pool:
