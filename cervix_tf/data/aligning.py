@@ -10,8 +10,7 @@ import numpy as np
 
 from cervix_tf.data.hashing import SIDE, TURNS, WINDOWS
 
-# Planted changes of the kinds in docs/audit.md come to 0.93 at least; strangers among real and drawn
-# photographs to 0.82.
+# Planted changes of the kinds promised in docs/audit.md come to 0.9 at least, strangers to 0.8.
 SAME = 0.87  # correlation of the detail of near-duplicates when aligned, at least
 
 _STEPS = 3  # of the search for the best map, at most: few pairs gain by more

@@ -37,7 +37,7 @@ class Shrunk(NamedTuple):
     Attributes:
         grey: uint8 (P, P).
         small: uint8 (SIDE, SIDE), the same, averaged over areas.
-        colour: uint8 RGB (SIDE, SIDE, 3), one pixel of each area.
+        colour: uint8 RGB (SIDE / 2, SIDE / 2, 3), one pixel of each area.
     """
 
     grey: np.ndarray
@@ -57,7 +57,8 @@ def shrunk(square: np.ndarray) -> Shrunk:
     grey = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
     # By halves, and colours by picking: OpenCV is far quicker at these.
     small = _halved(_halved(grey, 2 * SIDE), SIDE)
-    return Shrunk(grey, small, cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST))
+    colour = cv2.resize(square, (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_NEAREST)
+    return Shrunk(grey, small, colour)
 
 
 def measure(pictures: Sequence[Shrunk]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -79,8 +80,8 @@ def measure(pictures: Sequence[Shrunk]) -> tuple[np.ndarray, np.ndarray, np.ndar
     greys = np.stack([each.small for each in pictures])
     sharp = sharpness([each.grey for each in pictures])
     # One picture below another, all are as one to OpenCV.
-    tiny = _halved(np.concatenate([each.colour for each in pictures]), SIDE // 2)
-    red, green, blue = planes = _planes(tiny, count).astype(np.int16)
+    colours = np.concatenate([each.colour for each in pictures])
+    red, green, blue = planes = _planes(colours, count).astype(np.int16)
     light = (red + green + blue) // 3
     twentieth = light.shape[1] // 20
     tails = np.sort(light, axis=1)[:, [twentieth, -twentieth]]
@@ -100,7 +101,7 @@ def measure(pictures: Sequence[Shrunk]) -> tuple[np.ndarray, np.ndarray, np.ndar
         paper,
         ink,
     ]
-    lab = _planes(cv2.cvtColor(tiny, cv2.COLOR_RGB2LAB), count)
+    lab = _planes(cv2.cvtColor(colours, cv2.COLOR_RGB2LAB), count)
     features = [*_colours(lab), *_steps(greys), *tails.T, 100 * sharp]
     return greys, _table(measures), _table(features)
 

@@ -29,7 +29,7 @@ class Measurements:
         self.measures = np.full((count, len(MEASURES)), np.nan, np.float32)
         self.features = np.zeros((count, FEATURES), np.float32)
         self.prints: Prints = blank(count)
-        self.greys = _OnDisk()
+        self.greys = _OnDisk(count)
         self._waiting: list[tuple[int, Shrunk]] = []
         self._mutex = threading.Lock()
 
@@ -65,30 +65,33 @@ class Measurements:
         greys, self.measures[rows], self.features[rows] = measure(pictures)
         for kept, found in zip(self.prints, prints(greys), strict=True):
             kept[rows] = found
-        for row, grey in zip(rows, greys, strict=True):
-            self.greys[row] = grey
+        self.greys.add(rows, greys)
 
 
 class _OnDisk:
     """Small pictures in a file that is gone when it is closed: 4 kB each, and few are read again."""
 
-    def __init__(self):
+    def __init__(self, count: int):
         self._mutex = threading.Lock()
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by `close`
+        # One after another, as they come.
+        self._places, self._written = np.zeros(count, np.int64), 0
 
-    def __setitem__(self, row: int, grey: np.ndarray) -> None:
+    def add(self, rows: list[int], greys: np.ndarray) -> None:
         try:
             with self._mutex:
-                self._file.seek(row * SIDE**2)
-                written = self._file.write(grey.tobytes())
+                self._places[rows] = self._written + np.arange(len(rows))
+                self._file.seek(self._written * SIDE**2)
+                written = self._file.write(greys.data)
+                self._written += len(rows)
         except OSError as error:
             raise _no_room(str(error.strerror).lower()) from error
-        if written != SIDE**2:
+        if written != greys.nbytes:
             raise _no_room("the disk is full")
 
     def __getitem__(self, row: int) -> np.ndarray:
         with self._mutex:
-            self._file.seek(row * SIDE**2)
+            self._file.seek(int(self._places[row]) * SIDE**2)
             content = self._file.read(SIDE**2)
         return np.frombuffer(content, np.uint8).reshape(SIDE, SIDE)
 
