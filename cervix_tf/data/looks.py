@@ -18,8 +18,8 @@ SIDE = 64  # of the small picture that colours are measured on
 
 # As shares of pixels or of the range of values.
 GREEN = 0.5  # pixels of which green is the strongest channel
-BROWN = 0.1  # green less blue, as a part of all light: iodine takes the blue
-BLURRED = 0.31  # sharpness below it
+BROWN = 0.11  # green less blue, as a part of all light: iodine takes the blue
+BLURRED = 0.3  # sharpness below it
 DARK = 0.25  # light of the brightest twentieth, below it
 CLIPPED = 0.35  # pixels with a channel at its end
 PAPER = 0.6  # bright pixels without colour
