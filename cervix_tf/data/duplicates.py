@@ -69,8 +69,7 @@ def near_duplicates(prints: Prints, greys: Pictures, rows: np.ndarray) -> np.nda
         for start in range(0, len(pairs), step):
             part = np.arange(start, min(start + step, len(pairs)))
             part = part[cluster[one[part]] != cluster[other[part]]]
-            few = [part[k : k + _TOGETHER] for k in range(0, len(part), _TOGETHER)]
-            spread(lambda k, few=few: look(few[k]), range(len(few)))
+            spread(look, (part[k : k + _TOGETHER] for k in range(0, len(part), _TOGETHER)))
             if joined[part].any():
                 cluster = _numbered(one[joined], other[joined], len(rows))
             vain += int(np.sum(~joined[part]))

@@ -4,33 +4,36 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from typing import TypeVar
 
 import cv2
 
 from cervix_tf.data.photographs import cores
 
+_Item = TypeVar("_Item")
 
-def spread(work: Callable[[int], object], rows: Iterable[int]) -> None:
-    """Do a piece of work for each row, one thread a core; each takes the next row when it is free.
 
-    The first error, or Ctrl+C, ends it after the rows in hand, and is raised.
+def spread(work: Callable[[_Item], object], items: Iterable[_Item]) -> None:
+    """Do a piece of work for each item, one thread a core; each takes the next when it is free.
+
+    The first error, or Ctrl+C, ends it after the items in hand, and is raised.
 
     Args:
-        work: Called from the threads with a row.
-        rows: The rows, in the order in which they are begun.
+        work: Called from the threads with an item.
+        items: Rows or whatever else is worked on, in the order in which they are begun; not None.
 
     Example:
         >>> spread(lambda row: decode(paths[row]), range(len(paths)))
     """
-    waiting, turn, ended = iter(rows), threading.Lock(), threading.Event()
+    waiting, turn, ended = iter(items), threading.Lock(), threading.Event()
 
-    def take() -> int | None:
+    def take() -> _Item | None:
         with turn:
             return None if ended.is_set() else next(waiting, None)
 
     def run() -> None:
-        while (row := take()) is not None:
-            work(row)
+        while (item := take()) is not None:
+            work(item)
 
     with ThreadPoolExecutor(cores()) as pool:
         try:

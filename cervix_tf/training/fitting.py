@@ -1,5 +1,6 @@
 """Fit: a manifest and a recipe become a run."""
 
+import itertools
 import shutil
 from collections.abc import Callable
 from datetime import datetime
@@ -71,18 +72,17 @@ def fit(
     """
     say = say or (lambda line: None)
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    folder = Path(run) if run else _new_folder(recipe)
     if resume:
-        began = load(folder)
+        if not run:
+            raise UserError("To resume, name the run folder to go on with.")
+        began = load(run)
         if began.complete:
-            say(f"{folder} is complete: nothing is left to train.")
+            say(f"{run} is complete: nothing is left to train.")
             return began
         _same_photographs(began)
         recipe, manifest = began.recipe, began.manifest
-    elif (folder / "recipe.yaml").exists():
-        raise UserError(
-            f"{folder} holds a run already: choose another --run, or --resume {folder}."
-        )
+    elif run and (Path(run) / "recipe.yaml").exists():
+        raise UserError(f"{run} holds a run already: choose another --run, or --resume {run}.")
 
     # What is to be learned from, and with what ------------------------------------------------------
     keras.utils.set_random_seed(recipe.seed)
@@ -110,7 +110,7 @@ def fit(
     )
 
     # Training ---------------------------------------------------------------------------------------
-    begun = Run(folder)
+    begun = Run(Path(run) if run else _new_folder(recipe))
     if not resume:
         begun.write_inputs(recipe, manifest, environment(manifest, recipe.seed))
     total = sum(stage_lengths(recipe, len(training.labels)))
@@ -134,7 +134,7 @@ def fit(
     share = probabilities(model, validation.squares)
     _evaluated(begun, chosen, validation.labels, share, _on_training(model, training))
     shutil.rmtree(begun.path("checkpoint"), ignore_errors=True)
-    return load(folder)
+    return load(begun.folder)
 
 
 def resume(run: Path | str, cache: str | Path | None = None, say: Callable | None = None) -> Run:
@@ -207,5 +207,13 @@ def _same_photographs(run: Run) -> None:
 
 
 def _new_folder(recipe: Recipe) -> Path:
-    name = recipe.model.name.replace("keras:", "")
-    return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    """Make a folder that no other fit has, not even one begun in the same second."""
+    name = f"{recipe.model.name.replace('keras:', '')}-{datetime.now():%Y%m%d-%H%M%S}"
+    for again in itertools.count(1):
+        folder = Path("runs") / (name if again == 1 else f"{name}-{again}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError  # never reached: there is always another number

@@ -1,10 +1,11 @@
 import threading
 import time
 
+import cv2
 import pytest
 
 from cervix_tf.data.photographs import cores
-from cervix_tf.data.threads import spread
+from cervix_tf.data.threads import opencv_alone, spread
 
 
 def test_every_row_is_done_once():
@@ -35,3 +36,11 @@ def test_an_error_ends_it_after_the_rows_in_hand(error):
     with pytest.raises(type(error)):
         spread(work, range(1000))
     assert len(done) <= 5 + 3 * cores()
+
+
+def test_opencv_has_its_threads_back_whatever_happens():
+    threads = cv2.getNumThreads()
+    with pytest.raises(ValueError, match="amiss"), opencv_alone():
+        assert cv2.getNumThreads() == 1
+        raise ValueError("amiss")
+    assert cv2.getNumThreads() == threads

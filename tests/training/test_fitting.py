@@ -2,6 +2,9 @@ import json
 import signal
 import subprocess
 import sys
+from datetime import datetime
+from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -12,7 +15,7 @@ from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import log_loss
 from cervix_tf.recipes import load_recipe
-from cervix_tf.training import fit, resume
+from cervix_tf.training import fit, fitting, resume
 
 
 def weights(run):
@@ -175,6 +178,19 @@ def test_a_loss_that_is_no_number_names_the_step(recipe, phantoms, tmp_path):
     wild = recipe(optimizer={"learning_rate": 1e30}, stages=[{"train": "all", "steps": 20}])
     with pytest.raises(UserError, match="The loss is .* at step .*learning_rate"):
         fit(read_manifest(phantoms), wild, run=tmp_path / "run", cache="memory")
+
+
+def test_fits_begun_in_the_same_second_have_folders_of_their_own(
+    recipe, phantoms, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fitting, "datetime", Mock(now=lambda: datetime(2026, 1, 2, 3, 4, 5)))
+    wild = recipe(optimizer={"learning_rate": 1e30}, stages=[{"train": "all", "steps": 20}])
+    for _ in range(2):
+        with pytest.raises(UserError, match="The loss is"):
+            fit(read_manifest(phantoms), wild, cache="memory")
+    name = f"{wild.model.name}-20260102-030405"
+    assert {folder.name for folder in Path("runs").iterdir()} == {name, f"{name}-2"}
 
 
 def test_options_of_a_recipe_train(recipe, phantoms, tmp_path):
