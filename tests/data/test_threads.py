@@ -40,7 +40,11 @@ def test_an_error_ends_it_after_the_rows_in_hand(error):
 
 def test_opencv_has_its_threads_back_whatever_happens():
     threads = cv2.getNumThreads()
-    with pytest.raises(ValueError, match="amiss"), opencv_alone():
+
+    def fail():
         assert cv2.getNumThreads() == 1
         raise ValueError("amiss")
+
+    with pytest.raises(ValueError, match="amiss"), opencv_alone():
+        fail()
     assert cv2.getNumThreads() == threads
