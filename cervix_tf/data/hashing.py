@@ -16,7 +16,8 @@ WAVES = 10  # a side of the block of frequencies, from the constant on
 BITS = 8  # a side of the block that the 64 bits are taken from
 
 # Windows as (side, across, down) in shares of the square's side, from its centre. They stand less
-# than 2.5 % from every crop of at most 5 % a side, which is what the hash bears.
+# than 2.5 % from every crop of at most 5 % a side, which is what the hash bears. The first two are
+# central: `candidates` glances at these before the others.
 WINDOWS = (
     (1.0, 0.0, 0.0),
     (0.9, 0.0, 0.0),
