@@ -74,8 +74,8 @@ class _OnDisk:
     def __init__(self, count: int):
         self._mutex = threading.Lock()
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by `close`
-        # One after another, as they come.
-        self._places, self._written = np.zeros(count, np.int64), 0
+        # One after another, as they come; to ask for one that never came is an error of `seek`.
+        self._places, self._written = np.full(count, -1, np.int64), 0
 
     def add(self, rows: list[int], greys: np.ndarray) -> None:
         try:

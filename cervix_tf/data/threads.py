@@ -11,6 +11,7 @@ import cv2
 from cervix_tf.data.photographs import cores
 
 _Item = TypeVar("_Item")
+_ALONE = threading.Lock()
 
 
 def spread(work: Callable[[_Item], object], items: Iterable[_Item]) -> None:
@@ -45,10 +46,14 @@ def spread(work: Callable[[_Item], object], items: Iterable[_Item]) -> None:
 
 @contextmanager
 def opencv_alone() -> Iterator[None]:
-    """Keep OpenCV from threads of its own, which wait by spinning, where every core has work."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
+    """Keep OpenCV from threads of its own, which wait by spinning, where every core has work.
+
+    Their number is the whole process's, so others that want this wait until it is over.
+    """
+    with _ALONE:
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        try:
+            yield
+        finally:
+            cv2.setNumThreads(threads)

@@ -1,6 +1,5 @@
 """Fit: a manifest and a recipe become a run."""
 
-import itertools
 import shutil
 from collections.abc import Callable
 from datetime import datetime
@@ -209,11 +208,16 @@ def _same_photographs(run: Run) -> None:
 def _new_folder(recipe: Recipe) -> Path:
     """Make a folder that no other fit has, not even one begun in the same second."""
     name = f"{recipe.model.name.replace('keras:', '')}-{datetime.now():%Y%m%d-%H%M%S}"
-    for again in itertools.count(1):
-        folder = Path("runs") / (name if again == 1 else f"{name}-{again}")
+    folder, again = Path("runs") / name, 1
+    while True:
         try:
             folder.mkdir(parents=True)
+            return folder
         except FileExistsError:
-            continue
-        return folder
-    raise AssertionError  # never reached: there is always another number
+            again += 1
+            folder = Path("runs") / f"{name}-{again}"
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise UserError(
+                f"{folder} cannot be made: {reason}; name another with --run."
+            ) from error

@@ -48,3 +48,15 @@ def test_opencv_has_its_threads_back_whatever_happens():
     with pytest.raises(ValueError, match="amiss"), opencv_alone():
         fail()
     assert cv2.getNumThreads() == threads
+
+
+def test_opencv_has_its_threads_back_when_two_want_it_alone_at_once():
+    threads = cv2.getNumThreads()
+
+    def work(_):
+        with opencv_alone():
+            time.sleep(0.01)
+            assert cv2.getNumThreads() == 1
+
+    spread(work, range(8))
+    assert cv2.getNumThreads() == threads

@@ -193,6 +193,13 @@ def test_fits_begun_in_the_same_second_have_folders_of_their_own(
     assert {folder.name for folder in Path("runs").iterdir()} == {name, f"{name}-2"}
 
 
+def test_a_run_folder_that_cannot_be_made_is_named(recipe, phantoms, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("runs").write_text("no folder")
+    with pytest.raises(UserError, match=r"runs/.* cannot be made: .*--run"):
+        fit(read_manifest(phantoms), recipe(), cache="memory")
+
+
 def test_options_of_a_recipe_train(recipe, phantoms, tmp_path):
     """Class weights, smoothing, mixing, annealing, two learning rates: each is taken up."""
     run = fit(
