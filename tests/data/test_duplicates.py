@@ -1,26 +1,14 @@
-import importlib.util
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from alterations import PROMISED
 
 from cervix_tf.data.duplicates import near_duplicates
 from cervix_tf.data.hashing import SIDE, prints
 from cervix_tf.data.looks import measure, shrunk
 from cervix_tf.data.photographs import square
-
-
-def alterations():
-    path = Path(__file__).parents[2] / "benchmarks/alterations.py"
-    spec = importlib.util.spec_from_file_location("alterations", path)
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-PROMISED = alterations().PROMISED
 
 
 def grey(path: Path, data: bytes | None = None) -> np.ndarray:

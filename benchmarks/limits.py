@@ -1,0 +1,182 @@
+"""Where the audit's limits lie: what copies, strangers, and altered and strange photographs come to.
+
+    python benchmarks/limits.py [--annocerv ../shared/data/annocerv] [--phantoms 300] [--seed 77]
+                                [--write docs/audit.md]
+
+Every photograph is altered once in each way that is promised to be found as a near-duplicate, and
+compared with its copy step by step; and altered in each way that is to be flagged.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from alterations import PROMISED
+from duplicates import patients
+from strange import ALTERED, HARDER, PICTURES
+from tables import ROOT, write
+
+import cervix_tf as cx
+from cervix_tf.data import aligning, hashing
+from cervix_tf.data import candidates as steps
+from cervix_tf.data import looks as flags
+from cervix_tf.data.photographs import square
+
+TURNS = np.arange(len(hashing.TURNS))
+
+
+def small(squares: list[np.ndarray]) -> np.ndarray:
+    return flags.measure([flags.shrunk(each) for each in squares])[0]
+
+
+def correlation(one: np.ndarray, other: np.ndarray, way: int) -> float:
+    """Of the detail of two pictures, as their window lies or aligned, whichever is more."""
+    window, turn = divmod(int(way), len(TURNS))
+    transposed, upside_down, mirrored = hashing.TURNS[turn]
+    source, target = aligning._detail(np.stack([one, other]))
+    target = target.T if transposed else target
+    target = np.ascontiguousarray(target[:: -1 if upside_down else 1, :: -1 if mirrored else 1])
+    shown = aligning._DOWN[window] @ source @ aligning._ACROSS[window].T
+    lies = aligning._correlations(shown[None], target[None])[0]
+    return max(lies, aligning._aligned(source, target, aligning._MAPS[window]))
+
+
+def of_copies(originals: np.ndarray, copies: np.ndarray) -> np.ndarray:
+    """What each copy comes to beside its original at each step; NaN where a step lets it go."""
+    one, other = hashing.prints(originals), hashing.prints(copies)
+    turned = hashing.low(hashing.laid(other.shapes[:, :1], TURNS[None]))
+    long = np.vecdot(turned, hashing.low(one.shapes[:, 0])[:, None])
+    back = other.windows[:, :, None] ^ one.turns[:, None, hashing.BACK]
+    bits = np.bitwise_count(np.stack([one.windows[:, :, None] ^ other.turns[:, None], back], 1))
+    bits = bits.min(axis=1)  # by photograph, window and turn
+    every, turn = np.arange(len(originals)), bits.min(axis=1).argmin(axis=1)
+    bits = bits[every, :, turn]
+    found = np.full((len(originals), 5), np.nan)
+    found[:, 0] = long[every, turn]
+    found[:, 1], found[:, 2] = bits[:, : steps._CENTRAL].min(axis=1), bits.min(axis=1)
+    for row, pair in enumerate(zip(originals, copies, strict=True)):
+        both = np.stack(pair)
+        for each in steps.candidates(hashing.prints(both), np.arange(2), most=1):
+            ways = both[each["a"]], both[each["b"]], each["way"]
+            found[row, 3:] = each["alike"], correlation(*ways)
+    return found
+
+
+def of_strangers(greys: np.ndarray, patient: np.ndarray) -> list[float]:
+    """The correlations of those of different patients that pass the steps before."""
+    pairs = steps.candidates(hashing.prints(greys), np.arange(len(greys)), most=10**9)
+    pairs = pairs[patient[pairs["a"]] != patient[pairs["b"]]]
+    return [correlation(greys[p["a"]], greys[p["b"]], p["way"]) for p in pairs]
+
+
+def passing(greys: np.ndarray) -> float:
+    """The share of pairs that the first step, of the long waves, does not let go."""
+    shapes = hashing.prints(greys).shapes[:, 0]
+    turned = hashing.low(hashing.laid(shapes[:, None], TURNS[None]))
+    alike = np.max(turned.swapaxes(0, 1) @ hashing.low(shapes).T, axis=0)
+    return float(np.mean(alike[np.triu_indices(len(greys), 1)] >= steps.ALIKE_AT_ALL))
+
+
+def near_duplicates(sets: dict[str, pd.DataFrame], seed: int) -> str:
+    found, rest = {}, []
+    for name, manifest in sets.items():
+        paths = manifest["path"].tolist()
+        originals = small([cx.data.read_square(path, 256) for path in paths])
+        found[name] = []
+        for k, make in enumerate(PROMISED.values()):
+            random = np.random.default_rng((seed, k))
+            copies = [
+                square(Path("copy.jpg"), 256, data=make(cv2.imread(path), random)) for path in paths
+            ]
+            found[name].append(of_copies(originals, small(copies)))
+        found[name] = np.concatenate(found[name])
+        far = of_strangers(originals, patients(manifest)[0])
+        highest = f", highest {max(far):.2f}" if far else ""
+        lost = int(np.isnan(found[name][:, 4]).sum())
+        rest.append(
+            f"{name}: {passing(originals):.0%} of all pairs pass the first step; {lost} of {len(found[name])} copies are let go before they are aligned; "
+            f"{len(far)} pairs of different patients are aligned{highest}."
+        )
+    least = (
+        ("long waves, correlation", np.nanmin, f"at least {steps.ALIKE_AT_ALL}"),
+        ("bits by the central windows", np.nanmax, f"at most {steps.GLANCE}"),
+        ("bits by the nearest window", np.nanmax, f"at most {steps.DISTANCE}"),
+        ("all waves of the best window, correlation", np.nanmin, f"at least {steps.ALIKE_AT_BEST}"),
+        ("detail when aligned, correlation", np.nanmin, f"at least {aligning.SAME}"),
+    )
+    lines = [f"| step | limit | {' | '.join(sets)} |", "|---|---|" + "---|" * len(sets)]
+    for k, (step, extreme, limit) in enumerate(least):
+        figures = " | ".join(f"{extreme(found[name][:, k]):.3g}" for name in sets)
+        lines.append(f"| {step} | {limit} | {figures} |")
+    head = f"Every photograph, altered once in each of {len(PROMISED)} ways, seed {seed}: the farthest."
+    return "\n".join([head, "", *lines, "", *rest])
+
+
+def looks(sets: dict[str, pd.DataFrame]) -> str:
+    limits = {
+        "green": ("green", np.max, f"above {flags.GREEN}"),
+        "iodine": ("brown", np.max, f"above {flags.BROWN}"),
+        "blurred": ("sharpness", np.min, f"below {flags.BLURRED}"),
+        "dark": ("light", np.min, f"below {flags.DARK}"),
+        "over-exposed": ("clipped", np.max, f"above {flags.CLIPPED}"),
+        "text": ("paper", np.max, f"above {flags.PAPER}"),
+    }
+    squares = {
+        name: [cx.data.read_square(path, 256) for path in manifest["path"]]
+        for name, manifest in sets.items()
+    }
+    measured = {name: flags.measure([*map(flags.shrunk, own)]) for name, own in squares.items()}
+
+    def flagged(flag: str, alter) -> str:
+        shares = []
+        for own in squares.values():
+            measures = flags.measure([flags.shrunk(alter(each)) for each in own])[1]
+            shares.append(f"{flags.looks(measures)[flag].mean():.2f}")
+        return ", ".join(shares)
+
+    named = ", ".join(sets)
+    lines = [
+        f"| flag | limit | {named}: farthest | altered: flagged | altered less |",
+        "|---" * 5 + "|",
+    ]
+    for flag, (measure, extreme, limit) in limits.items():
+        place = flags.MEASURES.index(measure)
+        farthest = ", ".join(f"{extreme(each[1][:, place]):.2f}" for each in measured.values())
+        shares = [
+            flagged(flag, every[flag]) if flag in every else "" for every in (ALTERED, HARDER)
+        ]
+        lines.append(f"| `{flag}` | {limit} | {farthest} | {' | '.join(shares)} |")
+    farthest = [flags.distances(each[2]).max() for each in measured.values()]
+    strange = []
+    for name, picture in PICTURES.items():
+        own = flags.measure([flags.shrunk(picture)])[2]
+        far = [flags.distances(np.concatenate([e[2], own]))[-1] for e in measured.values()]
+        strange.append(f"{name} {', '.join(f'{each:.1f}' for each in far)}")
+    shown = ", ".join(f"{each:.2f}" for each in farthest)
+    lines.append(f"| `outlier` | above {flags.FAR} | {shown} | {'; '.join(strange)} | |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--annocerv", type=Path, default=ROOT.parent / "shared/data/annocerv")
+    parser.add_argument("--phantoms", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=77, help="of the changes")
+    parser.add_argument("--write", type=Path, help="a page with markers for the tables")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        sets = {}
+        if chosen.annocerv.is_dir():
+            sets["AnnoCerv"] = cx.data.read_manifest(chosen.annocerv)
+        sets["phantoms"] = cx.data.phantom(folder, per_class=max(3, chosen.phantoms) // 3, seed=0)
+        for mark, table in (("steps", near_duplicates(sets, chosen.seed)), ("looks", looks(sets))):
+            print(table, flush=True)
+            if chosen.write:
+                write(chosen.write, mark, table)
+
+
+if __name__ == "__main__":
+    main()
