@@ -97,8 +97,9 @@ def near_duplicates(sets: dict[str, pd.DataFrame], seed: int) -> str:
         highest = f", highest {max(far):.2f}" if far else ""
         lost = int(np.isnan(found[name][:, 4]).sum())
         rest.append(
-            f"{name}: {passing(originals):.0%} of all pairs pass the first step; {lost} of {len(found[name])} copies are let go before they are aligned; "
-            f"{len(far)} pairs of different patients are aligned{highest}."
+            f"{name}: {passing(originals):.0%} of all pairs pass the first step; {lost} of "
+            f"{len(found[name])} copies are let go before they are aligned; {len(far)} pairs of "
+            f"different patients are aligned{highest}."
         )
     least = (
         ("long waves, correlation", np.nanmin, f"at least {steps.ALIKE_AT_ALL}"),
