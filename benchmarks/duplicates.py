@@ -31,6 +31,12 @@ from cervix_tf.data.looks import measure, shrunk
 PHOTOGRAPHS = ["path", "image", "label", "group", "source", "split"]
 
 
+def photographs(annocerv: Path, phantoms: int, seed: int, folder: Path) -> dict[str, pd.DataFrame]:
+    """AnnoCerv's, where they are, and about so many phantoms, drawn in a folder."""
+    sets = {"AnnoCerv": cx.data.read_manifest(annocerv)} if annocerv.is_dir() else {}
+    return sets | {"phantoms": cx.data.phantom(folder, per_class=max(3, phantoms) // 3, seed=seed)}
+
+
 def patients(manifest: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
     """Patient numbers, cases with a file in common being one patient, and these cases' names."""
     audited = cx.data.audit(manifest, cache="memory")
@@ -248,11 +254,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="a page with markers for the tables")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        sets = {}
-        if chosen.annocerv.is_dir():
-            sets["AnnoCerv"] = cx.data.read_manifest(chosen.annocerv)
-        drawn = max(3, chosen.phantoms) // 3
-        sets["phantoms"] = cx.data.phantom(folder, per_class=drawn, seed=chosen.seed)
+        sets = photographs(chosen.annocerv, chosen.phantoms, chosen.seed, Path(folder))
         if chosen.only != "cost":
             found = accuracy(sets, chosen.each, chosen.seed)
             print(found)

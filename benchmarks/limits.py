@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pandas as pd
 from alterations import PROMISED
-from duplicates import patients
+from duplicates import patients, photographs
 from strange import ALTERED, HARDER, PICTURES
 from tables import ROOT, write
 
@@ -169,10 +169,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="a page with markers for the tables")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        sets = {}
-        if chosen.annocerv.is_dir():
-            sets["AnnoCerv"] = cx.data.read_manifest(chosen.annocerv)
-        sets["phantoms"] = cx.data.phantom(folder, per_class=max(3, chosen.phantoms) // 3, seed=0)
+        sets = photographs(chosen.annocerv, chosen.phantoms, 0, Path(folder))
         for mark, table in (("steps", near_duplicates(sets, chosen.seed)), ("looks", looks(sets))):
             print(table, flush=True)
             if chosen.write:
