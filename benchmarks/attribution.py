@@ -21,7 +21,7 @@ from tables import ROOT, machine, write
 
 import cervix_tf as cx
 from cervix_tf.data.manifests import labels
-from cervix_tf.evaluation import mass_inside, saliency
+from cervix_tf.explanation import mass_inside, saliency
 from cervix_tf.recipes import load_recipe
 from cervix_tf.runs import Run
 

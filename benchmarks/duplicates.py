@@ -24,9 +24,9 @@ from alterations import BEYOND, PROMISED, encoded
 from tables import ROOT, Row, machine, markdown, ratio, take_turns, write
 
 import cervix_tf as cx
-from cervix_tf.data.candidates import candidates
-from cervix_tf.data.hashing import prints
-from cervix_tf.data.looks import measure, shrunk
+from cervix_tf.quality.appearance import measure, shrunk
+from cervix_tf.quality.near_duplicates.candidates import candidates
+from cervix_tf.quality.near_duplicates.signatures import prints
 
 PHOTOGRAPHS = ["path", "image", "label", "group", "source", "split"]
 
@@ -39,7 +39,7 @@ def photographs(annocerv: Path, phantoms: int, seed: int, folder: Path) -> dict[
 
 def patients(manifest: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
     """Patient numbers, cases with a file in common being one patient, and these cases' names."""
-    audited = cx.data.audit(manifest, cache="memory")
+    audited = cx.quality.audit(manifest, cache="memory")
     exact = audited["flags"].fillna("").str.contains("exact duplicate")
     name = {group: group for group in manifest["group"]}
     for _, own in audited[exact].groupby("sha256"):
@@ -78,7 +78,7 @@ def recalls(
         copies["path"] = [str(path) for path in paths]
         copies["image"] = [path.name for path in paths]
         both = pd.concat([manifest[PHOTOGRAPHS], copies], ignore_index=True)
-        cluster = cx.data.audit(both, cache=folder / "cache")["cluster"]
+        cluster = cx.quality.audit(both, cache=folder / "cache")["cluster"]
         originals = cluster[: len(manifest)]
         copied = cluster[len(manifest) :].to_numpy()
         # A photograph without a duplicate has no cluster: two of these are no find.
@@ -96,7 +96,7 @@ def accuracy(sets: dict[str, pd.DataFrame], each: int, seed: int) -> str:
         patient, linked = patients(manifest)
         with tempfile.TemporaryDirectory() as folder:
             results[name] = recalls(manifest, patient, each, seed, Path(folder))
-        rest[name] = joined(cx.data.audit(manifest, cache="memory")["cluster"], patient)
+        rest[name] = joined(cx.quality.audit(manifest, cache="memory")["cluster"], patient)
         if linked:
             notes.append(
                 f"{name}: cases with files in common count as one patient: {', '.join(linked)}."
@@ -153,7 +153,7 @@ def beside_the_first_pass(own: pd.DataFrame, name: str, rounds: int, kept: bool)
     """What an audit takes, and what `prepare` does, taking turns; both with an empty cache."""
     spent: dict[str, list[float]] = {"prepare": [], "audit": []}
     verbs = {"prepare": lambda cache: cx.data.prepare(own, 256, cache=cache)}
-    verbs["audit"] = lambda cache: cx.data.audit(own, cache=cache)
+    verbs["audit"] = lambda cache: cx.quality.audit(own, cache=cache)
 
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "cache"
@@ -197,7 +197,7 @@ def comparing(manifest: pd.DataFrame, counts: tuple[int, ...], seed: int) -> lis
 
 def peak(own: pd.DataFrame) -> float:
     """The most memory in MB of a process that audits some photographs; on Linux alone."""
-    cx.data.audit(own, cache="memory")
+    cx.quality.audit(own, cache="memory")
     # Not of `resource`, which counts what the process was a copy of before it began.
     status = Path("/proc/self/status").read_text()
     return int(re.search(r"VmHWM:\s*(\d+)", status)[1]) / 1e3

@@ -16,9 +16,9 @@ import numpy as np
 from tables import write
 
 from cervix_tf.evaluation import measures
-from cervix_tf.evaluation.intervals import gain_intervals, intervals
-from cervix_tf.evaluation.resampling import draws, numbered, resample
-from cervix_tf.evaluation.wording import BY_CLASS, NAMES
+from cervix_tf.evaluation.intervals.bootstrap import draws, numbered, resample
+from cervix_tf.evaluation.intervals.grouped import gain_intervals, intervals
+from cervix_tf.evaluation.report.wording import BY_CLASS, NAMES
 
 NUMBERS = (25, 60, 150)  # patients
 NAIVE = 60  # of these, photographs are resampled too

@@ -20,10 +20,11 @@ from strange import ALTERED, HARDER, PICTURES
 from tables import ROOT, write
 
 import cervix_tf as cx
-from cervix_tf.data import aligning, hashing
-from cervix_tf.data import candidates as steps
-from cervix_tf.data import looks as flags
 from cervix_tf.data.photographs import square
+from cervix_tf.quality import appearance as flags
+from cervix_tf.quality.near_duplicates import alignment as aligning
+from cervix_tf.quality.near_duplicates import candidates as steps
+from cervix_tf.quality.near_duplicates import signatures as hashing
 
 TURNS = np.arange(len(hashing.TURNS))
 

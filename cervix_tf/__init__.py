@@ -1,8 +1,9 @@
 """Transformation-zone type of the cervix from photographs, in Keras 3 and TensorFlow.
 
-The rooms, in the order data flows through them: `data`, `segmentation`, `models`, `recipes`, `runs`,
-`inference`, `evaluation`, `training`. Each is imported when it is first used, so that importing this
-package costs nothing.
+The rooms, in the order data flows through them: `data`, `pages`, `segmentation`, `models`, `recipes`,
+`runs`, `quality`, `inference`, `exploration`, `evaluation`, `explanation`, `training`, `reproduction`.
+Every verb of the command line is a function of the same name here. All is imported when it is first
+used, so that importing this package costs nothing.
 """
 
 import lazy_loader
@@ -11,15 +12,34 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
         "data",
+        "pages",
         "segmentation",
         "models",
         "recipes",
         "runs",
+        "quality",
         "inference",
+        "exploration",
         "evaluation",
+        "explanation",
         "training",
+        "reproduction",
     ],
-    submod_attrs={"runs": ["load"], "errors": ["UserError"]},
+    submod_attrs={
+        "errors": ["UserError"],
+        "data": ["fetch", "phantom", "prepare", "read_manifest"],
+        "segmentation": ["segment"],
+        "runs": ["load"],
+        "quality": ["audit"],
+        "inference": ["export", "predict", "submit"],
+        "exploration": ["explore"],
+        "evaluation": ["evaluate"],
+        "evaluation.report": ["report"],
+        "explanation": ["explain"],
+        "training": ["bench", "fit", "resume", "search"],
+        "reproduction": ["reproduce"],
+        "demo_page": ["demo"],
+    },
 )
 
 __version__ = "0.1.0"

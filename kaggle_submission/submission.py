@@ -77,7 +77,7 @@ def submit(chosen: argparse.Namespace) -> None:
 def competition(attached: Path) -> Path:
     """The folder that holds train/Type_1, or train/train/Type_1."""
     from cervix_tf import UserError
-    from cervix_tf.data.kaggle import find_root
+    from cervix_tf.data.kaggle.folders import find_root
 
     for folder in sorted(path.parent for path in attached.rglob("train")):
         root = find_root(folder)

@@ -56,7 +56,7 @@ cx.data.summary(manifest)
 # `explore` draws everything at once and writes it as PNGs and one page. Here are the samples of each type (Figure 2).
 
 # %%
-found = cx.evaluation.explore(manifest, WORK / "explore")
+found = cx.exploration.explore(manifest, WORK / "explore")
 Image.open(found["files"]["samples.png"]).reduce(2)
 
 # %% [markdown]
@@ -110,7 +110,7 @@ if DATA is None:
     planted.to_csv(WORK / "planted.csv", index=False)
     manifest = cx.data.read_manifest(WORK / "planted.csv")
 
-audited = cx.data.audit(manifest, cache="memory")
+audited = cx.quality.audit(manifest, cache="memory")
 audited
 
 # %% [markdown]
@@ -142,7 +142,7 @@ for flag in ("label conflict", "leak"):
 # person decides what to keep, drop or relabel.
 
 # %%
-page = cx.evaluation.write_audit_report(audited, WORK / "audit.html")
+page = cx.quality.write_audit_report(audited, WORK / "audit.html")
 print(f"{page}: {page.stat().st_size / 1e3:.0f} kB, needs no other file")
 
 # %% [markdown]
@@ -152,7 +152,7 @@ print(f"{page}: {page.stat().st_size / 1e3:.0f} kB, needs no other file")
 # could know the validation photographs by heart, and its figures would be too good.
 
 # %%
-usable = cx.data.drop_flagged(audited, ["zero bytes", "leak", "label conflict"])
+usable = cx.quality.drop_flagged(audited, ["zero bytes", "leak", "label conflict"])
 parts = cx.data.split(usable, validation=0.2, seed=1)
 pd.crosstab(parts["label"].fillna("no label"), parts["split"])
 

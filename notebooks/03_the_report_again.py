@@ -57,7 +57,7 @@ load_recipe("cervixnet2").model_dump(
 # interrupted is gone on with.
 
 # %%
-page = cx.training.reproduce(
+page = cx.reproduction.reproduce(
     manifest,
     only=["table5"],
     steps_scale=SCALE,

@@ -64,7 +64,7 @@ run
 # hangs on. Every map has a scale of its own: compare places, not strengths.
 
 # %%
-sheet = cx.evaluation.explain(run, photographs=6, out=WORK / "sheet.png")
+sheet = cx.explanation.explain(run, photographs=6, out=WORK / "sheet.png")
 picture = Image.open(sheet.path)
 picture.reduce(max(1, round(picture.width / 1100)))
 
@@ -83,8 +83,8 @@ figure, axes = plt.subplots(1, 5, figsize=(10, 2.4))
 axes[0].imshow(first[0])
 axes[0].set_title("what it saw", fontsize=9)
 for axis, kind in zip(axes[1:], kinds):
-    (one,) = cx.evaluation.saliency(run.model, first, target, kind)
-    axis.imshow(cx.evaluation.overlay(first[0], one))
+    (one,) = cx.explanation.saliency(run.model, first, target, kind)
+    axis.imshow(cx.explanation.overlay(first[0], one))
     axis.set_title(kind, fontsize=9)
 for axis in axes:
     axis.axis("off")
@@ -114,9 +114,9 @@ if "tz_mask" in run.manifest:
     true = [run.class_names.index(label) for label in validation["label"][shown]]
     rows = []
     for kind in kinds:
-        maps = cx.evaluation.saliency(run.model, images[shown], true, kind)
+        maps = cx.explanation.saliency(run.model, images[shown], true, kind)
         mass, area = (
-            cx.evaluation.mass_inside(maps, zones[shown]).mean(),
+            cx.explanation.mass_inside(maps, zones[shown]).mean(),
             zones[shown].mean(),
         )
         rows.append(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from cervix_tf.data import read_decisions
-from cervix_tf.data.decisions import agreed
 from cervix_tf.errors import UserError
+from cervix_tf.quality import read_decisions
+from cervix_tf.quality.decisions import agreed
 
 
 def check_out(out: Path, data: Path) -> None:

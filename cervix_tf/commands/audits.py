@@ -48,23 +48,22 @@ def audit(
     Example: cervix-tf audit --data data --out audit --drop "zero bytes"
     """
     from cervix_tf.commands.audit_checks import check_out, checked_decisions
-    from cervix_tf.data import (
+    from cervix_tf.data import flag_counts, read_kaggle, read_manifest, write_manifest
+    from cervix_tf.data.flags import check_flags
+    from cervix_tf.data.places import find_data
+    from cervix_tf.progress import bar
+    from cervix_tf.quality import (
         apply_decisions,
         changes,
         drop_flagged,
-        flag_counts,
+        flag_label_errors,
         flag_with_cleanvision,
-        read_kaggle,
-        read_manifest,
+        label_errors,
+        write_audit_report,
         write_decisions,
-        write_manifest,
     )
-    from cervix_tf.data import audit as look
-    from cervix_tf.data.flagging import check_flags
-    from cervix_tf.data.picture_checks import need_cleanvision
-    from cervix_tf.data.places import find_data
-    from cervix_tf.evaluation import flag_label_errors, label_errors, write_audit_report
-    from cervix_tf.progress import bar
+    from cervix_tf.quality import audit as look
+    from cervix_tf.quality.cleanvision import need_cleanvision
 
     # Whatever can be wrong in what was typed ends here, before the photographs are read -------------
     place = find_data(data)

@@ -29,9 +29,7 @@ def demo(
 
     opened = load(run)
     import_tensorflow()
-    from cervix_tf.evaluation import serve_demo
+    from cervix_tf.demo_page import demo as serve
 
     with contextlib.suppress(KeyboardInterrupt):  # the way to end it
-        serve_demo(
-            opened, port, localizer, open_, lambda address: say(f"{address} (Ctrl+C ends it)")
-        )
+        serve(opened, port, localizer, open_, lambda address: say(f"{address} (Ctrl+C ends it)"))

@@ -61,6 +61,6 @@ def report(
 
     Example: cervix-tf report runs/first runs/second --out table5.html
     """
-    from cervix_tf.evaluation import write_report
+    from cervix_tf.evaluation.report import report as write
 
-    print(f"Report: {write_report(run, out)}")
+    print(f"Report: {write(run, out)}")

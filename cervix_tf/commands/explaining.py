@@ -40,8 +40,8 @@ def explain(
     opened = load(run)
     manifest = read_manifest(data, labelled=False) if data else None
     import_tensorflow()
-    from cervix_tf.evaluation import explain
-    from cervix_tf.evaluation.attribution import METHODS
+    from cervix_tf.explanation import explain
+    from cervix_tf.explanation.attribution import METHODS
 
     methods = tuple(method or METHODS)
     with bar("Explaining", len(methods)) as progress:

@@ -48,7 +48,7 @@ def explore(
 
         spec(backbone)  # an unknown name ends here, before TensorFlow is imported
         import_tensorflow()
-    from cervix_tf.evaluation import explore
+    from cervix_tf.exploration import explore
 
     folder = place.resolve() if place.is_dir() else place.resolve().parent
     with bar("Exploring", len(manifest)) as progress:

@@ -51,7 +51,7 @@ def recipes(
     Example: cervix-tf recipes inception
     """
     from cervix_tf.recipes import load_recipe, recipe_names, summary_line
-    from cervix_tf.recipes.reading import HERE
+    from cervix_tf.recipes.recipe_files import HERE
 
     if name:
         load_recipe(name)  # an unknown name ends here, with the nearest one

@@ -55,7 +55,7 @@ def print_figures(figures: dict) -> None:
 
 def print_evaluation(figures: dict) -> None:
     """Print all figures with their intervals, for each class too, and the confusion matrix."""
-    from cervix_tf.evaluation.wording import class_rows, figure_rows, remarks
+    from cervix_tf.evaluation.report.wording import class_rows, figure_rows, remarks
 
     print_figures(figures)
     print()

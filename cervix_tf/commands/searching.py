@@ -125,7 +125,7 @@ def reproduce(
     except UserError as error:
         say(f"Without full data: {error}")
     _quiet_tensorflow()
-    from cervix_tf.training import reproduce
+    from cervix_tf.reproduction import reproduce
 
     page = reproduce(
         manifest,

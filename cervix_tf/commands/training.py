@@ -78,10 +78,10 @@ def bench(
     recipe = load_recipe(for_model(model), [f"model.name={model}", *(settings or [])])
     manifest = read_manifest(find_data(data), labelled=False)
     import_tensorflow()
-    from cervix_tf.training import throughput
+    from cervix_tf.training import bench
 
     with bar("Decoding", len(manifest)) as progress:
-        found = throughput(manifest, recipe, cache=cache, seconds=seconds, progress=progress)
+        found = bench(manifest, recipe, cache=cache, seconds=seconds, progress=progress)
     print(
         f"{found['model']} at {found['image_size']} x {found['image_size']}, batches of "
         f"{found['batch_size']}, {found['photographs']} photographs, on {found['device']}"
@@ -133,7 +133,7 @@ def photographs(data: Path | None, additional: bool):
 
 def _without(manifest, drop: list[str] | None):
     """Leave out the photographs with these flags, and say how many they are."""
-    from cervix_tf.data import changes, drop_flagged
+    from cervix_tf.quality import changes, drop_flagged
 
     left = drop_flagged(manifest, drop or []) if drop else manifest
     for why, count in changes(left)["why"].value_counts(sort=False).items():

@@ -60,7 +60,7 @@ def read_manifest(path: Path | str, labelled: bool = True) -> pd.DataFrame:
         return validated(
             pd.DataFrame({"path": [str(p) for p in photographs_in(plain)]}), str(plain)
         )
-    from cervix_tf.data.kaggle import find_root, read_kaggle
+    from cervix_tf.data.kaggle.folders import find_root, read_kaggle
 
     if find_root(path) is not None:
         return read_kaggle(path)
@@ -142,6 +142,19 @@ def summary(manifest: pd.DataFrame) -> pd.DataFrame:
         table = table.astype("object")
         table.loc["share"] = [f"{share[c]:.1f}%" if c in names else "" for c in table.columns]
     return table
+
+
+def is_phantom(manifest: pd.DataFrame) -> bool:
+    """Tell whether any photograph of a manifest is drawn: figures on such a set are called so.
+
+    Args:
+        manifest: A manifest; `phantom` marks drawn photographs in a column of that name.
+
+    Example:
+        >>> is_phantom(phantom("phantoms", per_class=2))
+        True
+    """
+    return "phantom" in manifest and bool(manifest["phantom"].fillna(False).astype(bool).any())
 
 
 def validated(manifest: pd.DataFrame, where: str) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from cervix_tf.data.draws import uniform
+from cervix_tf.data.keyed_random import uniform
 
 # Keep the draws of the two apart from each other's and from those of the views.
 _MIXUP, _CUTMIX = 0x6D697875, 0x6375746D

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cervix_tf.data.cropping import Region, painted_out, square_around
+from cervix_tf.data.crops import Region, painted_out, square_around
 from cervix_tf.data.decoding import UnreadableError, decode, dimensions
 from cervix_tf.errors import UserError
 

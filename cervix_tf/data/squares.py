@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import platformdirs
 
-from cervix_tf.data.caching import CacheFile, checksum, photograph_keys
-from cervix_tf.data.cropping import Crop, Region, regions
+from cervix_tf.data.cache_file import CacheFile, checksum, photograph_keys
+from cervix_tf.data.crops import Crop, Region, regions
 from cervix_tf.data.decoding import UnreadableError
 from cervix_tf.data.photographs import Progress, read_bytes, square
 from cervix_tf.data.threads import spread

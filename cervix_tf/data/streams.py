@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from cervix_tf.data.cropping import Crop
+from cervix_tf.data.crops import Crop
 from cervix_tf.data.manifests import class_names, labels
 from cervix_tf.data.squares import Squares, prepare, square_size
 from cervix_tf.data.views import RandomView

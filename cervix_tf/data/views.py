@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cervix_tf.data.draws import uniform
-from cervix_tf.data.resampling import colour_matrices, render
+from cervix_tf.data.keyed_random import uniform
+from cervix_tf.data.warping import colour_matrices, render
 from cervix_tf.errors import UserError
 
 # The numbers drawn for each image, in this order: a new one goes to the end.

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.evaluation.plots import plot_confusion, plot_prevalence, plot_reliability
-from cervix_tf.evaluation.sheets import plot_mistakes, plot_predictions
+from cervix_tf.evaluation.prediction_sheets import plot_mistakes, plot_predictions
 from cervix_tf.runs import Run
 
 

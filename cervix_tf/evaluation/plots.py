@@ -1,4 +1,4 @@
-"""Plots of a run's figures: confusion matrix, reliability, prevalence; and what all plots share."""
+"""Plots of a run's figures: confusion matrix, reliability, prevalence."""
 
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from cervix_tf.files import replacing
+from cervix_tf.pages.figures import DPI, WIDTH, bare, class_colour, save
 
-# Okabe and Ito's colours, which people with any colour vision tell apart; a class keeps its colour.
-CLASS_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
-WIDTH = 5.6  # inches: the letters are then still read on a telephone
-DPI = 150
 HATCHED: dict[str, Any] = {"facecolor": "white", "hatch": "///"}
 
 
@@ -144,22 +140,6 @@ def plot_prevalence(metrics: dict, path: Path) -> None:
     figure.legend(handles=kinds, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     bare(axes)
     save(figure, path)
-
-
-def class_colour(index: int) -> str:
-    """The fixed colour of a class index."""
-    return CLASS_COLOURS[index % len(CLASS_COLOURS)]
-
-
-def bare(axes: Axes) -> None:
-    """Take away the frame's upper and right line."""
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure, whole or not at all."""
-    with replacing(path) as part:
-        figure.savefig(part)
 
 
 def _name_classes(axes: Axes, classes: list[str], room: float) -> None:

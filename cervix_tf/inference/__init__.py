@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "prediction": ["predict", "probabilities"],
-        "submission": ["write_submission"],
-        "exporting": ["Export", "export"],
+        "submission": ["submit", "write_submission"],
+        "exports": ["Export", "export"],
     },
 )

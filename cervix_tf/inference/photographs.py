@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data import prepare, read_manifest
-from cervix_tf.data.cropping import Crop
+from cervix_tf.data.crops import Crop
 from cervix_tf.data.manifests import validated
 from cervix_tf.data.photographs import cores, square_of
 from cervix_tf.errors import UserError

@@ -1,6 +1,8 @@
 """Kaggle's submission file."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,6 +10,8 @@ import pandas as pd
 from cervix_tf.data.manifests import listed
 from cervix_tf.errors import UserError
 from cervix_tf.files import replacing
+from cervix_tf.inference.prediction import predict
+from cervix_tf.runs import Run
 
 
 def write_submission(
@@ -61,6 +65,38 @@ def write_submission(
     with replacing(path) as part:
         table.to_csv(part, index=False, float_format="%.17g", lineterminator="\n")
     return Path(path)
+
+
+def submit(
+    runs: Run | Path | str | Sequence[Run | Path | str],
+    photographs: Any,
+    path: Path | str = "kaggle_submission/submission.csv",
+    sample: Path | str | None = None,
+    floor: float = 1e-15,
+    **options: Any,
+) -> pd.DataFrame:
+    """Predict photographs and write the probabilities as the competition wants them.
+
+    Args:
+        runs: A run, or several, whose probabilities are averaged.
+        photographs: What `predict` takes: a manifest, a folder, a CSV or photographs.
+        path: The CSV to write.
+        sample: As for `write_submission`.
+        floor: As for `write_submission`.
+        **options: Those of `predict`: `tta`, `cache`, `progress`.
+
+    Returns:
+        What `predict` returned.
+
+    Raises:
+        UserError: As `predict` and `write_submission` raise it.
+
+    Example:
+        >>> submit("runs/first", "data/test", "kaggle_submission/first.csv")
+    """
+    predictions = predict(runs, photographs, **options)
+    write_submission(predictions, path, sample=sample, floor=floor)
+    return predictions
 
 
 def _as_sample(table: pd.DataFrame, classes: list[str], sample: Path) -> pd.DataFrame:

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "schema": ["Augment", "ModelChoice", "Optimizer", "Recipe", "Stage"],
-        "reading": ["for_model", "load_recipe", "recipe_names", "summary_line"],
+        "recipe_files": ["for_model", "load_recipe", "recipe_names", "summary_line"],
         "search_spaces": ["Range", "Space", "load_space", "space_names"],
     },
 )

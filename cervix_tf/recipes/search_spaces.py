@@ -10,7 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from cervix_tf.errors import UserError, unknown
-from cervix_tf.recipes.reading import load_recipe
+from cervix_tf.recipes.recipe_files import load_recipe
 from cervix_tf.recipes.schema import Recipe, _Frozen
 
 HERE = Path(__file__).parent / "grids"

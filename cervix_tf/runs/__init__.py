@@ -7,5 +7,8 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submod_attrs={"folders": ["Run", "load"], "environments": ["environment", "fingerprint"]},
+    submod_attrs={
+        "folders": ["Run", "load"],
+        "provenance": ["environment", "fingerprint"],
+    },
 )

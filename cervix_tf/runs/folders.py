@@ -13,7 +13,7 @@ from cervix_tf.data import square_size
 from cervix_tf.errors import UserError
 from cervix_tf.files import replacing, write_text
 from cervix_tf.recipes import Recipe, load_recipe
-from cervix_tf.recipes.reading import to_yaml
+from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.runs import showing
 
 if TYPE_CHECKING:

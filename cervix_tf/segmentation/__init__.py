@@ -11,12 +11,17 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "colours": ["highlight_mask", "reference_colours", "shipped_reference"],
         "superpixels": ["superpixel_mask", "superpixel_patches"],
-        "figures": ["plot_superpixels"],
-        "segmenting": ["segment"],
+        "superpixel_figure": ["plot_superpixels"],
+        "segmented_photographs": ["segment"],
         "boxes": ["add_boxes", "read_boxes"],
-        "fitting_localizer": ["fit_localizer", "overlap"],
-        "localizer": ["localizer_network"],
-        "localizing": ["Localizer", "load_localizer", "squeezed"],
+        "localizer": [
+            "Localizer",
+            "fit_localizer",
+            "load_localizer",
+            "localizer_network",
+            "overlap",
+            "squeezed",
+        ],
         "locating": ["locate"],
     },
 )

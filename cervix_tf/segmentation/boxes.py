@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.cropping import BOX, NOT_LOCATED
-from cervix_tf.data.flagging import reflag
+from cervix_tf.data.crops import BOX, NOT_LOCATED
+from cervix_tf.data.flags import reflag
 from cervix_tf.data.manifests import listed
 from cervix_tf.errors import UserError
 

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.cropping import BOX, NOT_LOCATED
-from cervix_tf.data.flagging import flag_words, reflag
+from cervix_tf.data.crops import BOX, NOT_LOCATED
+from cervix_tf.data.flags import flag_words, reflag
 from cervix_tf.data.manifests import validated
 from cervix_tf.data.photographs import Progress, dimensions_of
 from cervix_tf.errors import UserError
 from cervix_tf.files import replacing
-from cervix_tf.segmentation.localizing import SHIPPED, Localizer, load_localizer, squeezed
+from cervix_tf.segmentation.localizer.model import SHIPPED, Localizer, load_localizer, squeezed
 
 UNREADABLE = "cannot be read"
 

@@ -1,7 +1,7 @@
 """A manifest and a recipe become a run.
 
 In: a manifest, a recipe, a folder. Out: a run folder with the trained model, its history and its
-figures. The last room: it uses all the others.
+figures; a table of trials; the speed of training.
 """
 
 import lazy_loader
@@ -9,9 +9,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "fitting": ["fit", "resume"],
-        "measuring": ["throughput"],
-        "reproducing": ["reproduce"],
-        "searching": ["search"],
+        "trainer": ["fit", "resume"],
+        "throughput": ["bench"],
+        "hyperparameter_search": ["search"],
     },
 )

@@ -146,7 +146,7 @@ def spoiled(place, monkeypatch, tmp_path):
 
     def full(patch):
         free = SimpleNamespace(free=1000)
-        patch.setattr("cervix_tf.data.caching.shutil.disk_usage", lambda _: free)
+        patch.setattr("cervix_tf.data.cache_file.shutil.disk_usage", lambda _: free)
 
     def killed(patch):
         """A run that was begun and has not ended."""

@@ -17,7 +17,7 @@ import cervix_tf as cx
 
 ROOMS = ("data", "segmentation", "models", "recipes", "runs", "inference", "evaluation", "training")
 SERVES = (
-    "serve_demo",
+    "demo",
     "demo_page",
 )  # what goes on until it is interrupted is tested beside its code
 LOOSELY = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -32,8 +32,8 @@ def names(place, short) -> dict:
 
     # --- files
     manifest = cx.data.read_manifest("data")
-    audited = cx.data.audit(manifest, cache="memory")
-    cx.data.write_decisions(audited, "audit/audit.csv")
+    audited = cx.quality.audit(manifest, cache="memory")
+    cx.quality.write_decisions(audited, "audit/audit.csv")
     cx.data.write_manifest(audited, "audit/manifest.csv")
     Path("empty.jpg").touch()
     for label in ("Type_1", "Type_2", "Type_3"):

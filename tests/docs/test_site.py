@@ -11,7 +11,8 @@ import pytest
 import cervix_tf as cx
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("data", "segmentation", "models", "recipes", "runs", "inference", "evaluation", "training")
+ROOMS = sorted(path.parent.name for path in ROOT.glob("cervix_tf/*/__init__.py"))
+ROOMS.remove("commands")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cervix_tf.evaluation import measures, plot_confusion, plot_prevalence, plot_reliability
-from cervix_tf.evaluation.plots import CLASS_COLOURS, class_colour
+from cervix_tf.pages.figures import CLASS_COLOURS, class_colour
 
 
 def figures(classes):

@@ -3,7 +3,7 @@
 import pytest
 
 from cervix_tf.recipes import load_recipe, recipe_names
-from cervix_tf.recipes.reading import HERE
+from cervix_tf.recipes.recipe_files import HERE
 
 # Table 2: keep probability, L2, data, validation and test log loss as printed.
 TABLE_2 = {

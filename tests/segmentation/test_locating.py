@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from cervix_tf.data import phantom, prepare, read_manifest
-from cervix_tf.data.cropping import BOX, NOT_LOCATED
+from cervix_tf.data.crops import BOX, NOT_LOCATED
 from cervix_tf.errors import UserError
 from cervix_tf.segmentation import load_localizer, locate, overlap, segment
-from cervix_tf.segmentation.localizing import SHIPPED
+from cervix_tf.segmentation.localizer.model import SHIPPED
 from cervix_tf.segmentation.locating import locator
 
 

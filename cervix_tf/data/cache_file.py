@@ -1,0 +1,256 @@
+"""The file that holds the prepared squares of one set of photographs.
+
+Two files make a set: `NAME.npy`, the squares, which numpy maps into memory, and `NAME.rows`, one
+record a row with the key of its photograph and a checksum. A row counts only where its record names
+the right photograph and the checksum agrees, so a kill, a power cut and a damaged disk all come to
+the same thing: some rows are missing, and are decoded again. While rows are missing the squares are
+called `NAME.part`; `NAME.npy` is there only when it was whole.
+"""
+
+import errno
+import hashlib
+import io
+import shutil
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import filelock
+import numpy as np
+import simplejpeg
+
+from cervix_tf.data.crops import MARGIN, Region
+from cervix_tf.data.photographs import cores
+from cervix_tf.errors import UserError
+
+# To be raised when the pixels of a square come out otherwise than before.
+VERSION = 1
+ROW = np.dtype([("key", "V16"), ("sum", "<u8")])
+_WRITTEN = 1 << 32  # tells a written record from an empty one, whatever its checksum
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_SPARE = 16 << 20  # bytes left free on the disk for the records and for others
+
+
+def photograph_keys(paths: list[Path], regions: list[Region] | None = None) -> np.ndarray:
+    """Tell photographs apart, and a changed one from what it was, without reading them.
+
+    Args:
+        paths: Photographs, absolute.
+        regions: What of each is used, as `cropping.regions` gives it; by default the centred square.
+
+    Returns:
+        (N,) keys of 16 bytes from path, size in bytes and time of the last change, as `make` and
+        Git tell a changed file; and from the box, or path, size and time of the mask. A photograph
+        that is not there has a key too.
+    """
+    keys = b""
+    for path, region in zip(paths, regions or [None] * len(paths), strict=True):
+        known = _state(path)
+        if isinstance(region, Path):
+            known += f"\0mask\0{_state(region)}"
+        elif region is not None:
+            known += f"\0box\0{MARGIN}\0{region}"
+        keys += hashlib.blake2b(known.encode(errors="surrogateescape"), digest_size=16).digest()
+    return np.frombuffer(keys, "V16")
+
+
+def _state(path: Path) -> str:
+    try:
+        state = path.stat()
+    except OSError:
+        return f"{path}\0missing"
+    return f"{path}\0{state.st_size}\0{state.st_mtime_ns}"
+
+
+def checksum(pixels: bytes | memoryview) -> int:
+    """Sum up the content of one square; never 0."""
+    return _WRITTEN | zlib.crc32(pixels)
+
+
+class CacheFile:
+    """The two files of one set of photographs at one size.
+
+    Args:
+        folder: Where they lie; created if need be.
+        size: Side of the squares in pixels.
+        keys: What `photograph_keys` made of the photographs.
+    """
+
+    def __init__(self, folder: Path, size: int, keys: np.ndarray):
+        made_by = f"{VERSION} {size} {simplejpeg.__version__} {cv2.__version__}"
+        kind = hashlib.blake2b(made_by.encode(), digest_size=3).hexdigest()
+        name = hashlib.blake2b(keys.tobytes(), digest_size=8).hexdigest()
+        self.folder, self.keys = folder, keys
+        self.family = f"squares-{size}-{kind}-"
+        self.path = folder / f"{self.family}{name}.npy"
+        self.part = self.path.with_suffix(".part")
+        self.rows = self.path.with_suffix(".rows")
+        self.shape = (len(keys), size, size, 3)
+
+    @contextmanager
+    def locked(self, waiting: Callable[[], None]) -> Iterator[None]:
+        """Keep other processes from writing the same set; a killed one keeps nobody out.
+
+        Args:
+            waiting: Called if another process is at it and has to be waited for.
+        """
+        lock = filelock.FileLock(self.path.with_suffix(".lock"))
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            waiting()
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def sums(self) -> np.ndarray:
+        """Read the checksums (N,), 0 for a row that is missing or another photograph's."""
+        records = _records(self.rows)
+        if len(records) != len(self.keys):
+            return np.zeros(len(self.keys), np.uint64)
+        return np.where(records["key"] == self.keys, records["sum"], np.uint64(0))
+
+    def missing(self, path: Path) -> np.ndarray:
+        """Find the rows that are missing or damaged in `self.path` or `self.part`, ascending."""
+        sums = self.sums()
+        if not path.is_file():
+            return np.arange(len(sums))
+        return np.flatnonzero(~_agree(path, _layout(self.shape), sums))
+
+    def open(self) -> np.ndarray:
+        """Map the squares into memory, read-only, (N, size, size, 3), those in part if need be."""
+        start, row = _layout(self.shape)
+        path = self.path if self.path.is_file() else self.part
+        # A file in part ends with the last row written.
+        rows = min(len(self.keys), (path.stat().st_size - start) // row)
+        squares = np.memmap(path, np.uint8, "c", start, (rows, *self.shape[1:]))
+        squares.flags.writeable = False
+        return squares
+
+    @contextmanager
+    def writing(self, missing: np.ndarray) -> Iterator[Callable[[int, np.ndarray], None]]:
+        """Write the missing rows, from any thread, and publish the file if all went well.
+
+        Args:
+            missing: The rows that will be written.
+
+        Yields:
+            A function of a row number and its square.
+
+        Raises:
+            UserError: The disk has no room; nothing half-written is left then.
+        """
+        start, row = _layout(self.shape)
+        self._check_room(len(missing) * row)
+        sums = self.sums()
+        sums[missing] = 0
+        records = np.zeros(len(sums), ROW)
+        records["key"], records["sum"] = self.keys, sums
+        mutex = threading.Lock()
+        if self.path.exists():
+            self.path.replace(self.part)
+        try:
+            with _open(self.part) as squares, _open(self.rows) as sidecar:
+                _write(sidecar, 0, records.tobytes())
+                _write(squares, 0, _header(self.shape))
+
+                def write(k: int, pixels: np.ndarray) -> None:
+                    records["sum"][k] = checksum(pixels.data)
+                    with mutex:
+                        _write(squares, start + k * row, pixels.tobytes())
+                        _write(sidecar, k * ROW.itemsize, records[k].tobytes())
+
+                yield write
+            self.part.replace(self.path)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            for path in (self.part, self.rows):
+                path.unlink(missing_ok=True)
+            raise self._no_room(len(self.keys) * row, str(error.strerror).lower()) from error
+
+    def relatives(self) -> Iterator[tuple[np.ndarray, Callable[[int], bytes | None]]]:
+        """Go through the other sets of the same size in the folder, whole and in part.
+
+        Yields:
+            The keys of a set (empty records have key 0), and a function that reads a row of it and
+            returns nothing if that row is missing or damaged.
+        """
+        for path in sorted(self.folder.glob(f"{self.family}*.rows")):
+            squares = next(
+                (p for p in (path.with_suffix(".npy"), path.with_suffix(".part")) if p.is_file()),
+                None,
+            )
+            if path == self.rows or squares is None:
+                continue
+            records = _records(path)
+            start, row = _layout((len(records), *self.shape[1:]))
+            with squares.open("rb") as file:
+
+                def read(k: int, file=file, records=records, at=(start, row)) -> bytes | None:
+                    file.seek(at[0] + k * at[1])
+                    pixels = file.read(at[1])
+                    return pixels if checksum(pixels) == records["sum"][k] else None
+
+                yield records["key"], read
+
+    def _check_room(self, needed: int) -> None:
+        if shutil.disk_usage(self.folder).free < needed + _SPARE:
+            raise self._no_room(needed, "the disk is full")
+
+    def _no_room(self, needed: int, reason: str) -> UserError:
+        free = shutil.disk_usage(self.folder).free
+        return UserError(
+            f"{self.folder} has no room for the prepared squares ({reason}): {needed / 1e9:.2f} GB "
+            f"are needed and {free / 1e9:.2f} GB free; name another folder with --cache, or use "
+            "--cache memory."
+        )
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    file = io.BytesIO()
+    facts = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, facts)
+    return file.getvalue()
+
+
+def _layout(shape: tuple[int, ...]) -> tuple[int, int]:
+    return len(_header(shape)), int(np.prod(shape[1:]))
+
+
+def _open(path: Path) -> io.RawIOBase:
+    # Unbuffered, and never emptied: rows already there stay.
+    return path.open("r+b" if path.exists() else "w+b", buffering=0)
+
+
+def _write(file: io.RawIOBase, place: int, content: bytes) -> None:
+    file.seek(place)
+    if file.write(content) != len(content):  # a disk that fills up takes a part without complaint
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def _records(path: Path) -> np.ndarray:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        data = b""
+    return np.frombuffer(data[: len(data) // ROW.itemsize * ROW.itemsize], ROW)
+
+
+def _agree(path: Path, layout: tuple[int, int], sums: np.ndarray) -> np.ndarray:
+    start, row = layout
+
+    def look(first: int) -> list[bool]:
+        with path.open("rb") as file:
+            file.seek(start + first * row)
+            return [checksum(file.read(row)) == total for total in sums[first : first + 64]]
+
+    with ThreadPoolExecutor(cores()) as pool:
+        parts = pool.map(look, range(0, len(sums), 64))
+        return np.array([agrees for part in parts for agrees in part], bool)

@@ -1,0 +1,146 @@
+"""The folders of the Kaggle competition "Intel & MobileODT Cervical Cancer Screening"."""
+
+import warnings
+from pathlib import Path
+
+import pandas as pd
+
+from cervix_tf.data.kaggle.labels import TYPES, corrected_labels, known_flags, released_labels
+from cervix_tf.data.manifests import photographs_in, validated
+from cervix_tf.errors import UserError
+
+
+def find_root(folder: Path | str) -> Path | None:
+    """Find the folder that holds Kaggle's `train` folder.
+
+    Args:
+        folder: The competition's folder, or one a level above or below it.
+
+    Returns:
+        The folder whose `train` (or `train/train`) has a folder `Type_1`, `Type_2` or `Type_3`; None
+        if there is none.
+
+    Example:
+        >>> find_root("data")
+        PosixPath('data')
+    """
+    folder = Path(folder)
+    below = sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+    above = [folder.parent] if folder.name == "train" else []  # today's tree repeats the name
+    for root in (*above, folder, *below, folder.parent):
+        if _types_folder(root, "train") is not None:
+            return root
+    return None
+
+
+def read_kaggle(
+    folder: Path | str,
+    additional: bool = False,
+    corrected: bool = True,
+    drop_known_faults: bool = False,
+) -> pd.DataFrame:
+    """Read the competition's photographs as a manifest.
+
+    Both trees are known: today's download (`train/train/Type_1`, `additional_Type_1_v2/Type_1`,
+    `test/test`) and the one of 2017 (`train/Type_1`, `additional/Type_1`, `test`). Names repeat between
+    the sources, so a photograph is known by source, label and name. Kaggle's CSVs are used where
+    they lie beside `train`: `fixed_labels_v2.csv`, `removed_files.csv` and
+    `solution_stg1_release.csv`, the labels of stage 1's test photographs, whose split stays `test`.
+    Nothing on disk is changed.
+
+    Args:
+        folder: The competition's folder, or one a level above or below it.
+        additional: Whether to take the `additional` photographs as well. The report (section 4) found
+            that they did not help.
+        corrected: Whether to take the labels as corrected after the first release: train's 80.jpg is of
+            Type_3, its 968.jpg and 1120.jpg are of Type_1, and `fixed_labels_v2.csv` is followed. False
+            takes the labels of the folders.
+        drop_known_faults: Whether to leave out every photograph with a flag.
+
+    Returns:
+        A manifest with the sources `train`, `additional`, `test` and `test_stg2`, and the column
+        `flags`: what is known against a photograph, joined by `; ` (`zero bytes`, `truncated`,
+        `no cervix`, `removed by Kaggle`), missing where nothing is.
+
+    Raises:
+        UserError: There is no such tree, one of the three class folders lacks or is empty, there are no
+            additional photographs though asked for, or a CSV lacks a column or has another value than
+            Kaggle's.
+
+    Warns:
+        UserWarning: Additional photographs of one of the types are not there.
+
+    Example:
+        >>> summary(read_kaggle("data", additional=True))  # Table 1 of the report
+    """
+    root = find_root(folder)
+    if root is None:
+        raise UserError(
+            f"{folder} holds no folder train/Type_1 (2 or 3): it is not Kaggle's download."
+        )
+    train = _types_folder(root, "train")
+    assert train is not None
+    rows = _labelled({t: [train / t] for t in TYPES}, "train", needed=True)
+    if additional:
+        places = {t: _additional(root, t) for t in TYPES}
+        _check_additional(places, root)
+        rows += _labelled(places, "additional", needed=False)
+    for source in ("test", "test_stg2"):
+        for place in (root / source / source, root / source):
+            found = photographs_in(place) if place.is_dir() else []
+            if found:
+                rows += [{"path": str(p), "source": source, "split": "test"} for p in found]
+                break
+    table = pd.DataFrame(rows)
+    table["image"] = [Path(p).name for p in table["path"]]
+    for column in ("label", "split"):
+        if column not in table:
+            table[column] = None
+    table["flags"] = known_flags(table, root)
+    if corrected:
+        table["label"] = corrected_labels(table, root)
+    table["label"] = released_labels(table, root)
+    if drop_known_faults:
+        table = table[table["flags"].isna()]
+    return validated(table, str(root))
+
+
+def _types_folder(root: Path, name: str) -> Path | None:
+    for place in (root / name, root / name / name):
+        if any((place / t).is_dir() for t in TYPES):
+            return place
+    return None
+
+
+def _additional(root: Path, label: str) -> list[Path]:
+    places = (
+        root / f"additional_{label}_v2" / label,
+        root / f"additional_{label}_v2",
+        root / "additional" / label,
+        root / "additional" / f"{label}_v2",
+        root / "additional" / "additional" / label,
+    )
+    return [p for p in places if p.is_dir() and photographs_in(p)][:1]
+
+
+def _check_additional(places: dict[str, list[Path]], root: Path) -> None:
+    lacking = [label for label, found in places.items() if not found]
+    if len(lacking) == len(places):
+        raise UserError(
+            f"{root} holds no additional photographs (additional_Type_1_v2 or additional/Type_1): "
+            "unpack them there, or read it without additional."
+        )
+    if lacking:
+        warnings.warn(
+            f"{root} holds no additional photographs of {', '.join(lacking)}.", stacklevel=3
+        )
+
+
+def _labelled(folders: dict[str, list[Path]], source: str, needed: bool) -> list[dict]:
+    rows = []
+    for label, places in folders.items():
+        found = [p for place in places if place.is_dir() for p in photographs_in(place)]
+        if needed and not found:
+            raise UserError(f"The class folder {places[0]} holds no photograph: fill it.")
+        rows += [{"path": str(p), "label": label, "source": source} for p in found]
+    return rows

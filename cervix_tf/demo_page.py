@@ -1,0 +1,227 @@
+"""The page of `demo`: photographs are dropped on it, and a run says what it makes of each."""
+
+import base64
+import importlib.util
+import os
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from cervix_tf.errors import UserError
+from cervix_tf.evaluation.report import wording
+from cervix_tf.explanation.attribution import saliency
+from cervix_tf.explanation.examination import Examined, check_crop, examine
+from cervix_tf.inference import probabilities
+from cervix_tf.pages.figures import class_colour
+from cervix_tf.pages.pictures import thumbnails
+from cervix_tf.runs import Run, load
+from cervix_tf.segmentation import Localizer, load_localizer
+
+if TYPE_CHECKING:
+    import gradio
+
+HOST = "127.0.0.1"
+MOST = 24  # photographs shown at a time
+TITLE = "Transformation-zone type"
+
+
+def demo(
+    run: Run | Path | str,
+    port: int = 7860,
+    localizer: Path | str | None = None,
+    browser: bool = False,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve the page on this machine alone, until interrupted.
+
+    What is uploaded lies in a temporary folder while it is looked at, and is then deleted.
+
+    Args:
+        run: A run or its folder.
+        port: The port on 127.0.0.1, 1 to 65535.
+        localizer: As `examine` takes it.
+        browser: Whether to open the page in a browser.
+        ready: Called with the page's address once it can be opened.
+
+    Raises:
+        UserError: Gradio is missing, the port cannot be used, or as of `demo_page`.
+
+    Example:
+        >>> demo("runs/first", ready=print)
+    """
+    if importlib.util.find_spec("gradio") is None:
+        raise UserError("The page needs gradio: pip install 'cervix-tf[demo]'.")
+    with tempfile.TemporaryDirectory(prefix="cervix-tf-demo-") as uploads:
+        # Gradio reads both when it is imported.
+        os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": uploads}
+        import gradio
+
+        page = demo_page(run, localizer)
+        system = ("system-ui", "sans-serif")  # a theme's own fonts would come from the internet
+        mono = ("ui-monospace", "monospace")
+        try:
+            _, address, _ = page.launch(
+                server_name=HOST,
+                server_port=port,
+                inbrowser=browser,
+                prevent_thread_lock=True,
+                quiet=True,
+                show_error=True,
+                theme=gradio.themes.Default(primary_hue="blue", font=system, font_mono=mono),
+                css_paths=Path(__file__).parent / "demo_page.css",
+                footer_links=[],
+                share=False,
+                run_history=False,  # would keep the photographs in the browser
+                enable_monitoring=False,
+                mcp_server=False,
+                ssr_mode=False,
+                pwa=False,
+            )
+        except OSError as error:
+            raise UserError(
+                f"Port {port} is taken, or not yours to use: choose another with --port."
+            ) from error
+        try:
+            if ready:
+                ready(address)
+            threading.Event().wait()
+        finally:
+            page.close(verbose=False)
+
+
+def demo_page(
+    run: Run | Path | str, localizer: Localizer | Path | str | None = None
+) -> "gradio.Blocks":
+    """Build the page of a run; its network is loaded and compiled first.
+
+    Args:
+        run: A run or its folder.
+        localizer: As `examine` takes it.
+
+    Returns:
+        The page, to be launched.
+
+    Raises:
+        UserError: The run has not ended or the page cannot make its crop, the localiser is none, or
+            Grad-CAM cannot explain the network.
+
+    Example:
+        >>> demo_page("runs/first").launch(share=False)
+    """
+    import gradio
+
+    run = load(run)
+    check_crop(run, localizer)
+    if run.crop == "box" and not isinstance(localizer, Localizer):
+        localizer = load_localizer(localizer)
+    about = about_run(run)
+    nothing = np.zeros((1, run.image_size, run.image_size, 3), np.uint8)
+    probabilities(run.model, nothing)
+    saliency(run.model, nothing, np.zeros(1, int), "gradcam")
+
+    def look(paths: list[str] | None) -> tuple[None, str]:
+        try:
+            return None, findings(run, [Path(path) for path in paths or []], localizer)
+        finally:
+            for path in paths or []:
+                Path(path).unlink(missing_ok=True)
+
+    with gradio.Blocks(title=TITLE, analytics_enabled=False) as page:
+        gradio.HTML(about)
+        files = gradio.File(
+            file_count="multiple",
+            label="Photographs",
+            height=150,
+            elem_id="photographs",
+        )
+        found = gradio.HTML(elem_id="findings")
+        files.upload(
+            look, files, [files, found], show_progress_on=[found], api_visibility="private"
+        )
+    return page
+
+
+def about_run(run: Run) -> str:
+    """Say in HTML which network this is, on what it was trained and how good it is.
+
+    Args:
+        run: A run with figures.
+
+    Returns:
+        The upper part of the page.
+
+    Example:
+        >>> about_run(load("runs/first"))[:4]
+        '<h1>'
+    """
+    return _template().about(
+        title=TITLE,
+        folder=run.folder,
+        metrics=run.metrics,
+        log_loss=wording.figure_rows(run.metrics)[0],
+        crop=run.crop,
+    )
+
+
+def findings(run: Run, paths: list[Path], localizer: Localizer | None = None) -> str:
+    """Say in HTML what a run makes of photographs, and which cannot be read.
+
+    Args:
+        run: The run.
+        paths: Photographs, of which the first 24 are looked at.
+        localizer: As `examine` takes it.
+
+    Returns:
+        The lower part of the page, its pictures within it.
+
+    Example:
+        >>> findings(load("runs/first"), [Path("a.jpg")])
+    """
+    examined, reasons = examine(run, paths[:MOST], localizer)
+    whole = thumbnails([str(one.path) for one in examined], side=480)
+    return _template().findings(
+        examined=[_words(run, one, whole[str(one.path)]) for one in examined],
+        unreadable=[(path.name, reason) for path, reason in reasons.items()],
+        left_out=max(len(paths) - MOST, 0),
+        most=MOST,
+    )
+
+
+def _words(run: Run, one: Examined, whole: str | None) -> dict:
+    names, shares = run.class_names, one.probabilities
+    return {
+        "name": one.path.name,
+        "predicted": names[int(shares.argmax())],
+        "classes": [
+            (name, f"{100 * share:.1f} %", class_colour(k))
+            for k, (name, share) in enumerate(zip(names, shares, strict=True))
+        ],
+        "frame": [f"{100 * part:.2f}%" for part in one.frame],
+        "whole": whole,
+        "seen": _png(one.seen),
+        "gradcam": _png(one.gradcam),
+        "blank": one.blank,
+        "located": one.located,
+    }
+
+
+def _png(picture: np.ndarray) -> str:
+    done, data = cv2.imencode(".png", picture[..., ::-1])
+    assert done
+    return "data:image/png;base64," + base64.b64encode(data.tobytes()).decode()
+
+
+def _template():
+    environment = Environment(
+        loader=PackageLoader("cervix_tf", ""),
+        autoescape=select_autoescape(),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("demo_page.html").module

@@ -1,0 +1,121 @@
+"""Every figure of a classifier as a function of weighted photographs, for many weightings at once.
+
+To draw groups with replacement is to weigh each photograph by how often its group was drawn, so the
+whole bootstrap is a few matrix products.
+"""
+
+import numpy as np
+
+from cervix_tf.evaluation.kaggle_score import checked, row_losses
+
+BINS = 10  # of the confidence, of equal width, for the calibration error
+
+
+def measures(labels, probabilities, weights=None) -> dict[str, np.ndarray]:
+    """Compute the figures of predictions under one weighting of the photographs or many.
+
+    Args:
+        labels: (N,) class indices.
+        probabilities: (N, C), not negative; rows are rescaled to sum 1.
+        weights: (R, N), not negative, R weightings; by default one in which each counts once.
+
+    Returns:
+        Arrays whose first axis is R; NaN where a figure is not defined (a class that is absent, or for
+        its precision never predicted):
+
+        - `log_loss` as Kaggle scores it; `accuracy`; `balanced_accuracy`, the mean recall of the classes
+          among the labels; `kappa`, Cohen's, unweighted;
+        - `brier`: mean over photographs of the squared differences summed over the classes, 0 to 2;
+        - `ece`, the expected calibration error of the top label (Guo et al. 2017): mean difference
+          between confidence and accuracy over 10 bins of equal width, weighted by their photographs;
+        - `precision`, `recall`, `f1`, `roc_auc` (one class against the rest, ties count half): (R, C);
+        - `actual`, `predicted`: share of each class, and its mean probability (Table 3 of the report):
+          (R, C);
+        - `confusion`: (R, C, C), true classes in the rows;
+        - `bin_weight`, `bin_confidence`, `bin_accuracy`: (R, 10), of the top label.
+
+    Raises:
+        UserError: As `log_loss`.
+
+    Example:
+        >>> measures([0, 1], [[0.8, 0.2], [0.4, 0.6]])["accuracy"]
+        array([1.])
+    """
+    true, p = checked(labels, probabilities)
+    count, classes = p.shape
+    weights = np.ones((1, count)) if weights is None else np.asarray(weights, "float64")
+    one_hot = np.eye(classes)[true]
+    sums = terms(true, p)
+    # One product for everything that is a sum over photographs.
+    product = weights @ np.hstack(list(sums.values()))
+    edges = np.cumsum([part.shape[1] for part in sums.values()])[:-1]
+    of = dict(zip(sums, np.split(product, edges, axis=1), strict=True))
+    total = weights.sum(axis=1, keepdims=True)
+    confusion = of["pairs"].reshape(-1, classes, classes)
+    actual, predicted = confusion.sum(axis=2), confusion.sum(axis=1)
+    hits = np.diagonal(confusion, axis1=1, axis2=2)
+    accuracy = hits.sum(axis=1) / total[:, 0]
+    chance = (actual * predicted).sum(axis=1) / total[:, 0] ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        recall = hits / actual
+        gap = np.abs(of["bin_right"] - of["bin_confidence"])
+        return {
+            "log_loss": of["loss"][:, 0] / total[:, 0],
+            "accuracy": accuracy,
+            "balanced_accuracy": recall[:, np.unique(true)].mean(axis=1),
+            "kappa": (accuracy - chance) / (1 - chance),
+            "brier": of["brier"][:, 0] / total[:, 0],
+            "ece": gap.sum(axis=1) / total[:, 0],
+            "precision": hits / predicted,
+            "recall": recall,
+            "f1": 2 * hits / (actual + predicted),
+            "roc_auc": np.stack([_auc(one_hot[:, k], p[:, k], weights) for k in range(classes)], 1),
+            "actual": actual / total,
+            "predicted": of["share"] / total,
+            "confusion": confusion,
+            "bin_weight": of["bins"],
+            "bin_confidence": of["bin_confidence"] / of["bins"],
+            "bin_accuracy": of["bin_right"] / of["bins"],
+        }
+
+
+def terms(true: np.ndarray, p: np.ndarray) -> dict[str, np.ndarray]:
+    """Compute what each photograph adds to the sums of which all figures but the ROC AUC are made.
+
+    Args:
+        true: (N,) class indices, as `checked` returns them.
+        p: (N, C) probabilities, as `checked` returns them.
+
+    Returns:
+        (N, k) arrays: `loss`, `brier`; `pairs`, true by predicted class (k = C * C); `share`, the
+        probabilities; and by bin of confidence `bins` (1 in the photograph's own), `bin_confidence`,
+        `bin_right`.
+
+    Example:
+        >>> terms(np.array([0]), np.array([[0.8, 0.2]]))["pairs"]
+        array([[1., 0., 0., 0.]])
+    """
+    classes = p.shape[1]
+    guess, confidence = p.argmax(axis=1), p.max(axis=1)
+    right = (guess == true).astype("float64")
+    in_bin = np.eye(BINS)[np.minimum((confidence * BINS).astype(int), BINS - 1)]
+    return {
+        "loss": row_losses(true, p)[:, None],
+        "brier": ((p - np.eye(classes)[true]) ** 2).sum(axis=1)[:, None],
+        "pairs": np.eye(classes**2)[true * classes + guess],
+        "share": p,
+        "bins": in_bin,
+        "bin_confidence": in_bin * confidence[:, None],
+        "bin_right": in_bin * right[:, None],
+    }
+
+
+def _auc(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Chance that a positive scores above a negative, (R,): Mann and Whitney's U, weighted."""
+    order = np.argsort(score, kind="stable")
+    starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))  # equal scores are one step
+    ordered = weights[:, order]
+    above = np.add.reduceat(ordered * positive[order], starts, axis=1)
+    below = np.add.reduceat(ordered * (1 - positive[order]), starts, axis=1)
+    passed = np.cumsum(below, axis=1) - below / 2
+    return (above * passed).sum(axis=1) / (above.sum(axis=1) * below.sum(axis=1))

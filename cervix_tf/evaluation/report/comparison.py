@@ -1,0 +1,113 @@
+"""Whether runs can be compared, and their curves on one plot."""
+
+import base64
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cervix_tf.evaluation.learning_curves import plot_curves
+from cervix_tf.evaluation.report.wording import NONE, number, span
+from cervix_tf.runs import Run
+
+
+def differences(runs: list[Run]) -> list[str]:
+    """Say what keeps the figures of runs from being compared.
+
+    Args:
+        runs: Finished runs.
+
+    Returns:
+        A sentence for each reason; empty where there is none.
+
+    Example:
+        >>> differences([load("runs/first"), load("runs/second")])
+        []
+    """
+    found = []
+    for name, folder in (("validation", "."), ("test", "test")):
+        sets = [
+            _evaluated(run.path(f"{folder}/predictions.csv"))
+            for run in runs
+            if run.path(f"{folder}/predictions.csv").is_file()
+        ]
+        if len({frozenset(s) for s in sets}) > 1:
+            common = len(set.intersection(*sets))
+            counts = ", ".join(str(len(s)) for s in sets)
+            found.append(
+                f"The {name} figures cannot be compared: the runs were evaluated on different "
+                f"photographs ({counts}; {common} are common to all)."
+            )
+    classes = {tuple(run.metrics["classes"]) for run in runs}
+    if len(classes) > 1:
+        found.append("The runs know different classes.")
+    return found
+
+
+def table_of_runs(facts: list[dict[str, Any]]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Set the runs side by side, as Table 5 of the report does.
+
+    Args:
+        facts: `metrics` of each run, and of its `test` photographs or None.
+
+    Returns:
+        Rows of a name and, for each run, a figure and its interval.
+
+    Example:
+        >>> table_of_runs([{"metrics": load("runs/first").metrics, "test": None}])[0]
+        ('model', [('inception', '')])
+    """
+    validation = [one["metrics"] for one in facts]
+    tested = [test if (test := one["test"]) and not test["seen"] else None for one in facts]
+    learned = [figures.get("training") for figures in validation]
+    priors = [figures["prior"] for figures in validation]
+    rows = [
+        ("model", [(figures["model"], "") for figures in validation]),
+        ("training loss", _cells("log_loss", learned)),
+        ("training accuracy", _cells("accuracy", learned)),
+        ("validation loss", _cells("log_loss", validation)),
+        ("validation accuracy", _cells("accuracy", validation)),
+        ("class prior's validation loss", _cells("log_loss", priors)),
+        ("class prior's accuracy", _cells("accuracy", priors)),
+        ("validation photographs", _counts(validation)),
+    ]
+    if any(tested):
+        rows[5:5] = [("test loss", _cells("log_loss", tested))]
+        rows += [("test photographs", _counts(tested))]
+    return rows
+
+
+def _cells(key: str, found: list[dict | None]) -> list[tuple[str, str]]:
+    return [
+        (number(key, of[key]), span(key, of["intervals"][key]) if "intervals" in of else "")
+        if of
+        else (NONE, "")
+        for of in found
+    ]
+
+
+def _counts(found: list[dict | None]) -> list[tuple[str, str]]:
+    return [
+        (
+            f"{of['photographs']} {'phantoms' if of['data'].startswith('phantoms') else ''}".strip(),
+            f"{of['groups']} groups",
+        )
+        if of
+        else (NONE, "")
+        for of in found
+    ]
+
+
+def picture_of_curves(runs: list[Run]) -> str:
+    """Plot the runs' curves together, as a PNG in base64."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "curves.png"
+        plot_curves(runs, path)
+        return base64.b64encode(path.read_bytes()).decode()
+
+
+def _evaluated(path: Path) -> set[tuple[str, str, str]]:
+    """The photographs in a table of predictions, wherever they lie."""
+    table = pd.read_csv(path, dtype={"image": str, "label": str, "group": str})
+    return set(zip(table["image"], table["label"], table["group"], strict=True))

@@ -1,0 +1,118 @@
+"""Which of the photographs given a run has seen before."""
+
+import hashlib
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cervix_tf.data.kaggle.labels import SOLUTION_CSV
+from cervix_tf.runs import Run
+
+
+def least_seen(run: Run, manifest: pd.DataFrame) -> tuple[pd.DataFrame, str, bool]:
+    """Choose the photographs that say most about new ones, and name them.
+
+    Args:
+        run: The run.
+        manifest: Labelled photographs, at least one.
+
+    Returns:
+        Those that the run has not seen; if there are none, those it validated on; if there are none of
+        these either, those it trained on. Then what they are, in words, and whether the run has seen
+        them.
+
+    Warns:
+        UserWarning: Photographs were left out, the run trained on those chosen, or it trained on others
+            whose groups have the same names.
+
+    Example:
+        >>> least_seen(load("runs/first"), read_manifest("data"))[1]
+        "test photographs (Kaggle's stage 1, labels released later)"
+    """
+    role = roles(run, manifest)
+    order = [r for r in ("", "validation", "train") if (role == r).any()]
+    chosen = manifest[role == order[0]]
+    dropped = [f"{(role == r).sum()} that the run {_VERB[r]}" for r in order[1:]]
+    if dropped:
+        warnings.warn(f"Left out of the evaluation: {' and '.join(dropped)}.", stacklevel=3)
+    if order[0] == "train":
+        warnings.warn(
+            f"The run trained on all {len(chosen)} photographs: the figures say nothing of new ones.",
+            stacklevel=3,
+        )
+        return chosen, "training photographs: the run has learned these", True
+    trained = run.manifest[run.manifest["split"] == "train"]
+    alike = chosen["group"].isin(set(trained["group"])) & (chosen["group"] != _alone(chosen))
+    if alike.any():
+        warnings.warn(
+            f"{alike.sum()} of these {len(chosen)} photographs are of groups named as groups that the "
+            "run trained on: if these are the same patients, the figures are too good.",
+            stacklevel=3,
+        )
+    if order[0] == "validation":
+        return chosen, "validation", True
+    return chosen, _named(chosen), False
+
+
+_VERB = {"train": "trained on", "validation": "validated on"}
+
+
+def roles(run: Run, manifest: pd.DataFrame) -> np.ndarray:
+    """Tell what each photograph was to a run, by its path or, byte for byte, by its content.
+
+    Args:
+        run: The run.
+        manifest: Photographs; their files exist, those of the run may be gone.
+
+    Returns:
+        (N,) `train`, `validation`, or an empty string for photographs that were neither.
+
+    Example:
+        >>> roles(run, run.manifest)[0]
+        'train'
+    """
+    used = run.manifest[run.manifest["split"].isin(list(_VERB))]
+    by_path = dict(zip(map(os.path.abspath, used["path"]), used["split"], strict=True))
+    by_size: dict[int, list[str]] = {}
+    for path in by_path:
+        if os.path.isfile(path):
+            by_size.setdefault(os.path.getsize(path), []).append(path)
+    digests: dict[str, str] = {}
+
+    def digest(path: str) -> str:
+        if path not in digests:
+            digests[path] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return digests[path]
+
+    def role(path: str) -> str:
+        if path in by_path:
+            return by_path[path]
+        same_size = by_size.get(os.path.getsize(path), [])
+        same = {by_path[p] for p in same_size if digest(p) == digest(path)}
+        return min(same, default="")  # train before validation
+
+    return np.array([role(os.path.abspath(p)) for p in manifest["path"]], dtype=object)
+
+
+def _named(chosen: pd.DataFrame) -> str:
+    """What photographs that the run has not seen are."""
+    splits = set(chosen["split"].dropna())
+    name = "test photographs" if splits == {"test"} else "photographs the run has not seen"
+    kaggle = [_stage_1(Path(p)) for p in chosen["path"][chosen["source"] == "test"]]
+    if any(kaggle):
+        number = "" if sum(kaggle) == len(chosen) else f"{sum(kaggle)} of them of "
+        name += f" ({number}Kaggle's stage 1, labels released later)"
+    return name
+
+
+def _stage_1(path: Path) -> bool:
+    """Whether the CSV of stage 1's labels lies beside the folder `test` or `test/test`."""
+    return any((above / SOLUTION_CSV).is_file() for above in list(path.parents)[1:3])
+
+
+def _alone(manifest: pd.DataFrame) -> pd.Series:
+    """The groups that manifests give photographs of which no patient is known."""
+    return manifest["source"] + "/" + manifest["label"].fillna("") + "/" + manifest["image"]

@@ -1,0 +1,17 @@
+"""What in a photograph a network's answer depends on.
+
+In: a model and squares, or a run and photographs. Out: saliency maps, overlays and sheets.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "attribution": ["integrated_gradients", "mass_inside", "saliency"],
+        "gradients": ["gradcam_layer"],
+        "explainer": ["Explanation", "explain"],
+        "overlays": ["overlay"],
+        "examination": ["Examined", "examine"],
+    },
+)

@@ -1,0 +1,43 @@
+"""The page of `explore`: its figures and pictures in one HTML file."""
+
+import base64
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from cervix_tf.files import write_text
+
+
+def write_page(found: dict, table: pd.DataFrame, about: str, path: Path) -> None:
+    """Write what `explore` found as one HTML page that needs no other file.
+
+    Args:
+        found: What `explore` returns, its pictures already written.
+        table: Photographs by source and class, as `data.summary` gives it.
+        about: What the photographs are and how many, for the captions.
+        path: The page to write.
+
+    Raises:
+        UserError: It cannot be written there.
+
+    Example:
+        >>> write_page(found, summary(manifest), "1481 photographs", Path("explore.html"))
+    """
+    environment = Environment(
+        loader=PackageLoader("cervix_tf", "exploration"), autoescape=select_autoescape()
+    )
+    pictures = {
+        name: base64.b64encode(Path(file).read_bytes()).decode()
+        for name, file in found["files"].items()
+        if name.endswith(".png")
+    }
+    page = environment.get_template("page.html").render(
+        found=found,
+        about=about,
+        pictures=pictures,
+        table=table.to_html(border=0),
+        grouped=found["groups"] < found["photographs"],
+        percent=lambda share: f"{100 * share:.1f} %",
+    )
+    write_text(path, page)

@@ -1,0 +1,249 @@
+"""Plots of a set of photographs: classes, sizes, embeddings."""
+
+import dataclasses
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from cervix_tf.files import replacing
+from cervix_tf.pages.figures import class_colour
+
+UNLABELLED = "no label"
+GREY = "#9A9A9A"
+DPI = 160
+_MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
+_DASHES = ("-", "--", "-.", ":")
+_LAYERS = 24  # turns in which the classes are drawn, so that none covers another
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A class, or the photographs without one, as every plot shows it."""
+
+    name: str
+    colour: str
+    marker: str
+    dash: str
+    rows: np.ndarray  # bool (N,), which photographs
+
+    @property
+    def count(self) -> int:
+        """How many photographs there are of it."""
+        return int(self.rows.sum())
+
+
+def kinds(manifest: pd.DataFrame, classes: list[str]) -> list[Kind]:
+    """Give the classes of a manifest their looks; photographs without a label come last, grey.
+
+    Args:
+        manifest: The photographs.
+        classes: The class names in the order of their indices.
+
+    Returns:
+        One `Kind` for each class that has photographs, and one for those without a label if any.
+
+    Example:
+        >>> [kind.name for kind in kinds(manifest, ["Type_1", "Type_2", "Type_3"])]
+    """
+    label = manifest["label"]
+    found = [
+        Kind(
+            name,
+            class_colour(k),
+            _MARKERS[(k % 7 + k // 7) % len(_MARKERS)],  # after seven the colours come again
+            _DASHES[k % len(_DASHES)],
+            (label == name).to_numpy(bool),
+        )
+        for k, name in enumerate(classes)
+    ]
+    return found + [
+        kind
+        for kind in [Kind(UNLABELLED, GREY, "x", "-", label.isna().to_numpy(bool))]
+        if kind.count
+    ]
+
+
+def plot_classes(manifest: pd.DataFrame, shown: list[Kind], about: str, path: Path) -> None:
+    """Plot how many photographs there are of each class and source, Table 1 of the report as bars.
+
+    Args:
+        manifest: The photographs.
+        shown: Their `kinds`.
+        about: What the photographs are and how many, written below.
+        path: The PNG to write.
+
+    Example:
+        >>> plot_classes(manifest, kinds(manifest, classes), "1481 photographs", Path("classes.png"))
+    """
+    sources = list(dict.fromkeys(manifest["source"]))
+    sources.sort(key=lambda name: {"train": 0, "additional": 1, "test": 3}.get(name, 2))
+    bars = [
+        (place, kind, int((kind.rows & (manifest["source"] == source)).sum()))
+        for place, source in enumerate(sources)
+        for kind in shown
+    ]
+    bars = [bar for bar in bars if bar[2]]
+    labelled = [
+        sum(count for own, kind, count in bars if own == place and kind.name != UNLABELLED)
+        for place in range(len(sources))
+    ]
+    figure = new_figure(max(4.6, 1.6 + 0.75 * len(bars)), 3.6)
+    axes = figure.subplots()
+    ticks, at, last = [], 0.0, 0
+    centres: dict[int, list[float]] = {}
+    for place, kind, count in bars:
+        at += 1.0 if place == last else 1.7
+        last = place
+        centres.setdefault(place, []).append(at)
+        ticks.append((at, kind.name))
+        axes.bar(at, count, color=kind.colour, width=0.78)
+        share = "" if kind.name == UNLABELLED else f"\n{100 * count / labelled[place]:.1f} %"
+        axes.text(at, count, f"{count:,}{share}", ha="center", va="bottom", fontsize=8)
+    axes.set_xticks([x for x, _ in ticks], [name for _, name in ticks], fontsize=8)
+    for place, xs in centres.items():
+        axes.annotate(
+            sources[place], (float(np.mean(xs)), 0), (0, -24), fontsize=9, weight="bold",
+            xycoords=("data", "axes fraction"), textcoords="offset points", ha="center", va="top",
+        )  # fmt: skip
+    axes.set_ylabel("photographs")
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.margins(y=0.17)
+    finish(figure, [axes], about, path)
+
+
+def plot_sizes(sizes: pd.DataFrame, shown: list[Kind], about: str, path: Path) -> None:
+    """Plot widths and heights, aspects and file sizes, by class where they may tell it.
+
+    Args:
+        sizes: `width`, `height` and `bytes`, as `data.headers.measure` gives them.
+        shown: The `kinds` of the photographs.
+        about: What the photographs are and how many, written below.
+        path: The PNG to write.
+
+    Example:
+        >>> plot_sizes(measure(manifest), kinds(manifest, classes), "1481 photographs", Path("sizes.png"))
+    """
+    figure = new_figure(11.5, 4.2)
+    extent, aspect, weight = figure.subplots(1, 3)
+    _extents(extent, sizes)
+    large = sizes["bytes"].max() > 2e6
+    unit, scale = ("MB", 1e6) if large else ("kB", 1e3)
+    for axes, values, name in (
+        (aspect, sizes["width"] / sizes["height"], "width / height"),
+        (weight, sizes["bytes"] / scale, f"file size ({unit})"),
+    ):
+        for kind in shown:
+            own = values[kind.rows]
+            axes.ecdf(own, color=kind.colour, ls=kind.dash, lw=1.6, label=_named(kind))
+        axes.set_ylim(0, 1.02)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=None))
+        axes.set_xlabel(name)
+        axes.set_ylabel("share of the class up to there (%)")
+    handles, names = aspect.get_legend_handles_labels()
+    figure.legend(
+        handles,
+        names,
+        loc="outside upper right",
+        ncols=min(len(names), 6),
+        frameon=False,
+        fontsize=8,
+    )
+    finish(figure, [extent, aspect, weight], about, path)
+
+
+def plot_points(
+    points: np.ndarray, shown: list[Kind], names: tuple[str, str], about: str, path: Path
+) -> None:
+    """Plot photographs as points coloured and marked by class, as Figures 3 and 4 of the report.
+
+    Args:
+        points: (N, 2).
+        shown: The `kinds` of the photographs.
+        names: What the axes are, with their unit. Axes called "t-SNE ..." get no ticks: the numbers
+            mean nothing.
+        about: What the photographs are, how many and how the points came about, written below.
+        path: The PNG to write.
+
+    Example:
+        >>> plot_points(points, kinds(manifest, classes), ("component 1", "component 2"), "", path)
+    """
+    figure = new_figure(6.4, 5.2)
+    axes = figure.subplots()
+    size = float(np.clip(9000 / len(points), 9, 34))
+    layer = np.random.default_rng(0).integers(1, _LAYERS, len(points))
+    for turn in range(_LAYERS):
+        for kind in shown:
+            unlabelled = kind.name == UNLABELLED
+            at = points[kind.rows & ((turn == 0) if unlabelled else (layer == turn))]
+            edge = None if unlabelled else "white"  # a cross has no edge, it is one
+            axes.scatter(
+                at[:, 0], at[:, 1], s=size, c=kind.colour, marker=kind.marker, alpha=0.8,
+                zorder=2 + turn, edgecolors=edge, linewidths=0.9 if unlabelled else 0.35,
+            )  # fmt: skip
+    for kind in shown:
+        axes.scatter([], [], s=36, c=kind.colour, marker=kind.marker, label=_named(kind))
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1])
+    axes.margins(0.04)
+    axes.set_aspect("equal", adjustable="datalim")
+    if names[0].startswith("t-SNE"):
+        axes.set_xticks([])
+        axes.set_yticks([])
+    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+    finish(figure, [axes], about, path)
+
+
+def _extents(axes: Axes, sizes: pd.DataFrame) -> None:
+    """Draw widths and heights as discs, and name the commonest where there is room."""
+    counts = sizes.groupby(["width", "height"]).size().sort_values(ascending=False, kind="stable")
+    width, height = (counts.index.get_level_values(k).to_numpy() for k in (0, 1))
+    top = 1.25 * max(width.max(), height.max())
+    area = 12 + 240 * counts.to_numpy() / counts.max()
+    axes.scatter(width, height, s=area, color="#444444", alpha=0.35, lw=0)
+    axes.scatter(width, height, s=4, color="#222222", lw=0)
+    named: list[tuple[int, int]] = []
+    for k, (x, y) in enumerate(zip(width[:12], height[:12], strict=True)):
+        # The text stands above its disc: no other disc may be there, nor another text beside it.
+        above = (height - y) / top
+        discs = (np.abs(width - x) < 0.22 * top) & (above > 0.03) & (above < 0.12)
+        texts = [abs(x - a) < 0.26 * top and abs(y - b) < 0.06 * top for a, b in named]
+        if discs.any() or any(texts):
+            continue
+        named.append((x, y))
+        axes.annotate(
+            f"{x} × {y}: {counts.iloc[k]:,}", (x, y), (0, 2 + np.sqrt(area[k] / np.pi)),
+            textcoords="offset points", fontsize=7, ha="center",
+        )  # fmt: skip
+    axes.set_xlim(0, top)
+    axes.set_ylim(0, top)
+    axes.set_aspect("equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5))
+    axes.axline((0, 0), slope=1, color="#CCCCCC", lw=0.8, zorder=0)
+    axes.set_xlabel("width (pixels)")
+    axes.set_ylabel("height (pixels)")
+
+
+def _named(kind: Kind) -> str:
+    return f"{kind.name} (n = {kind.count:,})"
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make a figure of so many inches that `finish` saves."""
+    return Figure(figsize=(width, height), layout="constrained", dpi=DPI)
+
+
+def finish(figure: Figure, axes: list[Axes], about: str, path: Path) -> None:
+    """Write what the photographs are below, so that no picture goes without it, and save."""
+    for each in axes:
+        each.spines[["top", "right"]].set_visible(False)
+        each.tick_params(labelsize=8)
+    text = textwrap.fill(about, int(18 * figure.get_figwidth()))
+    figure.supxlabel(text, fontsize=7.5, color="#555555", x=0.01, ha="left")
+    with replacing(path) as part:
+        figure.savefig(part)

@@ -1,0 +1,102 @@
+"""Cleanvision's findings as flags: a second opinion on light, sharpness, size and duplicates."""
+
+import contextlib
+import io
+import sys
+import warnings
+from collections.abc import Iterator
+
+import pandas as pd
+
+from cervix_tf.data.flags import CLEANVISION, flag_words, with_flag
+from cervix_tf.data.manifests import listed
+from cervix_tf.errors import UserError
+
+UNREADABLE = {"zero bytes", "truncated", "unreadable"}
+
+
+def flag_with_cleanvision(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Look at the photographs with cleanvision and add what it finds under its own names.
+
+    Cleanvision decodes every photograph in full, twice: some tenths of a second for each one. Its own
+    progress is shown on a terminal. Photographs flagged as unreadable are not looked at.
+
+    Args:
+        manifest: A manifest, best an audited one.
+
+    Returns:
+        A copy with flags such as `cleanvision: dark` or `cleanvision: odd_size` added.
+
+    Raises:
+        UserError: Cleanvision is not installed.
+
+    Warns:
+        UserWarning: Photographs that cleanvision's reader, Pillow, cannot read; they are not looked at.
+
+    Example:
+        >>> flag_with_cleanvision(audit(read_manifest("data")))["flags"].value_counts()
+    """
+    need_cleanvision()
+    flags = manifest["flags"] if "flags" in manifest else [None] * len(manifest)
+    paths = [
+        path
+        for path, value in zip(manifest["path"], flags, strict=True)
+        if not UNREADABLE & set(flag_words(value))
+    ]
+    try:
+        issues = _issues(paths)
+    except OSError:  # it names no file: find them all, and go on without
+        lacking = {path for path in paths if not _pillow_reads(path)}
+        warnings.warn(
+            f"cleanvision cannot read {len(lacking)} photographs and has not looked at them: "
+            f"{listed(sorted(lacking))}.",
+            stacklevel=2,
+        )
+        issues = _issues([path for path in paths if path not in lacking])
+    for name in issues:
+        kind = str(name).removeprefix("is_").removesuffix("_issue")
+        found = set(issues.index[issues[name]])
+        manifest = with_flag(manifest, manifest["path"].isin(found).to_numpy(), CLEANVISION + kind)
+    return manifest
+
+
+def need_cleanvision() -> None:
+    """Refuse to go on where cleanvision is not installed."""
+    try:
+        import cleanvision  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            'cleanvision is not installed: run pip install "cervix-tf[audit]".'
+        ) from error
+
+
+def _issues(paths: list[str]) -> pd.DataFrame:
+    """Whether each photograph, the index, has each of cleanvision's issues, the columns."""
+    from cleanvision import Imagelab
+
+    if not paths:
+        return pd.DataFrame()
+    with _progress_only_on_a_terminal():
+        laboratory = Imagelab(filepaths=paths, verbose=False)
+        # Its worker processes are forks, which are not safe once TensorFlow has started its threads.
+        laboratory.find_issues(n_jobs=1 if "tensorflow" in sys.modules else None, verbose=False)
+    table = laboratory.issues
+    return table[[name for name in table if name.startswith("is_")]].astype(bool)
+
+
+def _pillow_reads(path: str) -> bool:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _progress_only_on_a_terminal() -> Iterator[None]:
+    hidden = contextlib.redirect_stderr(io.StringIO())
+    with contextlib.nullcontext() if sys.stderr.isatty() else hidden:
+        yield

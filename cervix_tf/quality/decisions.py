@@ -1,0 +1,206 @@
+"""What a person decides on flagged photographs: written as a CSV, edited, and handed back.
+
+Nothing on disk but that CSV is ever written: to drop a photograph is to leave its row out.
+"""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from cervix_tf.data.flags import column_of_flags, flag_words
+from cervix_tf.errors import UserError, unknown
+from cervix_tf.files import replacing
+from cervix_tf.quality.exclusions import noted
+
+COLUMNS = ["image", "path", "label", "source", "group", "cluster", "flags", "decision", "new_label"]
+DECISIONS = ("keep", "drop")
+
+
+def write_decisions(
+    audited: pd.DataFrame, path: Path | str, decided: pd.DataFrame | None = None
+) -> int:
+    """Write the CSV that a person edits: one row for each flagged photograph.
+
+    Decisions that a CSV at `path` holds already are carried over.
+
+    Args:
+        audited: A manifest as `audit` returns it.
+        path: The CSV to write. Its columns `decision` (empty, `keep` or `drop`) and `new_label`
+            (empty, or a class) are there to be filled in.
+        decided: Further decisions to write down, as `read_decisions` returns them.
+
+    Returns:
+        How many photographs are decided on.
+
+    Raises:
+        UserError: The CSV at `path` is faulty, or decides otherwise than `decided`.
+
+    Example:
+        >>> write_decisions(audit(read_manifest("data")), "audit/audit.csv")
+    """
+    path = Path(path)
+    known = read_decisions(path, audited) if path.exists() else _none_decided()
+    if decided is not None and not decided.empty:
+        known = agreed(known, decided, path)
+    flagged = column_of_flags(audited).map(flag_words).astype(bool)
+    rows = audited[flagged | audited["path"].isin(known.index)].reindex(columns=COLUMNS)
+    for column in ("decision", "new_label"):
+        rows[column] = rows["path"].map(known[column])
+    with replacing(path) as part:
+        rows.to_csv(part, index=False, lineterminator="\n")
+    return len(known)
+
+
+def read_decisions(path: Path | str, manifest: pd.DataFrame) -> pd.DataFrame:
+    """Read an edited CSV and check it against the photographs.
+
+    Args:
+        path: The CSV that `write_decisions` wrote; a spreadsheet may have saved it with semicolons.
+        manifest: The photographs it is about.
+
+    Returns:
+        A table of the rows that decide something, indexed by the photograph's path, with `decision`
+        (`keep`, `drop` or missing), `new_label` (a class or missing) and `row`, the CSV's line.
+
+    Raises:
+        UserError: A column lacks, or a row names a photograph that is not in the manifest, twice the
+            same, another decision than keep or drop, or a class that no photograph has; the message
+            names file, row and column.
+
+    Example:
+        >>> read_decisions("audit/audit.csv", read_manifest("data"))
+    """
+    path = Path(path)
+    table = _read(path)
+    labels = manifest.set_index("path")["label"]
+    classes = sorted(set(labels.dropna()))
+    rows: dict[str, dict] = {}
+    for row, values in enumerate(table.to_dict("records"), 2):
+        decision, new_label = (_filled(values[c]) for c in ("decision", "new_label"))
+        if decision is None and new_label is None:
+            continue
+        photograph = _absolute(path, values["path"])
+        where = f"{path}, row {row}"
+        if photograph not in labels.index:
+            raise UserError(
+                f"{where}, column 'path': {values['path']} is not among the photographs; give the --data "
+                "that was audited, or remove the row."
+            )
+        decision = decision.lower() if decision else None
+        if decision not in (None, *DECISIONS):
+            raise UserError(
+                f"{where}, column 'decision': {unknown('decision', str(decision), DECISIONS)}"
+            )
+        if new_label is not None and new_label not in classes:
+            raise UserError(f"{where}, column 'new_label': {unknown('class', new_label, classes)}")
+        if decision == "drop" and new_label is not None:
+            raise UserError(
+                f"{where}, column 'new_label': a photograph that is dropped needs no new label; empty "
+                "one of the two."
+            )
+        if photograph in rows:
+            raise UserError(
+                f"{where}, column 'path': {values['path']} is decided on in row "
+                f"{rows[photograph]['row']} already; keep one of the rows."
+            )
+        rows[photograph] = {"decision": decision, "new_label": new_label, "row": row}
+    _check_labels(path, table, labels)
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(_none_decided()))
+
+
+def apply_decisions(manifest: pd.DataFrame, path: Path | str) -> pd.DataFrame:
+    """Do in a manifest what was decided in the CSV; the photographs themselves stay as they are.
+
+    Args:
+        manifest: The photographs, audited or not.
+        path: The CSV that `write_decisions` wrote, edited.
+
+    Returns:
+        A copy without the rows to drop, with the new labels, and with the column `decision`, which is
+        `keep` for photographs that `drop_flagged` is to leave. `changes` lists what was done.
+
+    Raises:
+        UserError: As in `read_decisions`.
+
+    Example:
+        >>> manifest = apply_decisions(audit(read_manifest("data")), "audit/audit.csv")
+    """
+    path = Path(path)
+    decided = read_decisions(path, manifest)
+    chosen = manifest["path"].map(decided["decision"]).astype("object")
+    label = manifest["path"].map(decided["new_label"]).astype("object")
+    line = manifest["path"].map(decided["row"])
+    relabelled = label.notna() & (label != manifest["label"])
+    done = []
+    for rows, change in ((chosen == "drop", "dropped"), (relabelled, "relabelled")):
+        part = manifest[rows].assign(change=change, new_label=label[rows], row=line[rows])
+        done.append(part.assign(why=f"decided in {path.name}"))
+    # To give a label is to want the photograph.
+    keep = (chosen == "keep") | (label.notna() & (chosen != "drop"))
+    after = manifest.copy()
+    after["label"] = after["label"].where(~relabelled, label)
+    before = after.get("decision", pd.Series(None, after.index, dtype="object"))
+    after["decision"] = before.astype("object").mask(keep, "keep")
+    return noted(after[chosen != "drop"], done)
+
+
+def agreed(known: pd.DataFrame, decided: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Put the decisions of two CSVs together; `path`, that of the first, is for the message."""
+    both = known.join(decided, how="inner", rsuffix="_other")
+    for column in ("decision", "new_label"):
+        one, other = (both[name].fillna("") for name in (column, f"{column}_other"))
+        if (one != other).any():
+            row = int(both["row"][(one != other).to_numpy()].iloc[0])
+            raise UserError(
+                f"{path}, row {row}, column '{column}': decides otherwise than the CSV handed back; make "
+                "them agree, or choose another folder to write to."
+            )
+    return pd.concat([known, decided[~decided.index.isin(known.index)]])
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        head = path.read_text(encoding="utf-8-sig").partition("\n")[0]
+        separator = ";" if ";" in head and "," not in head else ","
+        table = pd.read_csv(path, dtype=str, encoding="utf-8-sig", sep=separator)
+    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise UserError(f"{path} cannot be read as a CSV: {reason}.") from error
+    lacking = [c for c in ("path", "decision", "new_label") if c not in table]
+    if lacking:
+        raise UserError(
+            f"{path} has no column '{lacking[0]}'; it has: {', '.join(table.columns)}. Give the "
+            "audit.csv that `cervix-tf audit` wrote."
+        )
+    if table["path"].isna().any():
+        row = int(table["path"].isna().argmax()) + 2
+        raise UserError(f"{path}, row {row}: the column 'path' is empty.")
+    return table
+
+
+def _check_labels(path: Path, table: pd.DataFrame, labels: pd.Series) -> None:
+    """Refuse a label changed in the wrong column: it would be passed over."""
+    if "label" not in table:
+        return
+    for row, values in enumerate(table.to_dict("records"), 2):
+        old, new = _filled(values["label"]), _filled(values["new_label"])
+        now = _filled(labels.get(_absolute(path, values["path"]), values["label"]))
+        if now not in (old, new):
+            raise UserError(
+                f"{path}, row {row}, column 'label': {old} is not the photograph's label, {now}; leave "
+                "this column as it is and write a new one into 'new_label'."
+            )
+
+
+def _absolute(path: Path, photograph: str) -> str:
+    """A path in the CSV at `path`, which is relative to it unless it is absolute."""
+    return os.path.abspath(path.parent / photograph)
+
+
+def _filled(value: object) -> str | None:
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _none_decided() -> pd.DataFrame:
+    return pd.DataFrame({c: pd.Series(dtype="object") for c in ("decision", "new_label", "row")})

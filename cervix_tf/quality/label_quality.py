@@ -1,0 +1,118 @@
+"""Labels that networks contradict which were not trained on the photograph."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from cervix_tf.data.flags import LABEL_ERROR, with_flag
+from cervix_tf.errors import UserError, unknown
+from cervix_tf.runs import Run, load
+
+COLUMNS = ["image", "path", "label", "guess", "label_quality", "label_error", "run"]
+
+
+def label_errors(runs: Run | Path | str | Sequence[Run | Path | str]) -> pd.DataFrame:
+    """Look for wrong labels by confident learning on probabilities of photographs not trained on.
+
+    Each run speaks of its own validation photographs only, those of its `predictions.csv`. The runs
+    of all `data.folds` of a manifest together speak of every photograph. Cleanlab's
+    `find_label_issues` decides, with its defaults.
+
+    Args:
+        runs: One or several runs of the same classes, finished.
+
+    Returns:
+        A table with one row a photograph, the most doubtful first: `image`, `path`, `label`, `guess`
+        (the likeliest class), `label_quality` (the probability of the label, 0 to 1), `label_error`
+        (bool) and `run`.
+
+    Raises:
+        UserError: Cleanlab is not installed, a run is not finished, the runs have different classes, or
+            a photograph was predicted twice or trained on by the run that predicts it.
+
+    Following: Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset
+    labels", 2021.
+
+    Example:
+        >>> label_errors(["runs/fold1", "runs/fold2"]).query("label_error")
+    """
+    need_cleanlab()
+    from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_label_quality_scores
+
+    table, classes = _predicted([runs] if isinstance(runs, Run | Path | str) else list(runs))
+    labels = table["label"].map({name: k for k, name in enumerate(classes)}).to_numpy(int)
+    share = table[classes].to_numpy(float)
+    share /= share.sum(axis=1, keepdims=True)  # a CSV of few digits may not sum to 1
+    table["guess"] = [classes[k] for k in share.argmax(axis=1)]
+    table["label_quality"] = get_label_quality_scores(labels, share)
+    table["label_error"] = find_label_issues(labels, share, n_jobs=1)
+    return table.sort_values("label_quality", kind="stable")[COLUMNS].reset_index(drop=True)
+
+
+def flag_label_errors(manifest: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
+    """Add the flag `label error` to a manifest, and how far each label is believed.
+
+    Args:
+        manifest: A manifest, best an audited one.
+        errors: What `label_errors` returned. A photograph that has another label by now than the run
+            knew is passed over.
+
+    Returns:
+        A copy with `flags` and the column `label_quality` (0 to 1, missing where no run speaks of the
+        photograph).
+
+    Example:
+        >>> flag_label_errors(audit(read_manifest("data")), label_errors("runs/first"))
+    """
+    known = errors.set_index("path")
+    same = (manifest["path"].map(known["label"]) == manifest["label"]).to_numpy()
+    found = manifest["path"].map(known["label_error"]).eq(True).to_numpy()
+    quality = manifest["path"].map(known["label_quality"]).astype("float64")
+    return with_flag(manifest, same & found, LABEL_ERROR).assign(label_quality=quality.where(same))
+
+
+def need_cleanlab() -> None:
+    """Refuse to go on where cleanlab is not installed."""
+    try:
+        import cleanlab  # noqa: F401
+    except ImportError as error:
+        raise UserError('cleanlab is not installed: run pip install "cervix-tf[audit]".') from error
+
+
+def _predicted(runs: list) -> tuple[pd.DataFrame, list[str]]:
+    """The validation photographs of all runs, each once, and the classes."""
+    if not runs:
+        raise UserError("Give at least one run folder, such as --runs runs/first.")
+    parts: list[pd.DataFrame] = []
+    classes: list[str] | None = None
+    for run in map(load, runs):
+        own = [c for c in run.predictions if c not in ("image", "path", "label", "group")]
+        classes = classes or own
+        if sorted(own) != sorted(classes):
+            raise UserError(
+                f"{run.folder} knows the classes {', '.join(own)}, {parts[0]['run'].iloc[0]} "
+                f"{', '.join(classes)}: give runs of the same classes."
+            )
+        trained = set(run.manifest["path"][run.manifest["split"] == "train"])
+        seen = run.predictions["path"][run.predictions["path"].isin(trained)]
+        if len(seen):
+            raise UserError(
+                f"{run.path('predictions.csv')}: {seen.iloc[0]} was trained on by this run, so what it "
+                "predicts says nothing of the label."
+            )
+        parts.append(run.predictions.assign(run=str(run.folder)))
+    table = pd.concat(parts, ignore_index=True)
+    again = table["path"].duplicated()
+    if again.any():
+        path = table["path"][again].iloc[0]
+        both = table["run"][table["path"] == path]
+        raise UserError(
+            f"{path} is predicted by {' and by '.join(both)}: give runs of different folds."
+        )
+    assert classes is not None
+    for label in table["label"]:
+        if label not in classes:
+            raise unknown("class", str(label), classes)
+    return table, classes

@@ -1,0 +1,158 @@
+"""One self-contained HTML page about an audit, for a person to act on."""
+
+import os
+import shlex
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from cervix_tf.data import flag_counts, summary
+from cervix_tf.data.flags import LABEL_ERROR, flag_words, has_flag
+from cervix_tf.data.manifests import is_phantom
+from cervix_tf.files import write_text
+from cervix_tf.pages.figures import class_colour
+from cervix_tf.pages.pictures import thumbnails
+from cervix_tf.quality.exclusions import CHANGES
+
+MEMBERS = 6  # photographs shown of one cluster
+SETS = {  # findings shown as sets of photographs side by side, by the column that joins a set
+    "label conflict": "cluster",
+    "leak": "cluster",
+    "exact duplicate": "sha256",
+    "near-duplicate": "cluster",
+}
+WORST = {  # other findings are shown with the worst first: by which column, and whether least is worst
+    "blurred": ("sharpness", True),
+    "dark": ("brightness", True),
+    "over-exposed": ("brightness", False),
+    "outlier": ("distance", False),
+    LABEL_ERROR: ("label_quality", True),
+}
+
+
+def write_audit_report(
+    audited: pd.DataFrame,
+    path: Path | str,
+    dropped: pd.DataFrame | None = None,
+    command: str = "cervix-tf audit --data DATA",
+    most: int = 24,
+) -> Path:
+    """Write what an audit found as one HTML page with thumbnails, which needs no other file.
+
+    Args:
+        audited: A manifest as `audit` returns it, before anything is dropped.
+        path: The page to write. The CSV and the manifest are expected beside it as `audit.csv` and
+            `manifest.csv`.
+        dropped: What was dropped and relabelled, as `data.changes` lists it.
+        command: The command that made the audit, to be repeated with the edited CSV.
+        most: How many photographs, or sets of photographs, are shown of one finding, at most; the
+            page says how many more there are.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        UserError: The manifest has no column `flags`, or the page cannot be written.
+
+    Example:
+        >>> write_audit_report(audit(read_manifest("data")), "audit/audit.html")
+    """
+    path = Path(path)
+    counts = flag_counts(audited)
+    order = [flag for flag in SETS if flag in set(counts["flag"])]
+    order += [flag for flag in counts["flag"] if flag not in SETS]
+    place = {flag: number for number, flag in enumerate(counts["flag"], 1)}
+    sections = [{**_section(audited, flag, most), "number": place[flag]} for flag in order]
+    shown = [row["path"] for part in sections for each in part["sets"] for row in each["rows"]]
+    explained = dict(zip(counts["flag"], counts["explanation"], strict=True))
+    changed = pd.DataFrame(columns=CHANGES) if dropped is None else dropped
+    changed = changed.astype("object").where(changed.notna(), None)
+    environment = Environment(
+        loader=PackageLoader("cervix_tf", "quality"), autoescape=select_autoescape()
+    )
+    folder = path.parent
+    labels = sorted(set(audited["label"].dropna()), key=str)
+    page = environment.get_template("page.html").render(
+        photographs=len(audited),
+        flagged=int(audited["flags"].map(flag_words).astype(bool).sum()),
+        phantom=is_phantom(audited),
+        findings=_findings(audited, counts),
+        sources=list(dict.fromkeys(audited["source"])),
+        table=summary(audited).to_html(border=0),
+        sections=sections,
+        explained=explained,
+        pictures=thumbnails(shown),
+        colours={label: class_colour(k) for k, label in enumerate(labels)},
+        dropped=changed.to_dict("records"),
+        reasons=changed.groupby(["change", "why"]).size().to_dict(),
+        csv=folder / "audit.csv",
+        hand_back=f"{command} --out {shlex.quote(str(folder))} "
+        f"--decisions {shlex.quote(str(folder / 'audit.csv'))}",
+        fit=f"cervix-tf fit --model inception --data {shlex.quote(str(folder / 'manifest.csv'))}",
+    )
+    write_text(path, page)
+    return path
+
+
+def _findings(audited: pd.DataFrame, counts: pd.DataFrame) -> list[dict]:
+    """Each flag with its count in each source."""
+    rows = []
+    for row in counts.to_dict("records"):
+        sources = audited["source"][has_flag(audited, row["flag"])].value_counts()
+        rows.append({**row, "sources": sources.to_dict()})
+    return rows
+
+
+def _section(audited: pd.DataFrame, flag: str, most: int) -> dict:
+    """A finding with the photographs to show of it, in sets side by side or as one sheet."""
+    chosen = audited[has_flag(audited, flag)]
+    column = SETS.get(flag, "")
+    if column in audited and chosen[column].notna().any():
+        # Large sets first; of a set all is shown, also what does not have the flag itself.
+        sizes = chosen[column].value_counts(sort=False)
+        names = sizes.sort_values(ascending=False, kind="stable").index.tolist()
+        sets = [_set(audited[audited[column] == name], name, column) for name in names[:most]]
+        return {"flag": flag, "count": len(chosen), "sets": sets, "more": len(names) - len(sets),
+                "unit": "sets", "grouped": True}  # fmt: skip
+    measure, rising = WORST.get(flag, ("", True))
+    if measure in chosen:
+        chosen = chosen.sort_values(measure, ascending=rising, kind="stable")
+    sheet = _set(chosen, None, measure, most)
+    return {"flag": flag, "count": len(chosen), "sets": [sheet], "more": len(chosen) - most,
+            "unit": "photographs", "grouped": False}  # fmt: skip
+
+
+def _set(rows: pd.DataFrame, name: object, column: str, most: int = MEMBERS) -> dict:
+    labels = rows["label"].dropna().value_counts().to_dict()
+    shown = rows
+    if name is not None and len(rows) > most:  # one of each label and source before the others
+        turn = rows.groupby(["label", "source"], dropna=False).cumcount()
+        shown = rows.loc[turn.sort_values(kind="stable").index]
+    return {
+        "name": name if column == "cluster" else None,
+        "labels": labels,
+        "sources": rows["source"].value_counts().to_dict(),
+        "rows": [_tile(row, column) for row in shown.head(most).to_dict("records")],
+        "count": len(rows),
+        "more": len(rows) - most,
+    }
+
+
+def _tile(row: dict, measure: str) -> dict:
+    known = {key: value for key, value in row.items() if not _missing(value)}
+    return {
+        "path": known["path"],
+        "place": os.path.join(*Path(known["path"]).parts[-3:-1], ""),
+        "name": known["image"],
+        "label": known.get("label"),
+        "source": known["source"],
+        "flags": flag_words(known.get("flags")),
+        "measure": f"{measure.replace('_', ' ')} {known[measure]:.3g}"
+        if measure in known and measure not in SETS.values()
+        else "",
+    }
+
+
+def _missing(value: object) -> bool:
+    return bool(pd.isna(value))  # type: ignore[call-overload]

@@ -1,0 +1,210 @@
+"""The audit of a set of photographs: what is broken, double, leaking, or looks amiss."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from cervix_tf.data.decoding import UnreadableError
+from cervix_tf.data.flags import FLAGS
+from cervix_tf.data.photographs import Progress, read_bytes
+from cervix_tf.data.squares import square_size
+from cervix_tf.quality.appearance import FAR, distances, looks
+from cervix_tf.quality.audited import Audited
+from cervix_tf.quality.file_faults import fault, size_of
+from cervix_tf.quality.measurements import Measurements
+from cervix_tf.quality.near_duplicates.clusters import near_duplicates
+from cervix_tf.quality.survey import survey
+
+_SQUARE = square_size(224)  # what `fit` prepares for most networks, so the cache serves both
+
+
+def audit(
+    manifest: pd.DataFrame, cache: Path | str | None = None, progress: Progress | None = None
+) -> pd.DataFrame:
+    """Look for faults, duplicates, leaks and strange photographs; nothing in any folder is changed.
+
+    Photographs are decoded once, scaled down, to the squares that `prepare` keeps, so training
+    after an audit decodes nothing anew. Near-duplicates are linked whatever their source, split and
+    label; `near_duplicates` says how. The order of the manifest's rows does not matter.
+
+    Args:
+        manifest: A manifest.
+        cache: Where the squares are kept, as for `prepare`; "memory" keeps nothing.
+        progress: Called with the number of photographs done so far and of all.
+
+    Returns:
+        A copy of the manifest, same rows in the same order, which shows its findings in a notebook,
+        with
+
+        - `group`: groups that share near-duplicates are one, called as the first of them in
+          alphabetical order, so that no split parts duplicates or patients;
+        - `cluster`: the same for duplicates alone, called as the first of its photographs
+          (`source/label/image`); missing where a photograph has no duplicate;
+        - `flags`: words of `FLAGS` in its order, then other flags the manifest had, joined by `; `;
+          missing where there are none. `leak` is on both sides: the test photograph, and the
+          labelled ones of its cluster that are not in the test set;
+        - `sha256`, `width`, `height` (pixels, upright);
+        - `sharpness` (0 to 1), `brightness` (0 to 1) and `distance` (1 is usual), to sort by;
+          missing for photographs that cannot be read, `distance` for fewer than 20 too.
+
+    Raises:
+        UserError: The cache folder cannot be written or the disk is full. Photographs that cannot be
+            read are flagged instead.
+
+    Following: section 4 of the report for the data; docs/audit.md for limits and figures.
+
+    Example:
+        >>> found = audit(read_manifest("data"))
+        >>> found[found["flags"].fillna("").str.contains("leak")]["path"]
+    """
+    done = manifest.copy()
+    count = len(manifest)
+    sums: list[str | None] = [None] * count
+    sizes = np.zeros((count, 2), np.int32)
+    faults: list[str | None] = [None] * count
+    paths = manifest["path"].to_numpy(object)
+
+    with Measurements(count) as seen:
+
+        def see(row: int, square: np.ndarray, data: bytes) -> None:
+            sums[row] = hashlib.sha256(data).hexdigest()
+            sizes[row] = size_of(data)
+            faults[row] = fault(Path(paths[row]), data, None)
+            seen.add(row, square)
+
+        reasons = survey(manifest, _SQUARE, see, cache, progress)
+        seen.finish()
+        for row, reason in reasons.items():
+            try:
+                data = read_bytes(Path(paths[row]))
+                sums[row] = hashlib.sha256(data).hexdigest()
+                faults[row] = fault(Path(paths[row]), data, reason)
+            except UnreadableError:
+                faults[row] = "unreadable"
+        readable = np.ones(count, bool)
+        readable[list(reasons)] = False
+        cluster, exact, distance = _alike(sums, readable, seen)
+
+    measures = seen.measures
+    cluster = np.unique(cluster, return_inverse=True)[1]
+    found = {word: np.array([each == word for each in faults]) for word in list(FLAGS)[:4]}
+    found["exact duplicate"] = exact
+    found["near-duplicate"] = _several(cluster, sums)
+    found |= _across(manifest, cluster)
+    found |= looks(measures)
+    found["outlier"] = distance > FAR
+    keys = _keys(manifest)
+    group = manifest["group"].to_numpy(object)
+    names = [str(name) for name in np.where(pd.isna(group), keys, group)]
+    done["group"] = _merged(np.array(names, object), cluster)
+    clusters = _first_names(keys, cluster)
+    clusters[np.bincount(cluster)[cluster] == 1] = None
+    done["cluster"] = clusters
+    done["flags"] = _worded(manifest.get("flags"), found, count)
+    done["sha256"] = sums
+    for k, column in enumerate(("width", "height")):
+        done[column] = pd.Series(sizes[:, k], done.index, "Int64").mask(~readable)
+    done["sharpness"], done["brightness"] = (
+        measures[:, 0].astype(float),
+        measures[:, 1].astype(float),
+    )
+    done["distance"] = distance
+    return Audited(done)
+
+
+def _alike(
+    sums: list[str | None], readable: np.ndarray, seen: Measurements
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cluster numbers, whether there is an exact duplicate, and the distance from others.
+
+    One photograph of each content stands for all, in the order of the contents' sums: so neither the
+    order of rows nor where the files lie can make a difference.
+    """
+    cluster, distance = np.arange(len(sums)), np.full(len(sums), np.nan)
+    exact = np.zeros(len(sums), bool)
+    rows = np.flatnonzero(readable)
+    own = np.array([sums[row] for row in rows], dtype=object)
+    if not len(rows):
+        return cluster, exact, distance
+    _, first, content, times = np.unique(
+        own, return_index=True, return_inverse=True, return_counts=True
+    )
+    chosen = rows[first]
+    cluster = cluster + len(sums)  # numbers that no cluster of contents has
+    cluster[rows] = near_duplicates(seen.prints, seen.greys, chosen)[content]
+    exact[rows] = times[content] > 1
+    distance[rows] = distances(seen.features[chosen])[content]
+    return cluster, exact, distance
+
+
+def _several(cluster: np.ndarray, values: Iterable) -> np.ndarray:
+    """Whether the photograph's cluster has more than one value; missing ones do not count."""
+    value = pd.factorize(np.array(values, object))[0]
+    there = value >= 0
+    once = np.unique(np.stack([cluster[there], value[there]]), axis=1)
+    return np.bincount(once[0], minlength=len(cluster))[cluster] > 1
+
+
+def _across(manifest: pd.DataFrame, cluster: np.ndarray) -> dict[str, np.ndarray]:
+    """Label conflicts and leaks."""
+    labelled = manifest["label"].notna().to_numpy()
+    test = (manifest["split"] == "test").to_numpy()
+    trains = labelled & ~test
+    has_test, has_trains = (np.bincount(cluster, each)[cluster] > 0 for each in (test, trains))
+    return {
+        "label conflict": _several(cluster, manifest["label"]) & labelled,
+        "leak": (test & has_trains) | (trains & has_test),
+    }
+
+
+def _keys(manifest: pd.DataFrame) -> np.ndarray:
+    """What each photograph is called: source, label and name, or its path where these repeat."""
+    columns = (manifest[column].tolist() for column in ("source", "label", "image", "path"))
+    known = [
+        (f"{source}/{'' if pd.isna(label) else label}/{image}", str(path))
+        for source, label, image, path in zip(*columns, strict=True)
+    ]
+    times = Counter(key for key, _ in known)
+    return np.array([key if times[key] == 1 else path for key, path in known], object)
+
+
+def _first_names(names: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """For each photograph the first name, in alphabetical order, of those with the same number."""
+    order = np.argsort(names, kind="stable")
+    _, first, place = np.unique(number[order], return_index=True, return_inverse=True)
+    found = np.empty(len(names), object)
+    found[order] = names[order[first]][place]
+    return found
+
+
+def _merged(names: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+    """Group names after merging all groups that a cluster links."""
+    _, number = np.unique(names, return_inverse=True)
+    # A graph of groups and clusters, an edge for each photograph.
+    size = int(number.max()) + 1 if len(number) else 0
+    _, node = np.unique(cluster, return_inverse=True)
+    total = size + (int(node.max()) + 1 if len(node) else 0)
+    graph = coo_array((np.ones(len(number), bool), (number, size + node)), (total, total))
+    parts = connected_components(graph, directed=False)[1][number]
+    return _first_names(names, parts)
+
+
+def _worded(before: pd.Series | None, found: dict[str, np.ndarray], count: int) -> list[str | None]:
+    """Old and new flags of each photograph, each once, the known ones in the order of `FLAGS`."""
+    old = [None] * count if before is None else before.tolist()
+    had = [[] if pd.isna(text) else str(text).split(";") for text in old]
+    words = [dict.fromkeys(word.strip() for word in each) for each in had]
+    for word, flagged in found.items():
+        for row in np.flatnonzero(flagged):
+            words[row][word] = None
+    order = {word: place for place, word in enumerate(FLAGS)}
+    return [
+        "; ".join(sorted(filter(None, each), key=lambda word: order.get(word, len(order)))) or None
+        for each in words
+    ]

@@ -1,0 +1,173 @@
+"""Reproduce: the report's experiments run, and its tables and figures beside ours on one page."""
+
+import gc
+import math
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import pandas as pd
+
+from cervix_tf.data.manifests import validated
+from cervix_tf.errors import UserError, unknown
+from cervix_tf.evaluation import evaluate
+from cervix_tf.progress import bar
+from cervix_tf.recipes import Recipe, load_recipe
+from cervix_tf.reproduction.page import write_page
+from cervix_tf.reproduction.report_tables import FULL_DATA, PARTS
+from cervix_tf.runs import Run, load
+from cervix_tf.segmentation import segment
+from cervix_tf.training.trainer import fit
+
+
+def reproduce(
+    manifest: pd.DataFrame,
+    only: Iterable[str] = (),
+    steps_scale: float = 1.0,
+    out: Path | str = "reproduction",
+    settings: Iterable[str] = (),
+    weights: str | Mapping[str, str] | None = None,
+    full: pd.DataFrame | None = None,
+    cache: str | Path | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Path:
+    """Run the experiments of the report and write its tables and figures beside ours.
+
+    Tables 1 to 5 and Figures 2 to 7 and 11 to 17. The runs lie in `OUT/runs`, each a `fit` of the recipe
+    of its name; one that is complete is not run again, one that was interrupted is resumed. The page
+    says, run by run, in what it differs from the report's.
+
+    Args:
+        manifest: Photographs, as `data.read_manifest` gives them: the original data.
+        only: Parts of it: `table1` (with Figures 2 to 4), `figure5` (with 6 and 7), `table2` (with 11
+            and 12), `table3` (13, 14), `table4` (15), `table5` (16, 17); all by default.
+        steps_scale: Share of the steps of every stage that is run, above 0 and up to 1. Annealing and the
+            memory of BatchNorm's averages shrink with it; ten validations are made.
+        out: The folder to write.
+        settings: `KEY=VALUE` for every recipe, put on after the scaling, as `load_recipe` takes them.
+        weights: What the pretrained networks start from instead of `imagenet`: `none`, a path, or a
+            mapping from `inception` and `resnet` to either.
+        full: The original and the additional photographs, for the rows of Table 2 that are of the full
+            data; without it they are trained on the original data, and the page says so.
+        cache: Where prepared squares are kept, as in `fit`.
+        say: Called with a line on each thing a person would want to know; silent by default.
+
+    Returns:
+        The page, `OUT/reproduction.html`. It needs no other file.
+
+    Raises:
+        UserError: A part is unknown, a setting wrong, weights cannot be had, photographs cannot be read,
+            or `out` holds runs with other settings or photographs.
+
+    Example:
+        >>> reproduce(manifest, only=["table3"], steps_scale=0.05, weights="none")
+    """
+    say, out = say or (lambda line: None), Path(out)
+    parts = list(only) or list(PARTS)
+    for part in parts:
+        if part not in PARTS:
+            raise unknown("part", part, PARTS)
+    if not 0 < steps_scale <= 1:
+        raise UserError(f"steps_scale is {steps_scale}: give a share above 0 and up to 1.")
+    manifest = validated(manifest, "the manifest")
+    names = list(dict.fromkeys(name for part in PARTS if part in parts for name in PARTS[part]))
+    recipes = {name: scaled(name, steps_scale, weights, settings) for name in names}
+    runs: dict[str, Run] = {}
+    with bar("Experiments", len(names)) as progress:
+        for number, name in enumerate(names):
+            progress(number, len(names), note=name)
+            chosen = full if full is not None and name in FULL_DATA else manifest
+            folder = out / "runs" / name
+            say(f"{name}, {number + 1} of {len(names)}")
+            if recipes[name].crop == "mask":
+                with bar("Segmenting", len(chosen)) as masks:
+                    chosen = segment(chosen, (out / "segmented").absolute(), progress=masks)
+            runs[name] = _run(folder, recipes[name], chosen, cache, say)
+            keras.backend.clear_session()
+            gc.collect()
+    notes = {name: _differences(name, runs[name], full is not None) for name in names}
+    return write_page(out, parts, manifest, runs, notes, steps_scale, cache)
+
+
+def scaled(
+    name: str, scale: float, weights: str | Mapping[str, str] | None, settings: Iterable[str]
+) -> Recipe:
+    """The shipped recipe with a share of its steps, other weights and settings.
+
+    Args:
+        name: The recipe's name.
+        scale: Share of the steps.
+        weights: As `reproduce` takes them.
+        settings: As `reproduce` takes them.
+
+    Returns:
+        The recipe to run.
+
+    Example:
+        >>> [s.steps for s in scaled("inception-exp1", 0.01, "none", []).stages]
+        [10, 10]
+    """
+    keys: dict[str, Any] = load_recipe(name).model_dump(mode="json")
+    if scale < 1:
+        for stage in keys["stages"]:
+            stage["steps"] = max(1, round(stage["steps"] * scale))
+        if keys["optimizer"]["anneal"]:
+            anneal = keys["optimizer"]["anneal"]
+            anneal["every"] = max(1, round(anneal["every"] * scale))
+        if "batch_norm_decay" in keys["model"]:
+            decay = keys["model"]["batch_norm_decay"] ** (1 / scale)
+            keys["model"]["batch_norm_decay"] = max(0.5, round(decay, 4))
+        total = sum(stage["steps"] for stage in keys["stages"])
+        keys["validate_every"] = min(keys["validate_every"], math.ceil(total / 10))
+    if weights is not None and keys["model"]["weights"] != "none":
+        given = weights if isinstance(weights, str) else weights.get(keys["model"]["name"])
+        keys["model"]["weights"] = given or keys["model"]["weights"]
+    return load_recipe(keys, settings)
+
+
+def _run(folder: Path, recipe: Recipe, manifest: pd.DataFrame, cache, say) -> Run:
+    """The finished run of a recipe: the one that is there, gone on with if need be, or a new one."""
+    begun = (folder / "recipe.yaml").is_file()
+    if begun:
+        _same(load(folder), recipe, manifest)
+    run = fit(manifest, recipe, folder, resume=begun, cache=cache, say=say)
+    test = run.manifest[(run.manifest["split"] == "test") & run.manifest["label"].notna()]
+    if len(test) and not run.path("test/metrics.json").is_file():
+        evaluate(run, test, out=run.path("test"))
+    return run
+
+
+def _same(run: Run, recipe: Recipe, manifest: pd.DataFrame) -> None:
+    """Refuse a run of another recipe or other photographs."""
+    now = recipe.model_copy(update={"image_size": run.recipe.image_size})
+    what = None
+    if run.recipe != (now if recipe.image_size is None else recipe):
+        what = "with other settings"
+    elif set(run.manifest["path"]) != set(manifest["path"]):
+        what = "on other photographs"
+    if what:
+        raise UserError(f"{run.folder} was run {what}: choose another --out.")
+
+
+def _differences(name: str, run: Run, full: bool) -> list[str]:
+    """Say in what a run's recipe differs from the shipped one, and its data from the report's."""
+    shipped, used = (_flat(r.model_dump(mode="json")) for r in (load_recipe(name), run.recipe))
+    notes = [
+        f"{key} {used.get(key)} instead of {shipped.get(key)}"
+        for key in {**shipped, **used}
+        if used.get(key) != shipped.get(key) and key not in ("validate_every", "checkpoint_every")
+    ]
+    if name in FULL_DATA and not full:
+        notes.insert(0, "no additional photographs given: trained on the original data")
+    return notes
+
+
+def _flat(keys: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(keys, Mapping):
+        parts = keys.items()
+    elif isinstance(keys, list) and any(isinstance(part, Mapping) for part in keys):
+        parts = dict(enumerate(keys)).items()
+    else:
+        return {prefix.rstrip("."): keys}
+    return {k: v for key, part in parts for k, v in _flat(part, f"{prefix}{key}.").items()}

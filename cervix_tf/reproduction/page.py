@@ -1,0 +1,288 @@
+"""The page of a reproduction: the report's tables and figures beside ours."""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from cervix_tf.data import read_square
+from cervix_tf.data.manifests import is_phantom
+from cervix_tf.evaluation import plot_curves
+from cervix_tf.explanation import explain
+from cervix_tf.exploration import explore
+from cervix_tf.files import write_text
+from cervix_tf.reproduction import report_tables as report
+from cervix_tf.runs import Run
+from cervix_tf.segmentation import plot_superpixels
+
+DASH = "–"
+
+
+@dataclass
+class Part:
+    """A section of the page.
+
+    Attributes:
+        title: Its heading.
+        head, rows: Its table, of texts; none without rows.
+        pictures: PNG files with their captions.
+        notes: What cannot be compared, a line each.
+    """
+
+    title: str
+    head: Sequence[str] = ()
+    rows: list[list[str]] = field(default_factory=list)
+    pictures: list[tuple[Path, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def write_page(
+    out: Path,
+    parts: Sequence[str],
+    manifest: pd.DataFrame,
+    runs: dict[str, Run],
+    notes: dict[str, list[str]],
+    scale: float,
+    cache: str | Path | None,
+) -> Path:
+    """Write the page of finished runs.
+
+    Args:
+        out: The folder of the reproduction.
+        parts: Which of `report_tables.PARTS` to show.
+        manifest: The original data.
+        runs: The runs by the names of their recipes.
+        notes: In what each differs from its recipe.
+        scale: Share of the steps.
+        cache: Where prepared squares are kept.
+
+    Returns:
+        The page's path.
+    """
+    makers: dict[str, Callable[[], Part]] = {
+        "table1": lambda: _table_1(out, manifest, cache),
+        "figure5": lambda: _figure_5(out, manifest),
+        "table2": lambda: _table_2(out, runs, notes),
+        "table3": lambda: _table_3(runs, notes),
+        "table4": lambda: _table_4(out, runs, notes),
+        "table5": lambda: _table_5(runs, notes),
+    }
+    made = [make() for name, make in makers.items() if name in parts]
+    environment = Environment(
+        loader=PackageLoader("cervix_tf", "reproduction"),
+        autoescape=select_autoescape(),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("page.html").render(
+        parts=made,
+        general=_general(manifest, runs, scale),
+        picture=lambda path: base64.b64encode(path.read_bytes()).decode(),
+        phantom=is_phantom(manifest),
+    )
+    write_text(out / "reproduction.html", page)
+    return out / "reproduction.html"
+
+
+def _general(manifest: pd.DataFrame, runs: dict[str, Run], scale: float) -> list[str]:
+    """What sets every figure of the page apart from the report's."""
+    labelled = manifest[manifest["label"].notna() & (manifest["split"] != "test")]
+    classes = sorted(labelled["label"].unique())
+    lines = []
+    if is_phantom(manifest):
+        lines.append(
+            "The photographs are phantoms: drawn. No figure here says anything of patients."
+        )
+    elif classes != list(report.TABLE_1):
+        lines.append(
+            f"The photographs are others than the report's, and so are their classes: "
+            f"{', '.join(map(str, classes))} instead of the transformation zone's types. The tasks "
+            "cannot be compared."
+        )
+    elif len(labelled) != 1481:
+        lines.append("The photographs are others than the report's 1481 of Kaggle.")
+    if scale < 1:
+        lines.append(f"The runs took {scale:g} of the steps, and their schedules shrank with them.")
+    lines.append(
+        "Validation: the report drew a tenth of the photographs at random, so that those of one "
+        "patient may be on both sides; here no group is, which is harder. The weights kept are those "
+        "of the best validation."
+    )
+    tested = [run for run in runs.values() if run.path("test/metrics.json").is_file()]
+    if len(tested) < len(runs):
+        lines.append(
+            "Test: the report's figures are of Kaggle's server. No labelled test photographs are here."
+        )
+    lines.append(
+        "The report gives no number of steps but ResNet's and no optimiser for CervixNet-1: those "
+        "are the recipes' own. Intervals are 95 %, by bootstrap over groups."
+    )
+    return lines
+
+
+def _table_1(out: Path, manifest: pd.DataFrame, cache) -> Part:
+    labelled = manifest[manifest["label"].notna() & (manifest["split"] != "test")]
+    counts = labelled["label"].value_counts().sort_index()
+    whole = sum(report.TABLE_1.values())
+    theirs = [f"{k} {n} ({100 * n / whole:.1f} %)" for k, n in report.TABLE_1.items()]
+    ours = [f"{k} {n} ({100 * n / len(labelled):.1f} %)" for k, n in counts.items()]
+    width = max(len(theirs), len(ours))
+    rows = [
+        [name, *cells, *[""] * (width - len(cells))]
+        for name, cells in (("report", theirs), ("here", ours))
+    ]
+    found = explore(labelled, out / "explore", cache=cache)
+    captions = {
+        "samples": "Figure 2: photographs of each class.",
+        "pca": "Figure 3: the first two principal components of the raw photographs.",
+        "tsne": "Figure 4: t-SNE of the first four principal components.",
+    }
+    files = [Path(path) for path in found["files"].values()]
+    pictures = [
+        (path, caption)
+        for word, caption in captions.items()
+        for path in files
+        if word in path.name and path.suffix == ".png"
+    ]
+    return Part("Table 1: class distribution", ["", *[""] * width], rows, pictures)
+
+
+def _figure_5(out: Path, manifest: pd.DataFrame) -> Part:
+    pictures = []
+    labelled = manifest[manifest["label"].notna()]
+    for number, place in enumerate((0, len(labelled) // 2, len(labelled) - 1), start=5):
+        path = out / "figures" / f"superpixels-{number}.png"
+        plot_superpixels(read_square(labelled["path"].iloc[place], 256), path)
+        pictures.append((path, f"As Figure {number}: {labelled['image'].iloc[place]}."))
+    notes = ["Three photographs of the set, not chosen for how well they went."]
+    return Part("Figures 5 to 7: superpixels", pictures=pictures, notes=notes)
+
+
+def _table_2(out: Path, runs: dict[str, Run], notes: dict[str, list[str]]) -> Part:
+    path = out / "figures/curves-table2.png"
+    chosen = [runs[row.recipe] for row in report.TABLE_2]
+    plot_curves(chosen, path)
+    return Part(
+        "Table 2: CervixNet-1",
+        *_losses(report.TABLE_2, runs),
+        [
+            (path, "As Figure 11: training solid, validation dashed."),
+            (chosen[0].path("plots/curves.png"), "As Figure 12: the first row."),
+        ],
+        _worded(report.TABLE_2, notes),
+    )
+
+
+def _table_3(runs: dict[str, Run], notes: dict[str, list[str]]) -> Part:
+    run = runs["resnet-report"]
+    found, ranges = run.metrics["prevalence"], run.metrics["intervals"]["prevalence"]
+    rows = []
+    for kind, name in (
+        ("predicted", "average predicted prevalence"),
+        ("actual", "actual prevalence"),
+    ):
+        rows.append([f"report: {name}", *(f"{p:.3f}" for p in report.TABLE_3[kind])])
+        ours = [f"{p:.3f}{_span(i, 3)}" for p, i in zip(found[kind], ranges[kind], strict=True)]
+        rows.append([f"here: {name}", *ours])
+    width = max(len(row) for row in rows)
+    rows = [row + [""] * (width - len(row)) for row in rows]
+    classes = [*run.class_names, *[""] * (width - 1 - len(run.class_names))]
+    return Part(
+        "Table 3: predicted and actual prevalence, ResNet v1",
+        ["", *classes],
+        rows,
+        [
+            (run.path("plots/curves.png"), "As Figure 13."),
+            (run.path("plots/confusion.png"), "As Figure 14, which is of 32 photographs."),
+        ],
+        _worded((report.TABLE_5[2],), notes),
+    )
+
+
+def _table_4(out: Path, runs: dict[str, Run], notes: dict[str, list[str]]) -> Part:
+    path = out / "figures/curves-table4.png"
+    plot_curves([runs[row.recipe] for row in report.TABLE_4], path)
+    return Part(
+        "Table 4: Inception v2",
+        *_losses(report.TABLE_4, runs),
+        [(path, "As Figure 15: training solid, validation dashed.")],
+        _worded(report.TABLE_4, notes),
+    )
+
+
+def _table_5(runs: dict[str, Run], notes: dict[str, list[str]]) -> Part:
+    second, first = runs["cervixnet2"], runs["cervixnet1"]
+    if not first.path("plots/saliency.png").is_file():
+        explain(first, methods=["gradient"])
+    return Part(
+        "Table 5: the best of each architecture",
+        *_losses(report.TABLE_5, runs),
+        [
+            (second.path("plots/confusion.png"), "As Figure 16: CervixNet-2."),
+            (first.path("plots/saliency.png"), "As Figure 17: saliency of CervixNet-1."),
+        ],
+        _worded(report.TABLE_5, notes),
+    )
+
+
+def _losses(rows: Sequence[report.Row], runs: dict[str, Run]) -> tuple[list[str], list[list[str]]]:
+    """The report's figures and ours, a row a setting; the class prior beside ours."""
+    head = [
+        "", "validation log loss, report", "here", "class prior here",
+        "validation accuracy, report", "here", "test log loss, report", "here",
+    ]  # fmt: skip
+    table = []
+    for row in rows:
+        run = runs[row.recipe]
+        ours, test = run.metrics, _test(run)
+        accuracy = f"{100 * ours['accuracy']:.1f} %{_span(ours['intervals']['accuracy'], 1, 100)}"
+        table.append(
+            [
+                row.name,
+                _number(row.validation_loss),
+                f"{ours['log_loss']:.4f}{_span(ours['intervals']['log_loss'], 4)}",
+                f"{ours['prior']['log_loss']:.4f}",
+                DASH
+                if row.validation_accuracy is None
+                else f"{100 * row.validation_accuracy:.1f} %",
+                accuracy,
+                _number(row.test_loss),
+                f"{test['log_loss']:.4f}{_span(test['intervals']['log_loss'], 4)}"
+                if test
+                else DASH,
+            ]
+        )
+    return head, table
+
+
+def _test(run: Run) -> dict[str, Any] | None:
+    path = run.path("test/metrics.json")
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _worded(rows: Sequence[report.Row], notes: dict[str, list[str]]) -> list[str]:
+    """In what the runs differ from their recipes: what they share first, then what each has alone."""
+    found = [(row, notes[row.recipe]) for row in rows]
+    shared = [note for note in found[0][1] if all(note in each for _, each in found)]
+    lines = [f"All: {', '.join(shared)}."] if shared and len(found) > 1 else []
+    for row, each in found:
+        own = [note for note in each if note not in shared or len(found) == 1]
+        if own:
+            lines.append(f"{row.name}: {', '.join(own)}.")
+    return lines
+
+
+def _number(value: float | None) -> str:
+    return DASH if value is None else f"{value:.5f}".rstrip("0")
+
+
+def _span(interval: list[float] | None, digits: int, factor: float = 1) -> str:
+    if interval is None:
+        return ""
+    low, high = (f"{factor * end:.{digits}f}" for end in interval)
+    return f" ({low}\u00a0to\u00a0{high})"  # breaks before it, not inside

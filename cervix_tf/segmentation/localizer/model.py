@@ -1,0 +1,183 @@
+"""A trained localiser: photographs become masks, boxes and how sure it is of them."""
+
+import json
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from cervix_tf.data.decoding import UnreadableError
+from cervix_tf.data.photographs import cores, whole
+from cervix_tf.errors import UserError
+from cervix_tf.files import replacing
+
+if TYPE_CHECKING:
+    import keras
+
+CARD = "localizer.json"  # inside the file, beside Keras' own entries
+SHIPPED = Path(__file__).parent / "phantoms.keras"
+_LEAST = 0.002  # share of the picture below which a mask is taken for nothing
+
+
+@dataclass
+class Localizer:
+    """A network that finds the cervix, with the size it works at.
+
+    Attributes:
+        network: RGB (N, S, S, 3) in [0, 255] in, logits (N, S/4, S/4, 1) out.
+        threshold: Confidence below which the cervix counts as not located, in [0, 1].
+        card: What it was trained on and how well it did: `photographs`, `seed`, `dice`, `iou` ...
+    """
+
+    network: "keras.Model"
+    threshold: float = 0.8
+    card: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Side S in pixels of the squares it looks at."""
+        return int(self.network.input_shape[1])
+
+    def predict(
+        self, images: np.ndarray, batch_size: int = 64
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Find the cervix in photographs squeezed to squares.
+
+        Args:
+            images: RGB in [0, 255], (N, S, S, 3): whole photographs, as `squeezed` gives them.
+            batch_size: Photographs at a time.
+
+        Returns:
+            Masks, bool (N, S, S), one connected region without holes, or empty; boxes, float (N, 4):
+            left, top, width and height as shares of the photograph's sides, the whole photograph
+            where the mask is empty; confidence, float (N,), in [0, 1]: the Dice that the mask
+            would have if the network's probabilities were right.
+
+        Raises:
+            UserError: The images have another shape.
+
+        Example:
+            >>> masks, boxes, confidence = load_localizer().predict(images)
+        """
+        images = np.asarray(images)
+        if images.ndim != 4 or images.shape[1:] != (self.size, self.size, 3):
+            raise UserError(
+                f"The localiser takes images (N, {self.size}, {self.size}, 3); received "
+                f"{images.shape}: use cervix_tf.segmentation.squeezed."
+            )
+        masks = np.zeros(images.shape[:3], bool)
+        boxes = np.tile(np.array([0.0, 0.0, 1.0, 1.0]), (len(images), 1))
+        confidence = np.zeros(len(images))
+        for first in range(0, len(images), batch_size):
+            batch = images[first : first + batch_size]
+            for k, logits in enumerate(self.network.predict_on_batch(batch)[..., 0], first):
+                masks[k], confidence[k] = _mask(np.asarray(logits, "float32"), self.size)
+                if masks[k].any():
+                    boxes[k] = _box(masks[k])
+        return masks, boxes, confidence
+
+    def save(self, path: Path | str) -> None:
+        """Write the localiser to one file that `load_localizer` reads.
+
+        Args:
+            path: The file, ending in `.keras`.
+        """
+        with replacing(keras_file(path)) as part:
+            self.network.save(part)
+            with zipfile.ZipFile(part, "a") as archive:
+                card = {**self.card, "threshold": self.threshold}
+                archive.writestr(CARD, json.dumps(card, indent=2))
+
+
+def load_localizer(path: Path | str | None = None) -> Localizer:
+    """Open a localiser.
+
+    Args:
+        path: A file that `fit_localizer` wrote; by default the one that comes with the package, which
+            was trained on phantoms (drawn photographs) alone.
+
+    Returns:
+        The localiser.
+
+    Raises:
+        UserError: The file does not exist or is no localiser.
+
+    Example:
+        >>> load_localizer().size
+        128
+    """
+    import keras
+
+    from cervix_tf.segmentation.localizer import network as _registers  # noqa: F401
+
+    path = Path(path) if path else SHIPPED
+    if not path.is_file():
+        raise UserError(f"The localiser {path} does not exist: train one by fit_localizer.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            card = json.loads(archive.read(CARD))
+        network = keras.saving.load_model(path, compile=False)
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise UserError(f"{path} is no localiser: give a file that fit_localizer wrote.") from error
+    return Localizer(network, card.pop("threshold"), card)
+
+
+def squeezed(paths: list[Path | str], size: int) -> tuple[np.ndarray, dict[int, str]]:
+    """Decode whole photographs, squeezed to squares, on every core.
+
+    Args:
+        paths: Photographs.
+        size: Side S of the squares in pixels.
+
+    Returns:
+        uint8 (N, S, S, 3), black where a photograph cannot be read, and the reasons for those by
+        their number.
+
+    Example:
+        >>> images, unreadable = squeezed(["a.jpg"], 128)
+    """
+    images, reasons = np.zeros((len(paths), size, size, 3), np.uint8), {}
+
+    def read(row: int) -> None:
+        try:
+            images[row] = whole(Path(paths[row]), size)
+        except UnreadableError as error:
+            reasons[row] = str(error)
+
+    with ThreadPoolExecutor(cores()) as pool:
+        list(pool.map(read, range(len(paths))))
+    return images, reasons
+
+
+def _mask(logits: np.ndarray, size: int) -> tuple[np.ndarray, float]:
+    """The largest region, its holes filled, and the confidence in it."""
+    logits = cv2.resize(logits, (size, size), interpolation=cv2.INTER_LINEAR)
+    share = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+    count, regions, facts, _ = cv2.connectedComponentsWithStats((share > 0.5).astype(np.uint8))
+    if count < 2:
+        return np.zeros((size, size), bool), 0.0
+    largest = 1 + int(facts[1:, cv2.CC_STAT_AREA].argmax())
+    if facts[largest, cv2.CC_STAT_AREA] < _LEAST * size**2:
+        return np.zeros((size, size), bool), 0.0
+    region = (regions == largest).astype(np.uint8)
+    outlines, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    mask = cv2.drawContours(region, outlines, -1, 1, cv2.FILLED) > 0
+    # Over the whole picture: a second region as likely as this one lowers it.
+    return mask, float(2 * share[mask].sum() / (mask.sum() + share.sum()))
+
+
+def _box(mask: np.ndarray) -> np.ndarray:
+    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    return np.array([left, top, width, height]) / len(mask)
+
+
+def keras_file(path: Path | str) -> Path:
+    """Check that a localiser's file is to end as Keras wants it."""
+    path = Path(path)
+    if path.suffix != ".keras":
+        raise UserError(f"{path}: a localiser's file ends in .keras, such as localizer.keras.")
+    return path

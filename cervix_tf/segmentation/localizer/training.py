@@ -1,0 +1,222 @@
+"""Training of the localiser on masks or boxes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from cervix_tf.data import RandomView, split, training_stream
+from cervix_tf.data.crops import BOX
+from cervix_tf.data.manifests import listed, validated
+from cervix_tf.data.photographs import Progress, dimensions_of
+from cervix_tf.errors import UserError
+from cervix_tf.segmentation.localizer.model import Localizer, keras_file, squeezed
+from cervix_tf.segmentation.localizer.network import SHRINK, localizer_network
+
+# A cervix may be anywhere and of any size, under any lamp.
+AUGMENT = {
+    "flip": True,
+    "rotation": 30.0,
+    "scale": (0.8, 1.25),
+    "crop": 0.12,
+    "brightness": 0.3,
+    "contrast": 0.3,
+    "hue": 0.06,
+}
+
+
+def fit_localizer(
+    manifest: pd.DataFrame,
+    path: Path | str,
+    steps: int = 600,
+    seed: int = 0,
+    validation: float = 0.2,
+    size: int = 128,
+    batch_size: int = 16,
+    learning_rate: float = 0.003,
+    augment: dict | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Localizer:
+    """Train a localiser and write it to a file.
+
+    It learns from masks (column `mask`, pictures that are not black where the cervix is), or where a
+    row has none from its box (columns `box_x`, `box_y`, `box_w`, `box_h`, as `add_boxes` gives
+    them): the ellipse within the box is then taken for the mask. Photographs and masks go through the
+    same random view, `data.RandomView`, as one picture of four channels; colours change in the
+    photograph alone. The loss is binary cross-entropy plus one minus Dice; Adam, its rate falling
+    to 0 along a cosine.
+
+    Args:
+        manifest: Photographs with masks or boxes. Those whose `split` is `validation` are held out,
+            or where there are none, the share `validation` of the others by group; rows whose
+            split is `test` (unless all are), and rows without mask and box, are left out.
+        path: The file to write, ending in `.keras`.
+        steps: Optimiser steps.
+        seed: Determines split, order, views and initial weights.
+        validation: Share held out, above 0 and at most 0.5.
+        size: Side in pixels of the squares that whole photographs are squeezed to; a multiple of 4.
+        batch_size: Photographs a step.
+        learning_rate: At the start.
+        augment: Options of `data.RandomView`; by default flips, rotation by up to 30 degrees,
+            magnification 0.8 to 1.25, shifts and strong changes of light and colour.
+        progress: Called with the steps done and their number.
+        say: Called with a line on data and figures; silent by default.
+
+    Returns:
+        The localiser. Its `card` has the figures on the held-out photographs, `dice` and `iou` (means
+        of the masks as `predict` gives them), and what it was trained on.
+
+    Raises:
+        UserError: There is no mask or box, a file cannot be read, or an option is out of range.
+
+    Example:
+        >>> fit_localizer(read_manifest("data"), "localizer.keras", steps=300).card["iou"]
+    """
+    path, say = keras_file(path), say or (lambda line: None)
+    for name, value in (("steps", steps), ("batch_size", batch_size)):
+        if value < 1:
+            raise UserError(f"{name}={value}: give at least 1.")
+    keras.utils.set_random_seed(seed)
+    network = localizer_network(size)
+    chosen = _chosen(validated(manifest, "the manifest"), validation, seed)
+    pictures, reasons = squeezed(chosen["path"].tolist(), size)
+    if reasons:
+        names = listed(f"{chosen['path'].iloc[k]} ({why})" for k, why in sorted(reasons.items()))
+        raise UserError(f"{len(reasons)} photographs cannot be read: {names}.")
+    masks = np.stack([_truth(row, size) for _, row in chosen.iterrows()])
+    held = (chosen["split"] == "validation").to_numpy()
+    say(f"{(~held).sum()} photographs to learn from, {held.sum()} held out, {steps} steps")
+
+    # --- training
+    squares = np.concatenate([pictures, masks[..., None]], axis=3)[~held]
+    stream = training_stream(squares, np.zeros(len(squares), "int32"), batch_size, seed)
+    view = RandomView(size, seed=seed, **(AUGMENT if augment is None else augment))
+    rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    step = _stepper(network, view, keras.optimizers.Adam(rate))
+    losses = []
+    for done, (images, keys, _) in enumerate(stream.take(steps), 1):
+        losses.append(float(step(images, keys)))
+        if not np.isfinite(losses[-1]):
+            raise UserError(f"The loss is {losses[-1]} at step {done}: lower the learning_rate.")
+        if progress:
+            progress(done, steps)
+        if done % 100 == 0 or done == steps:
+            say(f"step {done}: loss {np.mean(losses[-100:]):.4f}")
+
+    # --- figures
+    localizer = Localizer(network)
+    found, _, confidence = localizer.predict(pictures[held])
+    dice, iou = overlap(found, masks[held] > 127)
+    phantoms = "phantom" in chosen and bool(chosen["phantom"].fillna(False).astype(bool).any())
+    localizer.card = {
+        "data": "phantoms (drawn photographs)" if phantoms else "photographs",
+        "photographs": int((~held).sum()),
+        "held_out": int(held.sum()),
+        "steps": steps,
+        "seed": seed,
+        "loss": round(float(np.mean(losses[-100:])), 4),
+        "dice": round(float(dice.mean()), 4),
+        "iou": round(float(iou.mean()), 4),
+        "located": round(float((confidence >= localizer.threshold).mean()), 4),
+    }
+    say(f"held out: Dice {localizer.card['dice']}, IoU {localizer.card['iou']}")
+    localizer.save(path)
+    return localizer
+
+
+def overlap(found: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Measure how far masks agree.
+
+    Args:
+        found: bool (N, ...).
+        true: bool (N, ...), of the same shape.
+
+    Returns:
+        Dice, 2|A and B| / (|A| + |B|), and intersection over union, each float (N,) in [0, 1]; two
+        empty masks agree wholly.
+
+    Example:
+        >>> overlap(np.ones((1, 2, 2), bool), np.eye(2, dtype=bool)[None])
+        (array([0.66666667]), array([0.5]))
+    """
+    axes = tuple(range(1, found.ndim))
+    both = (found & true).sum(axes)
+    each = found.sum(axes) + true.sum(axes)
+    empty = each == 0
+    return (
+        np.where(empty, 1.0, 2 * both / np.maximum(each, 1)),
+        np.where(empty, 1.0, both / np.maximum(each - both, 1)),
+    )
+
+
+def _stepper(network: keras.Model, view: RandomView, optimizer: keras.optimizers.Optimizer):
+    optimizer.build(network.trainable_variables)
+
+    @tf.function(autograph=False)
+    def step(squares, keys):
+        views = view(squares, keys, training=True)
+        # The share of the mask in each pixel of the quarter.
+        true = tf.nn.avg_pool2d(views[..., 3:] / 255.0, SHRINK, SHRINK, "VALID")
+        with tf.GradientTape() as tape:
+            logits = network(views[..., :3], training=True)
+            share = tf.sigmoid(logits)
+            entropy = tf.reduce_mean(
+                tf.nn.sigmoid_cross_entropy_with_logits(labels=true, logits=logits)
+            )
+            both = tf.reduce_sum(share * true, axis=(1, 2, 3))
+            each = tf.reduce_sum(share + true, axis=(1, 2, 3))
+            loss = entropy + 1 - tf.reduce_mean((2 * both + 1) / (each + 1))
+        gradients = tape.gradient(loss, network.trainable_variables)
+        optimizer.apply(gradients, network.trainable_variables)
+        return loss
+
+    return step
+
+
+def _chosen(manifest: pd.DataFrame, validation: float, seed: int) -> pd.DataFrame:
+    """The photographs with a mask or box, each told to train or to validate."""
+    known = np.zeros(len(manifest), bool)
+    if "mask" in manifest:
+        known |= manifest["mask"].notna().to_numpy()
+    if set(BOX) <= set(manifest.columns):
+        known |= manifest[list(BOX)].notna().all(axis=1).to_numpy()
+    if not known.any():
+        raise UserError(
+            "The manifest has no mask and no box to learn from: give a column 'mask', or boxes by "
+            "cervix_tf.segmentation.add_boxes."
+        )
+    # One class for all: a mask can be learned from without the photograph's type.
+    chosen = manifest[known].assign(label="cervix").reset_index(drop=True)
+    if (chosen["split"] == "test").all():  # as a manifest without labels has it
+        chosen["split"] = None
+    if (chosen["split"] == "validation").any():
+        chosen["split"] = chosen["split"].fillna("train")
+    else:
+        chosen = split(chosen, validation, seed)
+    chosen = chosen[chosen["split"] != "test"].reset_index(drop=True)
+    for side in ("train", "validation"):
+        if not (chosen["split"] == side).any():
+            raise UserError(f"No photograph with a mask or box has the split '{side}'.")
+    return chosen
+
+
+def _truth(row: pd.Series, size: int) -> np.ndarray:
+    """The mask of a photograph, squeezed as it is, uint8 (size, size)."""
+    path = row.get("mask")
+    if isinstance(path, str):
+        mask = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
+        if mask is None:
+            raise UserError(f"{path}, the mask of {row['path']}, is missing or no picture.")
+        return cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)
+    height, width = dimensions_of(Path(row["path"]))
+    scale = np.array([size / width, size / height])
+    x, y, w, h = (float(row[name]) for name in BOX)
+    centre, half = np.array([x + w / 2, y + h / 2]) * scale, np.array([w, h]) / 2 * scale
+    grid = np.arange(size) + 0.5
+    far = ((grid - centre[0]) / half[0]) ** 2 + ((grid[:, None] - centre[1]) / half[1]) ** 2
+    return np.where(far <= 1, 255, 0).astype(np.uint8)

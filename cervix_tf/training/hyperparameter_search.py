@@ -1,0 +1,229 @@
+"""Search: many short fits over a space of settings, and the recipe of the best."""
+
+import gc
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import keras
+import pandas as pd
+
+from cervix_tf.data.manifests import validated
+from cervix_tf.errors import UserError
+from cervix_tf.files import replacing, write_text
+from cervix_tf.models.registry import options
+from cervix_tf.progress import bar
+from cervix_tf.recipes import Range, Recipe, Space, load_space
+from cervix_tf.recipes.recipe_files import to_yaml
+from cervix_tf.recipes.search_spaces import with_values
+from cervix_tf.runs import Run, fingerprint
+from cervix_tf.training.loop import Diverged
+from cervix_tf.training.study import Claim, Study, check_sampler, optuna
+from cervix_tf.training.trainer import fit
+from cervix_tf.training.trial_plots import plot_trials
+
+COMPLETE, PRUNED, FAIL = (
+    optuna.trial.TrialState.COMPLETE,
+    optuna.trial.TrialState.PRUNED,
+    optuna.trial.TrialState.FAIL,
+)
+
+
+def search(
+    manifest: pd.DataFrame,
+    recipe: Recipe | str | dict,
+    space: Space | str | Path | Mapping | Iterable[str],
+    trials: int | None = None,
+    sampler: str = "grid",
+    study: Path | str = "study",
+    seed: int = 0,
+    settings: Iterable[str] = (),
+    prune: bool = True,
+    cache: str | Path | None = None,
+    say: Callable[[str], None] | None = None,
+    most: int | None = None,
+) -> pd.DataFrame:
+    """Fit a recipe with many settings and keep the best.
+
+    A trial is a `fit` in `STUDY/trials/NNN`; its figure is the validation log loss of the weights it
+    kept. All trials have one split, the recipe's. The same call in several processes of one machine
+    shares the trials out. After a kill the same call goes on: the trial that was killed is resumed from
+    its checkpoint, and none is run twice. The study may be gone on with under another sampler or for
+    more trials. The grids of the report's sections 6.1 to 6.3 are the spaces `6.1`, `6.2` and `6.3`.
+
+    Args:
+        manifest: A manifest as `data.read_manifest` gives it.
+        recipe: A recipe, the name of one, or its keys.
+        space: What varies, as `recipes.load_space` takes it.
+        trials: How many trials the study is to have in all; by default the whole grid.
+        sampler: `grid` (every combination, in an order drawn by the seed), `random`, or `tpe`, Optuna's
+            Tree-structured Parzen Estimator (Bergstra et al. 2011).
+        study: The study's folder. It gets `trials.csv`, `trials.png` and `best.yaml`, the recipe with
+            the best values and without the space's own `settings`.
+        seed: Draws the order or the values, from 0; the trials' own seed is the recipe's.
+        settings: `KEY=VALUE` put onto the recipe after the space's settings, as `load_recipe` takes them.
+        prune: Whether to end a trial whose best log loss is above the median of the others at the same
+            step (after five others, and not at the first validation).
+        cache: Where prepared squares are kept, as in `fit`.
+        say: Called with a line a trial; silent by default.
+        most: How many trials this call runs at the most. TensorFlow never gives back what it compiled for
+            a trial, some 15 MB with a small network and more with a large one; `cervix-tf search`
+            therefore goes on in a fresh process every few trials, which is what this is for.
+
+    Returns:
+        A table with one row a trial: `trial` (its number), `state` (complete, pruned, fail, running or
+        waiting), `log_loss` (nats; of a pruned trial the last), `accuracy`, `step` (the last validated),
+        `seconds`, `run` (its folder) and a column a key of the space.
+
+    Raises:
+        UserError: Recipe, space, sampler or photographs are wrong, or the folder holds another search;
+            or Optuna is not installed.
+
+    Example:
+        >>> space = ["model.dropout=[0.3, 0.5]"]
+        >>> search(manifest, "cervixnet2", space, study="studies/dropout").nsmallest(1, "log_loss")
+    """
+    say = say or (lambda line: None)
+    check_sampler(sampler)
+    settings, space = list(settings), load_space(space)
+    base = with_values(recipe, settings, {})
+    _check(space, base, settings)
+    if sampler != "grid" and trials is None:
+        raise UserError(f"A {sampler} search has no end of its own: give --trials N.")
+    manifest = validated(manifest, "the manifest")
+    begun = {
+        "recipe": base.model_dump(mode="json"),
+        "space": space.model_dump(mode="json"),
+        "settings": settings,
+        "photographs": fingerprint(manifest),
+    }
+    folder = Path(study)
+    own = Study(folder, space, begun)
+    wanted = own.enqueue_grid(trials, seed) if sampler == "grid" else trials or 0
+    ran = 0
+    with bar("Trials", wanted) as progress:
+        while (most is None or ran < most) and (claim := own.claim(sampler, wanted, seed)):
+            ran += 1
+            progress(claim.trial.number, wanted, note=f"trial {claim.trial.number}")
+            trial_recipe = space.apply(base, settings, claim.values)
+            say(f"trial {claim.trial.number:03d} of {wanted}: {_worded(claim.values)}")
+            try:
+                say(_run(own, claim, manifest, trial_recipe, prune, cache))
+            finally:
+                claim.lock.release()  # after an error, too: the trial can be gone on with
+                keras.backend.clear_session()
+                gc.collect()
+            _write(own, base)
+    table = _write(own, base)
+    if (table["state"] == "complete").any():
+        plot_trials(table, own.space, folder / "trials.png")
+    return table
+
+
+def _run(
+    own: Study, claim: Claim, manifest: pd.DataFrame, recipe: Recipe, prune: bool, cache
+) -> str:
+    """Fit one trial, tell its end to the study, and say it in a line."""
+    trial, run = claim.trial, Run(own.folder / "trials" / f"{claim.trial.number:03d}")
+    reported = own.optuna.trials[trial.number].intermediate_values
+    own.optuna.pruner = (
+        optuna.pruners.MedianPruner(5, n_warmup_steps=recipe.validate_every + 1)
+        if prune
+        else optuna.pruners.NopPruner()
+    )
+    began = time.perf_counter()
+
+    def report(step: int, loss: float) -> None:
+        if step not in reported:  # a resumed trial may validate a second time
+            trial.report(loss, step)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+
+    def note(**attributes) -> None:
+        before = trial.user_attrs.get("seconds", 0.0)
+        attributes["seconds"] = before + time.perf_counter() - began
+        for name, value in attributes.items():
+            trial.set_user_attr(name, value)
+
+    begun = (run.folder / "recipe.yaml").is_file()
+    try:
+        done = fit(manifest, recipe, run.folder, resume=begun, cache=cache, report=report)
+    except optuna.TrialPruned:
+        note()
+        own.optuna.tell(trial, state=PRUNED)
+        shutil.rmtree(run.path("checkpoint"), ignore_errors=True)
+        last = own.optuna.trials[trial.number].value
+        return f"  pruned at validation log loss {last:.4f}"
+    except Diverged as error:
+        note(reason=str(error))
+        own.optuna.tell(trial, state=FAIL)
+        return f"  failed: {error}"
+    note(accuracy=done.metrics["accuracy"])
+    own.optuna.tell(trial, done.metrics["log_loss"])
+    return (
+        f"  validation log loss {done.metrics['log_loss']:.4f}  accuracy "
+        f"{100 * done.metrics['accuracy']:.1f} %"
+    )
+
+
+def _write(own: Study, base: Recipe) -> pd.DataFrame:
+    """Write table and best recipe of all trials so far, of every process."""
+    with own.lock:
+        table = _table(own)
+        with replacing(own.folder / "trials.csv") as part:
+            table.to_csv(part, index=False, lineterminator="\n")
+        complete = table[table["state"] == "complete"]
+        if len(complete):
+            best = own.optuna.best_trial
+            values = best.params
+            head = (
+                f"# The best of {len(complete)} complete trials: trial {best.number}, validation log "
+                f"loss {best.value:.4f}\n#\n# {_worded(values)}\n"
+                f"# Command: cervix-tf fit --recipe {own.folder / 'best.yaml'}\n"
+            )
+            recipe = with_values(base, (), values)
+            write_text(own.folder / "best.yaml", head + to_yaml(recipe))
+    return table
+
+
+def _table(own: Study) -> pd.DataFrame:
+    rows = []
+    for each in own.optuna.get_trials(deepcopy=False):
+        values = each.params or each.system_attrs.get("fixed_params", {})
+        rows.append(
+            {
+                "trial": each.number,
+                "state": each.state.name.lower(),
+                "log_loss": each.value,
+                "accuracy": each.user_attrs.get("accuracy"),
+                "step": each.last_step,
+                "seconds": each.user_attrs.get("seconds"),
+                "run": str(own.folder / "trials" / f"{each.number:03d}"),
+                **{key: values.get(key) for key in own.space.space},
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _check(space: Space, base: Recipe, settings: list[str]) -> None:
+    """Find a key or value that no trial could take before the first of them."""
+    for key, values in space.space.items():
+        ends = [values.low, values.high] if isinstance(values, Range) else space.choices(key)
+        for value in ends:
+            space.apply(base, settings, {key: value})
+        option = key.removeprefix("model.")
+        if key.startswith("model.") and option not in ("name", "weights"):
+            known = options(base.model.name)
+            if option not in known:
+                raise UserError(
+                    f"The space varies {key}, which {base.model.name} does not have; it has "
+                    f"{', '.join(f'model.{name}' for name in known)}."
+                )
+
+
+def _worded(values: Mapping) -> str:
+    return ", ".join(
+        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in values.items()
+    )

@@ -1,0 +1,151 @@
+"""Images a second of every part of a training run, and which part holds the others up."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from cervix_tf.data import RandomView, batches, prepare, square_size, training_stream
+from cervix_tf.data.photographs import Progress
+from cervix_tf.errors import UserError
+from cervix_tf.models import build, spec
+from cervix_tf.recipes import Recipe
+from cervix_tf.training.determinism import repeatable
+from cervix_tf.training.loop import stage_lengths
+from cervix_tf.training.steps import Stepper
+
+ROUNDS = 5  # turns that the parts take, so that a machine busy for a while slows all alike
+DECODED = 64  # photographs that one turn of the first pass decodes at least, if there are so many
+
+# One call does some work and returns the number of images it did.
+Part = Callable[[], int]
+
+
+def bench(
+    manifest: pd.DataFrame,
+    recipe: Recipe,
+    cache: Path | str | None = None,
+    seconds: float = 5.0,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Measure what each part of a training run manages on this machine and device.
+
+    Random weights are used, and labels do not matter: neither changes the speed. What is measured
+    of the network is the step of the recipe's last stage.
+
+    Args:
+        manifest: The photographs; the cache is filled with their squares if it is not yet.
+        recipe: Network, image size, batch size and views.
+        cache: Where the prepared squares are kept, as `data.prepare` takes it.
+        seconds: How long each part is measured, above 0.
+        progress: Called with the photographs prepared and their number.
+
+    Returns:
+        Images a second of: `first_pass` (read, decode, square, resize), `cached_pass` (read, batch,
+        hand over, centre crop), `augmentation` (the recipe's views alone), `step` (training on
+        one constant batch of centre crops), `fit` (training from the cache with views, as `fit`
+        does). Then `epochs`, how often the recipe's stages show each photograph, and
+        `bottleneck`: which of the first four takes the most time in a run of this recipe. Then
+        `model`, `image_size`, `batch_size`, `photographs` and `device`.
+
+    Raises:
+        UserError: A photograph cannot be read, or `seconds` is not above 0.
+
+    Example:
+        >>> bench(read_manifest("data"), load_recipe("cervixnet2"))["bottleneck"]
+        'step'
+    """
+    if seconds <= 0:
+        raise UserError(f"seconds={seconds}: give a time above 0 to measure each part for.")
+    size = recipe.image_size or spec(recipe.model.name).image_size
+    side, batch = square_size(size), recipe.batch_size
+    squares = prepare(manifest, side, cache, progress, crop=recipe.crop)
+    stream = training_stream(squares, np.zeros(len(squares), "int32"), batch, recipe.seed)
+    device = (tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU"))[0]
+
+    # The parts --------------------------------------------------------------------------------------
+    model = build(recipe.model.name, classes=3, image_size=size, **recipe.model.options)
+    options = recipe.augment.model_dump() if recipe.augment else {}
+    views = RandomView(size, seed=recipe.seed, **options)
+    bare, real = (
+        Stepper(model, view, recipe, recipe.stages[-1], np.ones(3, "float32"))
+        for view in (RandomView(size), views)
+    )
+    constant = [tf.identity(part) for part in next(iter(stream))]
+    view = tf.function(lambda images, keys: views(images, keys, training=True), autograph=False)
+
+    def augmentation() -> int:
+        view(*constant[:2]).numpy()
+        return batch
+
+    def train(stepper: Stepper, photographs: Iterator) -> int:
+        for figure in stepper(*next(photographs)):
+            float(figure)  # waits for the device, as `fit` does
+        return batch
+
+    parts: dict[str, Part] = {
+        "first_pass": _first_pass(manifest, recipe, side),
+        "cached_pass": _cached_pass(manifest, recipe, size, cache),
+        "augmentation": augmentation,
+        "step": partial(train, bare, itertools.repeat(constant)),
+        "fit": partial(train, real, iter(stream)),
+    }
+    with repeatable():  # as `fit` trains
+        rates = _measured(parts, seconds)
+
+    # The sum of a whole run -------------------------------------------------------------------------
+    shown = sum(stage_lengths(recipe, len(squares))) * batch
+    spent = {
+        part: (len(squares) if part == "first_pass" else shown) / rates[part] for part in parts
+    }
+    del spent["fit"]
+    return {
+        **rates,
+        "epochs": shown / len(squares),
+        "bottleneck": max(spent, key=lambda part: spent[part]),
+        "model": recipe.model.name,
+        "image_size": size,
+        "batch_size": batch,
+        "photographs": len(squares),
+        "device": device.name.removeprefix("/device:"),
+    }
+
+
+def _measured(parts: dict[str, Part], seconds: float) -> dict[str, float]:
+    """Let the parts take turns and return their images a second, the median of the turns."""
+    rates: dict[str, list[float]] = {name: [] for name in parts}
+    for work in parts.values():  # compiled, and its memory found
+        work()
+        work()
+    for _ in range(ROUNDS):
+        for name, work in parts.items():
+            images, began = 0, time.perf_counter()
+            while (spent := time.perf_counter() - began) < seconds / ROUNDS or not images:
+                images += work()
+            rates[name].append(images / spent)
+    return {name: float(np.median(turns)) for name, turns in rates.items()}
+
+
+def _first_pass(manifest: pd.DataFrame, recipe: Recipe, side: int) -> Part:
+    starts = itertools.cycle(range(0, len(manifest), DECODED))
+
+    def work() -> int:
+        first = next(starts)
+        return len(prepare(manifest[first : first + DECODED], side, "memory", crop=recipe.crop))
+
+    return work
+
+
+def _cached_pass(manifest: pd.DataFrame, recipe: Recipe, size: int, cache) -> Part:
+    passes = batches(manifest, size, recipe.batch_size, cache=cache, crop=recipe.crop)
+
+    def work() -> int:
+        return sum(len(images) for images, _ in passes)
+
+    return work

@@ -1,0 +1,87 @@
+import imagehash
+import numpy as np
+import pytest
+from PIL import Image
+
+from cervix_tf.quality.near_duplicates import signatures as hashing
+from cervix_tf.quality.near_duplicates.signatures import (
+    BACK,
+    SIDE,
+    TURNS,
+    bits,
+    blank,
+    directions,
+    laid,
+    prints,
+    turned,
+    waves,
+)
+
+
+@pytest.fixture(scope="module")
+def greys():
+    import cv2
+
+    random = np.random.default_rng(0)
+    noise = random.integers(0, 256, (12, SIDE, SIDE), "uint8")
+    return np.stack(
+        [cv2.normalize(cv2.GaussianBlur(n, (0, 0), 4), None, 0, 255, 32) for n in noise]
+    )
+
+
+def test_bits_are_those_of_imagehash(greys):
+    theirs = [imagehash.phash(Image.fromarray(g)).hash for g in greys]
+    ours = bits(waves(greys)[:, 0])
+    for one, other in zip(ours, theirs, strict=True):
+        whole = np.unpackbits(np.array([one], ">u8").view("u1")).reshape(8, 8)
+        assert np.sum(whole != other) <= 4, "another reduction to 32 x 32 may tip a close bit"
+
+
+def test_turns_are_those_of_the_picture(greys):
+    every = turned(waves(greys)[:, 0])
+    for k, (transposed, upside_down, mirrored) in enumerate(TURNS):
+        laid = greys.swapaxes(1, 2) if transposed else greys
+        laid = laid[:, ::-1] if upside_down else laid
+        laid = laid[:, :, ::-1] if mirrored else laid
+        assert np.allclose(waves(laid)[:, 0], every[:, k], atol=1e-3)
+    assert np.array_equal(every[:, 0], waves(greys)[:, 0])
+
+
+def test_a_window_has_the_waves_of_what_it_shows(greys):
+    import cv2
+
+    for k, (side, across, down) in enumerate(hashing.WINDOWS):
+        width = round(10 * SIDE * side)
+        left, top = (round(10 * SIDE * (0.5 + at - side / 2)) for at in (across, down))
+        for grey, own in zip(greys, directions(waves(greys)[:, k]), strict=True):
+            large = cv2.resize(grey, (10 * SIDE, 10 * SIDE), interpolation=cv2.INTER_NEAREST)
+            part = np.ascontiguousarray(large[top : top + width, left : left + width])
+            part = cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+            assert own @ directions(waves(part[None])[:, 0])[0] > 0.99
+
+
+def test_brightness_and_contrast_do_not_matter(greys):
+    one, other = (waves(g)[:, 0] for g in (greys, greys * 0.4 + 90))
+    assert np.allclose(directions(one), directions(other), atol=1e-4)
+    assert np.array_equal(directions(waves(np.zeros((1, SIDE, SIDE))))[0, 0], np.zeros(72))
+
+
+def test_prints_are_hashes_and_directions(greys):
+    every = prints(greys)
+    found = waves(greys)
+    assert np.array_equal(every.windows, bits(found))
+    assert np.array_equal(every.turns, bits(turned(found[:, 0])))
+    assert np.allclose(every.shapes / 127, directions(found), atol=0.5 / 127 + 1e-6)
+    assert not every.plain.any()
+    assert prints(np.full((2, SIDE, SIDE), 90, np.uint8)).plain.all()
+    assert blank(3).plain.all()
+    assert [each.shape for each in blank(3)] == [each[:3].shape for each in every]
+
+
+def test_directions_are_laid_as_pictures_are(greys):
+    whole = waves(greys)[:, 0]
+    own, every = directions(whole), directions(turned(whole))
+    for turn in range(len(TURNS)):
+        assert np.allclose(laid(own, np.full(len(own), turn)), every[:, turn], atol=1e-5)
+        assert np.allclose(laid(every[:, turn], np.full(len(own), BACK[turn])), own, atol=1e-5)
+    assert np.allclose(laid(own[:, None], np.arange(8)[None]), every, atol=1e-5)

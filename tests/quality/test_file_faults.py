@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cervix_tf.data.decoding import UnreadableError, decode
+from cervix_tf.quality.file_faults import fault, size_of
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (48, 80, 3), "uint8")
+
+
+def content(kind: str) -> bytes:
+    return cv2.imencode(kind, PICTURE)[1].tobytes()
+
+
+def found(name: str, data: bytes) -> str | None:
+    try:
+        decode(data)
+        reason = None
+    except UnreadableError as error:
+        reason = str(error)
+    return fault(Path(name), data, reason)
+
+
+@pytest.mark.parametrize("kind", [".jpg", ".png", ".bmp"])
+def test_whole_and_cut_off_pictures(kind):
+    data = content(kind)
+    assert found(f"1{kind}", data) is None
+    assert found(f"1{kind.upper()}", data) is None
+    for part in (len(data) // 2, len(data) - 30, 100):
+        assert found(f"1{kind}", data[:part]) == "truncated"
+    assert size_of(data) == (80, 48)
+
+
+def test_no_picture_at_all():
+    assert found("1.jpg", b"") == "zero bytes"
+    for data in (b"<html><body>Not found</body></html>", b"\0" * 5000, b"%PDF-1.4"):
+        assert found("1.jpg", data) == "wrong type"
+    assert fault(Path("1.jpg"), None, "permission denied") == "unreadable"
+
+
+def test_another_kind_than_the_name_says_and_damage():
+    assert found("1.jpg", content(".png")) == "wrong type"
+    assert found("1.png", content(".jpg")) == "wrong type"
+    assert found("1.jpeg", content(".jpg")) is None
+    data = content(".jpg")
+    assert found("1.jpg", data[:800] + bytes(300) + data[1100:]) == "unreadable"
+
+
+def test_size_is_that_of_the_upright_photograph():
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
+    tag = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    assert size_of(b"\xff\xd8" + tag + content(".jpg")[2:]) == (48, 80)

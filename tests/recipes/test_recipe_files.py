@@ -1,0 +1,96 @@
+import pytest
+import yaml
+
+from cervix_tf.errors import UserError
+from cervix_tf.recipes import for_model, load_recipe, recipe_names, summary_line
+from cervix_tf.recipes.recipe_files import to_yaml
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_shipped_recipe_loads_and_reads_back(name):
+    recipe = load_recipe(name)
+    assert load_recipe(yaml.safe_load(to_yaml(recipe))) == recipe
+    assert summary_line(name)
+    assert "Command: cervix-tf fit" in (open_head(name))
+
+
+def open_head(name):
+    from cervix_tf.recipes.recipe_files import HERE
+
+    return (HERE / f"{name}.yaml").read_text().split("model:")[0]
+
+
+def test_settings_of_the_report():
+    resnet = load_recipe("resnet")
+    assert resnet.optimizer.learning_rate == 0.003
+    assert (resnet.optimizer.anneal.factor, resnet.optimizer.anneal.every) == (0.4, 100)
+    assert sum(s.steps for s in resnet.stages) == 500
+    inception = load_recipe("inception")
+    assert inception.optimizer.clip_norm == 2
+    assert [s.train for s in inception.stages] == ["head", "all"]
+    cervixnet2 = load_recipe("cervixnet2")
+    assert (cervixnet2.optimizer.name, cervixnet2.optimizer.learning_rate) == ("rmsprop", 0.0012)
+    assert cervixnet2.model.options["dropout"] == 0.5
+
+
+def test_every_model_has_a_recipe():
+    from cervix_tf.models import names
+
+    for name in names():
+        assert load_recipe(for_model(name)).stages
+
+
+def test_overrides():
+    settings = ["batch_size=8", "model.alpha=0.25", "stages.0.epochs=2", "augment=null"]
+    recipe = load_recipe("inception", settings)
+    assert recipe.batch_size == 8
+    assert recipe.model.options["alpha"] == 0.25
+    assert (recipe.stages[0].steps, recipe.stages[0].epochs) == (None, 2)
+    assert recipe.augment is None
+    assert recipe.stages[0].length(photographs=33, batch_size=8) == 9
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("bath_size=3", "'bath_size': did you mean 'batch_size'"),
+        ("optimizer.momentm=1", r"did you mean 'optimizer\.momentum'"),
+        ("optimizer.anneal.fator=1", r"did you mean 'optimizer\.anneal\.factor'"),
+        ("stages.0.trainn=all", r"did you mean 'stages\.0\.train'"),
+        ("augment.flipp=true", r"did you mean 'augment\.flip'"),
+        ("stages.7.steps=1", "'7' is not one of 0 to 1"),
+        ("batch_size=0", "'batch_size'.*received 0"),
+        ("stages=[]", "'stages'"),
+        ("stages=[{train: all}]", "give either steps or epochs"),
+        ("augment.scale=[2, 1]", "must not be above"),
+        ("batch_size", "write KEY=VALUE"),
+        ("batch_size=[", "not valid YAML"),
+        ("batch_size.x=1", "no key below a single value"),
+    ],
+)
+def test_mistakes_are_one_line(setting, message):
+    with pytest.raises(UserError, match=message) as caught:
+        load_recipe("inception", [setting])
+    assert "\n" not in str(caught.value)
+
+
+def test_files(tmp_path):
+    with pytest.raises(UserError, match=r"none\.yaml does not exist"):
+        load_recipe(tmp_path / "none.yaml")
+    with pytest.raises(UserError, match="'incepton': did you mean 'inception'"):
+        load_recipe("incepton")
+    for text, message in (
+        ("[1", "not valid YAML"),
+        ("3", "is not a recipe"),
+        ("seed: 1", "is missing"),
+    ):
+        (tmp_path / "bad.yaml").write_text(text)
+        with pytest.raises(UserError, match=message):
+            load_recipe(tmp_path / "bad.yaml")
+    (tmp_path / "good.yaml").write_text(to_yaml(load_recipe("resnet")))
+    assert load_recipe(tmp_path / "good.yaml") == load_recipe("resnet")
+
+
+def test_a_recipe_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        load_recipe("resnet").seed = 3

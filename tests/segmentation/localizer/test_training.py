@@ -1,0 +1,114 @@
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cervix_tf.data import RandomView, phantom
+from cervix_tf.data.crops import BOX
+from cervix_tf.errors import UserError
+from cervix_tf.segmentation import fit_localizer, load_localizer, locate, overlap
+from cervix_tf.segmentation.localizer.training import AUGMENT
+
+
+def test_mask_and_photograph_move_together_and_only_the_photograph_changes_colour():
+    rng = np.random.default_rng(0)
+    mask = (cv2.GaussianBlur(rng.normal(size=(4, 64, 64)).transpose(1, 2, 0), (0, 0), 6) > 0) * 255
+    mask = mask.transpose(2, 0, 1).astype("uint8")
+    both = np.concatenate([np.repeat(mask[..., None], 3, 3), mask[..., None]], 3)
+    keys = np.stack([np.zeros(4), np.arange(4)], 1).astype("int32")
+    moves = {k: v for k, v in AUGMENT.items() if k not in ("brightness", "contrast", "hue")}
+    views = RandomView(64, **moves)(both, keys, training=True).numpy()
+    assert np.array_equal(views[..., 0], views[..., 3])
+    assert (views[..., 3] != mask).any()
+    coloured = RandomView(64, **AUGMENT)(both, keys, training=True).numpy()
+    assert np.array_equal(coloured[..., 3], views[..., 3])
+    assert np.abs(coloured[..., 0] - views[..., 0]).max() > 10
+    view = RandomView(64, **AUGMENT)
+    plain = view(both[..., :3], keys, training=True).numpy()
+    assert np.allclose(coloured[..., :3], plain, atol=1e-3), "a mask changes nothing in the picture"
+    stream = tf.data.Dataset.from_tensors((both, keys)).map(
+        lambda images, keys: view(images, keys, training=True)
+    )
+    assert np.allclose(next(iter(stream)).numpy(), coloured, atol=1e-3), "in tf.data too"
+
+
+def test_overlap():
+    found, true = np.zeros((2, 3, 4, 4), bool)
+    found[1, :2], true[1, 1:3] = True, True
+    true[2, 0] = True
+    dice, iou = overlap(found, true)
+    assert dice.tolist() == [1, 0.5, 0]
+    assert iou == pytest.approx([1, 1 / 3, 0])
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn")
+    return phantom(folder, per_class=12, seed=3, sizes=[(120, 160), (160, 120)])
+
+
+@pytest.fixture(scope="module")
+def trained(drawn, tmp_path_factory):
+    path = tmp_path_factory.mktemp("localizer") / "localizer.keras"
+    lines = []
+    localizer = fit_localizer(drawn, path, steps=30, size=64, batch_size=8, say=lines.append)
+    return localizer, path, lines
+
+
+def test_it_learns_from_masks(trained, drawn):
+    localizer, path, lines = trained
+    card = load_localizer(path).card
+    assert card == localizer.card
+    assert card["data"].startswith("phantoms")
+    assert card["photographs"] + card["held_out"] == len(drawn)
+    assert card["iou"] > 0.75
+    assert card["dice"] > card["iou"]
+    assert "held out" in lines[-1]
+
+
+def test_the_same_seed_gives_the_same_localiser_and_a_split_is_kept(drawn, tmp_path):
+    held = drawn["group"] == drawn["group"][0]
+    own = drawn.assign(split=held.map({True: "validation", False: None}).astype("object"))
+    one, other = (
+        fit_localizer(own, tmp_path / name, steps=2, size=32, batch_size=4)
+        for name in ("a.keras", "b.keras")
+    )
+    assert one.card["held_out"] == held.sum()
+    for a, b in zip(one.network.get_weights(), other.network.get_weights(), strict=True):
+        assert np.allclose(a, b, atol=1e-6)
+
+
+def test_boxes_hold_the_os_of_phantoms_of_another_seed_and_size(trained, tmp_path):
+    other = phantom(tmp_path, per_class=5, seed=8, sizes=[(200, 300)])
+    table = locate(other, trained[1])
+    located = table[table["box_x"].notna()]
+    assert len(located) >= 12
+    right, bottom = located["box_x"] + located["box_w"], located["box_y"] + located["box_h"]
+    inside = located["os_x"].between(located["box_x"], right) & located["os_y"].between(
+        located["box_y"], bottom
+    )
+    assert inside.mean() > 0.9
+
+
+def test_it_learns_from_boxes_alone(drawn, tmp_path):
+    boxed = drawn.copy()
+    for row, path in drawn["mask"].items():
+        boxed.loc[row, list(BOX)] = cv2.boundingRect(cv2.imread(path, 0))
+    boxes = boxed.drop(columns="mask").assign(label=None, split=None)
+    localizer = fit_localizer(boxes, tmp_path / "a.keras", steps=20, size=32, batch_size=8)
+    assert localizer.card["iou"] > 0.6
+
+
+def test_mistakes(drawn, tmp_path):
+    path = tmp_path / "a.keras"
+    with pytest.raises(UserError, match="no mask and no box"):
+        fit_localizer(drawn.drop(columns="mask"), path)
+    with pytest.raises(UserError, match="steps=0"):
+        fit_localizer(drawn, path, steps=0)
+    with pytest.raises(UserError, match="ends in .keras"):
+        fit_localizer(drawn, tmp_path / "folder")
+    with pytest.raises(UserError, match="is missing or no picture"):
+        fit_localizer(drawn.assign(mask="gone.png"), path)
+    with pytest.raises(UserError, match="split 'train'"):
+        fit_localizer(drawn.assign(split="validation"), path)
+    assert not path.exists()

@@ -1,0 +1,229 @@
+import gc
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cervix_tf.data import read_manifest
+from cervix_tf.errors import UserError
+from cervix_tf.recipes import load_recipe
+from cervix_tf.training import search
+
+pytest.importorskip("optuna")
+SHORT = [{"train": "all", "steps": 4}]
+
+
+@pytest.mark.slow
+def test_table_plot_and_best_recipe(recipe, phantoms, tmp_path):
+    lines = []
+    given = dict(
+        recipe=recipe(stages=SHORT),
+        space={"optimizer.learning_rate": [0.003, 1e30, 0.03], "model.widths": [[4, 4], [8, 8]]},
+        study=tmp_path / "study",
+        cache=tmp_path / "cache",
+        trials=4,
+        seed=4,
+    )
+    table = search(read_manifest(phantoms), say=lines.append, **given)
+    assert table["trial"].tolist() == [0, 1, 2, 3]
+    wild = table["optimizer.learning_rate"] == 1e30
+    assert set(table["state"][wild]) == {"fail"}, "a trial that diverges does not end the search"
+    assert set(table["state"][~wild]) == {"complete"}
+    assert any("failed: The loss is" in line for line in lines)
+    best = table.loc[table["log_loss"].idxmin()]
+    metrics = json.loads(Path(best["run"], "metrics.json").read_text())
+    assert metrics["log_loss"] == best["log_loss"]
+    assert metrics["accuracy"] == best["accuracy"]
+    chosen = load_recipe(tmp_path / "study/best.yaml")
+    assert chosen.optimizer.learning_rate == best["optimizer.learning_rate"]
+    assert chosen.model.options["widths"] == json.loads(best["model.widths"])
+    assert chosen.stages[0].steps == 4
+    assert (tmp_path / "study/trials.png").stat().st_size > 10_000
+    written = pd.read_csv(tmp_path / "study/trials.csv")
+    assert np.allclose(written["log_loss"], table["log_loss"].astype(float), equal_nan=True)
+    assert len(list((tmp_path / "cache").glob("*.npy"))) <= 1, "decoded once for all trials"
+
+    lines.clear()
+    again = search(read_manifest(phantoms), say=lines.append, **given)
+    pd.testing.assert_frame_equal(again, table)
+    assert not lines, "nothing is run twice"
+    with pytest.raises(UserError, match="a search with another recipe"):
+        search(read_manifest(phantoms), **{**given, "recipe": recipe(stages=SHORT, seed=5)})
+
+
+@pytest.fixture
+def curves(monkeypatch):
+    """Trials whose validation losses are given instead of trained, and what was run."""
+    ran = []
+
+    def fake(manifest, recipe, run, resume, cache, report):
+        ran.append((Path(run).name, resume))
+        rate = recipe.optimizer.learning_rate
+        for step in (2, 4, 6, 8):
+            report(step, rate + 1 / step)
+        return SimpleNamespace(metrics={"log_loss": rate + 1 / 8, "accuracy": 0.5})
+
+    monkeypatch.setattr("cervix_tf.training.hyperparameter_search.fit", fake)
+    return ran
+
+
+@pytest.mark.parametrize("prune", [True, False])
+def test_the_worse_half_is_pruned(curves, recipe, phantoms, tmp_path, prune):
+    rates = [0.1, 0.2, 0.3, 0.4, 0.5, 0.9, 0.05, 0.8]
+    table = search(
+        read_manifest(phantoms), recipe(), {"optimizer.learning_rate": rates},
+        study=tmp_path / "study", prune=prune, seed=1,
+    )  # fmt: skip
+    assert len(curves) == len(rates)
+    late = table.iloc[5:]
+    medians = [table["optimizer.learning_rate"][:k].median() for k in late.index]
+    bad = late["optimizer.learning_rate"] > medians
+    assert bad.any()
+    assert not bad.all()
+    assert (table["state"][:5] == "complete").all()
+    if prune:
+        assert (late["state"] == np.where(bad, "pruned", "complete")).all()
+        assert (late["step"][bad] == 4).all(), "not at the first validation"
+    else:
+        assert (table["state"] == "complete").all()
+
+
+def test_an_interrupted_trial_is_gone_on_with(curves, recipe, phantoms, tmp_path, monkeypatch):
+    from cervix_tf.training import searching
+
+    given = {"space": {"optimizer.learning_rate": [0.1, 0.2]}, "study": tmp_path / "study"}
+    fake = searching.fit
+
+    def interrupted(manifest, recipe, run, resume, cache, report):
+        Path(run).mkdir(parents=True)
+        (Path(run) / "recipe.yaml").write_text("")
+        report(2, 0.7)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(searching, "fit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        search(read_manifest(phantoms), recipe(), **given)
+    monkeypatch.setattr(searching, "fit", fake)
+    table = search(read_manifest(phantoms), recipe(), **given)
+    assert curves == [("000", True), ("001", False)]
+    assert (table["state"] == "complete").all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sampler": "gird"}, "Unknown sampler 'gird': did you mean 'grid'"),
+        ({"sampler": "tpe"}, "give --trials N"),
+        ({"space": {"optimizer.learning_rat": [1]}}, "did you mean 'optimizer.learning_rate'"),
+        ({"space": {"batch_size": [8, 0]}}, "'batch_size'.*received 0"),
+        ({"space": {"model.dropuot": [0.1]}}, "varies model.dropuot, which cervixnet1 does not"),
+        ({"space": {"model.dropout": {"low": 0, "high": 1}}}, "has no points"),
+    ],
+)
+def test_mistakes_before_any_trial(recipe, phantoms, tmp_path, changes, message):
+    given = {"space": {"model.dropout": [0.1]}, "study": tmp_path / "study", **changes}
+    with pytest.raises(UserError, match=message) as caught:
+        search(read_manifest(phantoms), recipe(), **given)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "study/trials").exists()
+
+
+PROGRAM = """
+import os, signal, sys
+from cervix_tf.data import read_manifest
+from cervix_tf.recipes import load_recipe
+from cervix_tf.training import loop, search, searching
+
+data, tiny, study, cache, log, kill = sys.argv[1:]
+train, save = searching.fit, loop.save_variables
+
+def fit(manifest, recipe, run, resume, **rest):
+    with open(log, "a") as file:
+        file.write(f"{run.name} {os.getpid()} {resume}\\n")
+    return train(manifest, recipe, run, resume, **rest)
+
+def save_variables(path, variables, state=None):
+    save(path, variables, state)
+    seen = len({line.split()[0] for line in open(log) if line.split()[1] == str(os.getpid())})
+    if kill == "kill" and seen == 3 and path.name == "last.npz":
+        os.kill(os.getpid(), signal.SIGKILL)  # in the middle of its third trial
+
+searching.fit, loop.save_variables = fit, save_variables
+space = {"optimizer.learning_rate": [1e-3, 3e-3, 1e-2, 3e-2], "model.l2": [0.0, 1e-4, 1e-3]}
+search(read_manifest(data), load_recipe(tiny), space, study=study, cache=cache)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_one_killed_and_restarted(phantoms, recipe, tmp_path):
+    """Twelve trials: none is lost, none run twice, the killed one is resumed."""
+    from cervix_tf.recipes.recipe_files import to_yaml
+
+    stages = [{"train": "all", "steps": 6}]
+    (tmp_path / "tiny.yaml").write_text(to_yaml(recipe(stages=stages)))
+    places = (phantoms, tmp_path / "tiny.yaml", tmp_path / "study", tmp_path / "cache")
+    log = tmp_path / "log"
+    log.touch()
+
+    def start(*words):
+        command = [sys.executable, "-c", PROGRAM, *map(str, places), str(log), *words]
+        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+    one, two = start("kill"), start("live")
+    _, errors = one.communicate()
+    assert one.returncode == -signal.SIGKILL, errors[-2000:]
+    three = start("live")  # restarted while the other goes on
+    for process in (two, three):
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors[-2000:]
+
+    table = pd.read_csv(tmp_path / "study/trials.csv")
+    assert table["trial"].tolist() == list(range(12)), "none is lost"
+    assert set(table["state"]) <= {"complete", "pruned"}
+    assert not table.duplicated(["optimizer.learning_rate", "model.l2"]).any()
+    assert table["log_loss"].notna().all()
+    ran = pd.read_csv(log, sep=" ", names=["trial", "process", "resumed"])
+    fresh = ran[~ran["resumed"]]
+    assert sorted(fresh["trial"]) == list(range(12)), "each is begun once"
+    (again,) = ran[ran["resumed"]].to_dict("records")
+    killed = fresh[fresh["process"] == one.pid].iloc[-1]
+    assert again["trial"] == killed["trial"]
+    assert again["process"] != one.pid
+    assert two.pid in set(ran["process"])
+    folder = tmp_path / "study/trials" / f"{again['trial']:03d}"
+    steps = pd.read_csv(folder / "history.csv")["step"]
+    assert steps.is_monotonic_increasing
+    assert steps.is_unique
+
+
+def test_a_call_runs_no_more_trials_than_it_may(curves, recipe, phantoms, tmp_path):
+    given = {"space": {"optimizer.learning_rate": [0.1, 0.2, 0.3]}, "study": tmp_path / "study"}
+    table = search(read_manifest(phantoms), recipe(), most=2, **given)
+    assert table["state"].tolist() == ["complete", "complete", "waiting"]
+    assert len(curves) == 2
+    search(read_manifest(phantoms), recipe(), most=2, **given)
+    assert len(curves) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads Linux' /proc")
+def test_memory_of_a_trial(recipe, phantoms, tmp_path):
+    """What TensorFlow keeps of a tiny trial's compiled step is known, and nothing comes to it."""
+    held = []
+
+    def note(line):
+        gc.collect()
+        held.append(int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20)
+
+    search(
+        read_manifest(phantoms), recipe(stages=SHORT), {"optimizer.learning_rate": [1e-3, 1e-2]},
+        sampler="random", trials=6, study=tmp_path / "study", cache="memory", prune=False, say=note,
+    )  # fmt: skip
+    later = held[5::2]  # after the third trial and each later one
+    assert (later[-1] - later[0]) / (len(later) - 1) < 45, [round(m) for m in held]
