@@ -82,9 +82,9 @@ class KerasModelFile(Source):
     """A `.keras` file: a whole model of the same network."""
 
     def __init__(self, path: Path):
-        from cervix_tf.models import loading
+        from cervix_tf.models import classifier_file
 
-        self._path, self._model = path, loading.load_model(path)
+        self._path, self._model = path, classifier_file.load_model(path)
 
     def implied_options(self) -> dict[str, Any]:
         """Give the stem and the preprocessing the saved model has."""

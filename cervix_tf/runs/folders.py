@@ -14,7 +14,7 @@ from cervix_tf.errors import UserError
 from cervix_tf.files import replacing, write_text
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.recipes.recipe_files import to_yaml
-from cervix_tf.runs import showing
+from cervix_tf.runs import display
 
 if TYPE_CHECKING:
     import keras
@@ -37,10 +37,10 @@ class Run:
     folder: Path
 
     def __repr__(self) -> str:
-        return showing.line(self)
+        return display.line(self)
 
     def _repr_html_(self) -> str:
-        return showing.html(self)
+        return display.html(self)
 
     def predict(self, photographs: Any, **options: Any) -> pd.DataFrame:
         """Predict the class probabilities of photographs.

@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 
-from cervix_tf.evaluation import plot_mistakes, plot_predictions, sheets
+from cervix_tf.evaluation import plot_mistakes, plot_predictions, prediction_sheets
 
 
 def chosen_of(finished):
@@ -32,13 +32,13 @@ def test_the_surest_mistakes_are_shown(finished, tmp_path, monkeypatch):
     sure = np.linspace(0.5, 0.9, len(chosen))
     for row, k in enumerate(true):
         share[row, k if row == 0 else (k + 1) % 3] = sure[row]
-    real = sheets.prepare
+    real = prediction_sheets.prepare
 
     def prepared(photographs, *rest, **options):
         shown.extend(photographs["path"])
         return real(photographs, *rest, **options)
 
-    monkeypatch.setattr(sheets, "prepare", prepared)
+    monkeypatch.setattr(prediction_sheets, "prepare", prepared)
     path = tmp_path / "mistakes.png"
     assert plot_mistakes(finished, chosen, share, path, most=3) == len(chosen) - 1
     assert shown == chosen["path"].tolist()[:-4:-1], "the surest first"

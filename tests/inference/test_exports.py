@@ -12,7 +12,7 @@ import tensorflow as tf
 from cervix_tf import cli, models
 from cervix_tf.data import prepare, read_manifest
 from cervix_tf.errors import UserError
-from cervix_tf.inference import export, exporting, runtimes
+from cervix_tf.inference import export, exports, runtimes
 from cervix_tf.recipes import load_recipe
 from cervix_tf.runs import Run
 
@@ -97,7 +97,7 @@ def test_real_weights_on_real_photographs(shared, make_run):
 @pytest.fixture(scope="module")
 def exported(finished, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported")
-    return {f: export(finished, folder / exporting.NAMES[f], format=f) for f in FORMATS}
+    return {f: export(finished, folder / exports.NAMES[f], format=f) for f in FORMATS}
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -165,7 +165,7 @@ def test_what_differs_from_keras_is_not_kept(finished, tmp_path, monkeypatch, fo
             yield probabilities + np.array([2e-4, 0, -2e-4], "float32")
 
     monkeypatch.setitem(runtimes.RUNTIMES, format, wrong)
-    target = tmp_path / "new" / exporting.NAMES[format]
+    target = tmp_path / "new" / exports.NAMES[format]
     with pytest.raises(UserError, match=r"differs from Keras by up to 2\.0e-04"):
         export(finished, target, format=format)
     assert not list(target.parent.iterdir())

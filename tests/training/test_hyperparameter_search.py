@@ -95,10 +95,10 @@ def test_the_worse_half_is_pruned(curves, recipe, phantoms, tmp_path, prune):
 
 
 def test_an_interrupted_trial_is_gone_on_with(curves, recipe, phantoms, tmp_path, monkeypatch):
-    from cervix_tf.training import searching
+    from cervix_tf.training import hyperparameter_search
 
     given = {"space": {"optimizer.learning_rate": [0.1, 0.2]}, "study": tmp_path / "study"}
-    fake = searching.fit
+    fake = hyperparameter_search.fit
 
     def interrupted(manifest, recipe, run, resume, cache, report):
         Path(run).mkdir(parents=True)
@@ -106,10 +106,10 @@ def test_an_interrupted_trial_is_gone_on_with(curves, recipe, phantoms, tmp_path
         report(2, 0.7)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(searching, "fit", interrupted)
+    monkeypatch.setattr(hyperparameter_search, "fit", interrupted)
     with pytest.raises(KeyboardInterrupt):
         search(read_manifest(phantoms), recipe(), **given)
-    monkeypatch.setattr(searching, "fit", fake)
+    monkeypatch.setattr(hyperparameter_search, "fit", fake)
     table = search(read_manifest(phantoms), recipe(), **given)
     assert curves == [("000", True), ("001", False)]
     assert (table["state"] == "complete").all()
@@ -138,10 +138,10 @@ PROGRAM = """
 import os, signal, sys
 from cervix_tf.data import read_manifest
 from cervix_tf.recipes import load_recipe
-from cervix_tf.training import loop, search, searching
+from cervix_tf.training import loop, search, hyperparameter_search
 
 data, tiny, study, cache, log, kill = sys.argv[1:]
-train, save = searching.fit, loop.save_variables
+train, save = hyperparameter_search.fit, loop.save_variables
 
 def fit(manifest, recipe, run, resume, **rest):
     with open(log, "a") as file:
@@ -154,7 +154,7 @@ def save_variables(path, variables, state=None):
     if kill == "kill" and seen == 3 and path.name == "last.npz":
         os.kill(os.getpid(), signal.SIGKILL)  # in the middle of its third trial
 
-searching.fit, loop.save_variables = fit, save_variables
+hyperparameter_search.fit, loop.save_variables = fit, save_variables
 space = {"optimizer.learning_rate": [1e-3, 3e-3, 1e-2, 3e-2], "model.l2": [0.0, 1e-4, 1e-3]}
 search(read_manifest(data), load_recipe(tiny), space, study=study, cache=cache)
 """
