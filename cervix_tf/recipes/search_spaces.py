@@ -111,7 +111,9 @@ class Space(_Frozen):
 
 def with_values(recipe: Recipe | str | dict, settings: Iterable[str], values: Mapping) -> Recipe:
     """Apply settings, then the values of a trial, to a recipe."""
-    keys = recipe.model_dump(mode="json") if isinstance(recipe, Recipe) else recipe
+    # What was not given is left to depend on the values: the weight decay on the optimiser.
+    given = isinstance(recipe, Recipe)
+    keys = recipe.model_dump(mode="json", exclude_unset=True) if given else recipe
     varied = [f"{k}={v if isinstance(v, str) else as_text(v)}" for k, v in values.items()]
     return load_recipe(keys, [*settings, *varied])
 
