@@ -1,6 +1,6 @@
 """Training as `fit` does it, from a filled cache and with views, beside the bare step on one batch.
 
-    python benchmarks/fit.py [--rounds 5] [--only cervixnet2] [--write docs/pipeline.md]
+    python benchmarks/fit.py [--rounds 5] [--only cervixnet2] [--write docs/appendix/pipeline.md]
 
 The bare step trains on one constant batch of centre crops. Both take turns in one process and share
 the network; a ratio is the median over the rounds, each round of fit beside its own bare steps.

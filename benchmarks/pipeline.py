@@ -1,7 +1,7 @@
 """The input pipeline beside what a user would otherwise write, and beside the decoder alone.
 
     python benchmarks/pipeline.py [--photographs FOLDER] [--annocerv FOLDER] [--rounds 5]
-                                  [--memory 2000] [--write docs/pipeline.md]
+                                  [--memory 2000] [--write docs/appendix/pipeline.md]
 
 Draws 96 phantoms of 2448 x 3264 unless a folder of photographs is given. All that is compared takes
 turns in one run; a ratio is the median over the rounds.

@@ -1,6 +1,6 @@
 """Predicting a folder, beside decoding it alone and beside the network alone.
 
-    python benchmarks/predicting.py [--rounds 5] [--write docs/pipeline.md]
+    python benchmarks/predicting.py [--rounds 5] [--write docs/appendix/pipeline.md]
 
 The three take turns in one process, on phantoms of a camera's size. A run's network has been called
 before, as a second call in a notebook finds it.
