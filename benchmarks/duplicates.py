@@ -174,7 +174,9 @@ def beside_the_first_pass(own: pd.DataFrame, name: str, rounds: int, kept: bool)
         f"{wall[1]:.2f} and {wall[0]:.2f} ms a photograph; processor time {processor[1]:.2f} and "
         f"{processor[0]:.2f} ms, {np.median(shares):.2f} times"
     )
-    title = f"Audit beside the first pass, {name}, cache in {'a folder' if kept else 'memory'}"
+    title = (
+        f"Audit compared with the first pass, {name}, cache in {'a folder' if kept else 'memory'}"
+    )
     return title, figure, f"{ratio(turns, 'prepare', 'audit'):.2f}", "1.3"
 
 

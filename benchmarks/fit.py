@@ -60,7 +60,7 @@ def measured(name: str, views: bool, target: float, steps: int, folder: Path, ro
     rate = {name: steps * batch / np.median(turns) for name, turns in seconds.items()}
     return (
         f"`fit` of `{name}` at {size}, {'full augmentation' if views else 'no augmentation'}, "
-        f"beside the bare step, batches of {batch}",
+        f"compared with the bare step, batches of {batch}",
         f"{rate['fit']:.1f} and {rate['step']:.1f} images/s",
         f"{ratio(seconds, 'fit', 'step'):.2f}",
         f"{target}",
