@@ -1,7 +1,7 @@
 """Where the audit's limits lie: what copies, strangers, and altered and strange photographs come to.
 
     python benchmarks/limits.py [--annocerv ../shared/data/annocerv] [--phantoms 300] [--seed 77]
-                                [--write docs/audit.md]
+                                [--write docs/appendix/audit.md]
 
 Every photograph is altered once in each way that is promised to be found as a near-duplicate, and
 compared with its copy step by step; and altered in each way that is to be flagged.
@@ -95,25 +95,32 @@ def near_duplicates(sets: dict[str, pd.DataFrame], seed: int) -> str:
             found[name].append(of_copies(originals, small(copies)))
         found[name] = np.concatenate(found[name])
         far = of_strangers(originals, patients(manifest)[0])
-        highest = f", highest {max(far):.2f}" if far else ""
+        highest = f", highest correlation {max(far):.2f}" if far else ""
         lost = int(np.isnan(found[name][:, 4]).sum())
         rest.append(
             f"{name}: {passing(originals):.0%} of all pairs pass the first step; {lost} of "
-            f"{len(found[name])} copies are let go before they are aligned; {len(far)} pairs of "
-            f"different patients are aligned{highest}."
+            f"{len(found[name])} copies are lost before alignment; {len(far)} pairs of different "
+            f"patients reach alignment{highest}."
         )
     least = (
-        ("long waves, correlation", np.nanmin, f"at least {steps.ALIKE_AT_ALL}"),
-        ("bits by the central windows", np.nanmax, f"at most {steps.GLANCE}"),
-        ("bits by the nearest window", np.nanmax, f"at most {steps.DISTANCE}"),
-        ("all waves of the best window, correlation", np.nanmin, f"at least {steps.ALIKE_AT_BEST}"),
-        ("detail when aligned, correlation", np.nanmin, f"at least {aligning.SAME}"),
+        ("low frequencies, correlation", np.nanmin, f"at least {steps.ALIKE_AT_ALL}"),
+        ("pHash distance in bits, two central windows", np.nanmax, f"at most {steps.GLANCE}"),
+        ("pHash distance in bits, nearest window", np.nanmax, f"at most {steps.DISTANCE}"),
+        (
+            "72 DCT coefficients of the nearest window, correlation",
+            np.nanmin,
+            f"at least {steps.ALIKE_AT_BEST}",
+        ),
+        ("detail after alignment, correlation", np.nanmin, f"at least {aligning.SAME}"),
     )
     lines = [f"| step | limit | {' | '.join(sets)} |", "|---|---|" + "---|" * len(sets)]
     for k, (step, extreme, limit) in enumerate(least):
         figures = " | ".join(f"{extreme(found[name][:, k]):.3g}" for name in sets)
         lines.append(f"| {step} | {limit} | {figures} |")
-    head = f"Every photograph, altered once in each of {len(PROMISED)} ways, seed {seed}: the farthest."
+    head = (
+        f"Every photograph, altered once in each of {len(PROMISED)} ways, seed {seed}: the copy that is "
+        "hardest to find."
+    )
     return "\n".join([head, "", *lines, "", *rest])
 
 
@@ -141,7 +148,8 @@ def looks(sets: dict[str, pd.DataFrame]) -> str:
 
     named = ", ".join(sets)
     lines = [
-        f"| flag | limit | {named}: farthest | altered: flagged | altered less |",
+        f"| flag | limit | {named}: nearest to the limit | altered: proportion flagged "
+        "| altered less: proportion flagged |",
         "|---" * 5 + "|",
     ]
     for flag, (measure, extreme, limit) in limits.items():

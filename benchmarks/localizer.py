@@ -1,6 +1,7 @@
 """The localiser on phantoms it has not seen, its speed, and what `crop: box` gains.
 
-    python benchmarks/localizer.py FOLDER [--parts train overlap speed crop] [--write docs/localizer.md]
+    python benchmarks/localizer.py FOLDER [--parts train overlap speed crop]
+                                          [--write docs/appendix/localizer.md]
 
 Everything is drawn into FOLDER and every result written there as it comes; what is there already is not
 done again. `train` makes the localiser that comes with the package (FOLDER/localizer.keras). All of it

@@ -1,7 +1,7 @@
 """Masks of the cervix beside the truth, and how fast they are made.
 
     python benchmarks/segmentation.py [--per-class 50] [--seed 7] [--annocerv FOLDER] [--rounds 5]
-                                      [--write docs/segmentation.md]
+                                      [--write docs/appendix/segmentation.md]
 
 Draws phantoms, whose true masks are known. With AnnoCerv's folder also on the photographs in
 `outlines.csv` that the shipped colours were not made from. IoU is intersection over union of the
