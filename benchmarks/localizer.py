@@ -23,7 +23,7 @@ from tables import machine, write
 
 import cervix_tf as cx
 from cervix_tf.recipes import load_recipe
-from cervix_tf.segmentation import fit_localizer, load_localizer, locate, overlap, squeezed
+from cervix_tf.segmentation import fit_localizer, load_localizer, overlap, segment, squeezed
 from cervix_tf.training import fit
 
 SMALL, LARGE = [(480, 640), (640, 480), (480, 480)], [(600, 800), (960, 540)]
@@ -123,7 +123,7 @@ def speed(folder: Path) -> list[str]:
 
 def crops(folder: Path, seeds: list[int]) -> list[str]:
     manifest = drawn(folder, "framed")
-    boxes = locate(manifest, train(folder))
+    boxes = segment(manifest, method="localizer", model=train(folder))
     results = folder / "crops.jsonl"
     known = {}
     if results.is_file():

@@ -16,7 +16,7 @@ from cervix_tf.explanation.attribution import saliency
 from cervix_tf.explanation.overlays import overlay
 from cervix_tf.inference import probabilities
 from cervix_tf.runs import Run, load
-from cervix_tf.segmentation import Localizer, locate
+from cervix_tf.segmentation import Localizer, segment
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def examine(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of cervices not located: `located` says which
         if run.crop == "box":
-            table = locate(table, localizer)
+            table = segment(table, method="localizer", model=localizer)
         used = regions(table, run.crop)
         squares = prepare(table, run.square_size, cache="memory", crop=run.crop).array
     shares = probabilities(run.model, squares)

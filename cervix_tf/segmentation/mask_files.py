@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import struct
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import Any
 import cv2
 import numpy as np
 import simplejpeg
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from cervix_tf.data.decoding import JPEG, orientation
 from cervix_tf.files import replacing
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_HEADER = len(_SIGNATURE) + 25  # the signature and the first chunk, IHDR
-_KEYWORD = b"cervix_tf\0"
+_KEYWORD = "cervix_tf"  # of the text chunk that holds the note
 
 
 def fingerprint(path: Path | None, settings: Mapping[str, Any]) -> str:
@@ -43,26 +42,22 @@ def write_png(path: Path, picture: np.ndarray, note: Mapping[str, Any]) -> None:
         picture: Grey (H, W) or RGB (H, W, 3), uint8.
         note: What `read_note` is to give back; whatever JSON can hold.
     """
-    _, encoded = cv2.imencode(".png", picture[..., ::-1] if picture.ndim == 3 else picture)
-    data = encoded.tobytes()
-    chunk = b"tEXt" + _KEYWORD + json.dumps(note).encode("ascii")
-    size, check = struct.pack(">I", len(chunk) - 4), struct.pack(">I", zlib.crc32(chunk))
+    text = PngInfo()
+    text.add_text(_KEYWORD, json.dumps(note))
     with replacing(path) as part:
-        part.write_bytes(data[:_HEADER] + size + chunk + check + data[_HEADER:])
+        # Run lengths take a third less time than the default, and masks less room.
+        Image.fromarray(picture).save(
+            part, pnginfo=text, compress_level=1, compress_type=zlib.Z_RLE
+        )
 
 
 def read_note(path: Path) -> dict[str, Any]:
     """Read the note of a PNG; empty where there is no such file, or no note of ours in it."""
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEADER + 8)
-            (size,) = struct.unpack(">I", head[_HEADER : _HEADER + 4])
-            text = file.read(min(size, 1 << 20))
-        if head.startswith(_SIGNATURE) and text.startswith(_KEYWORD):
-            return json.loads(text[len(_KEYWORD) :])
-    except (OSError, struct.error, ValueError):
-        pass
-    return {}
+        with Image.open(path, formats=["PNG"]) as picture:
+            return json.loads(picture.info[_KEYWORD])
+    except (OSError, KeyError, ValueError, SyntaxError):
+        return {}
 
 
 def read_mask(path: Path) -> np.ndarray | None:

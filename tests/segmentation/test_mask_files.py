@@ -1,3 +1,4 @@
+import base64
 import os
 import struct
 
@@ -17,6 +18,17 @@ def test_a_picture_and_its_note_come_back(tmp_path):
         read = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         assert (read == (picture if picture.ndim == 2 else picture[..., ::-1])).all()
         assert [p.name for p in path.parent.iterdir()] == ["a.png"]
+
+
+def test_a_file_of_an_earlier_version_is_read(tmp_path):
+    written = (
+        "iVBORw0KGgoAAAANSUhEUgAAAAYAAAAECAAAAACIbxGfAAAANnRFWHRjZXJ2aXhfdGYAeyJrZXkiOiAiayIsICJib3hfeCI6"
+        "IDEuNSwgImZsYWciOiAiXHUwMGU5In1leuC6AAAAGklEQVQIHR3BAQ0AAAzDIOpf9J8MMnEUR5kHHVwCBUhIMAcAAAAASUVO"
+        "RK5CYII="
+    )
+    (tmp_path / "a.png").write_bytes(base64.b64decode(written))
+    assert mask_files.read_note(tmp_path / "a.png") == {"key": "k", "box_x": 1.5, "flag": "é"}
+    assert mask_files.read_mask(tmp_path / "a.png").sum() == 6
 
 
 def test_masks_come_back(tmp_path):

@@ -1,5 +1,6 @@
 """A trained localiser: photographs become masks, boxes and how sure it is of them."""
 
+import hashlib
 import json
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +42,14 @@ class Localizer:
     def size(self) -> int:
         """Side S in pixels of the squares it looks at."""
         return int(self.network.input_shape[1])
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits of all that its masks depend on: size, threshold and weights."""
+        content = hashlib.sha256(f"{self.size} {self.threshold}".encode())
+        for weights in self.network.get_weights():
+            content.update(weights.tobytes())
+        return content.hexdigest()[:16]
 
     def predict(
         self, images: np.ndarray, batch_size: int = 64

@@ -6,7 +6,7 @@ import tensorflow as tf
 from cervix_tf.data import RandomView, phantom
 from cervix_tf.data.crops import BOX
 from cervix_tf.errors import UserError
-from cervix_tf.segmentation import fit_localizer, load_localizer, locate, overlap
+from cervix_tf.segmentation import fit_localizer, load_localizer, overlap, segment
 from cervix_tf.segmentation.localizer.training import AUGMENT
 
 
@@ -80,8 +80,8 @@ def test_the_same_seed_gives_the_same_localiser_and_a_split_is_kept(drawn, tmp_p
 
 def test_boxes_hold_the_os_of_phantoms_of_another_seed_and_size(trained, tmp_path):
     other = phantom(tmp_path, per_class=5, seed=8, sizes=[(200, 300)])
-    table = locate(other, trained[1])
-    located = table[table["box_x"].notna()]
+    table = segment(other, method="localizer", model=trained[1])
+    located = table[table["flags"].isna()]
     assert len(located) >= 12
     right, bottom = located["box_x"] + located["box_w"], located["box_y"] + located["box_h"]
     inside = located["os_x"].between(located["box_x"], right) & located["os_y"].between(
