@@ -1,8 +1,6 @@
 """A trained localiser: photographs become masks, boxes and how sure it is of them."""
 
 import hashlib
-import json
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +12,7 @@ import numpy as np
 from cervix_tf.data.decoding import UnreadableError
 from cervix_tf.data.photographs import cores, whole
 from cervix_tf.errors import UserError
-from cervix_tf.files import replacing
+from cervix_tf.keras_card import load_card, save_model
 
 if TYPE_CHECKING:
     import keras
@@ -95,11 +93,7 @@ class Localizer:
         Args:
             path: The file, ending in `.keras`.
         """
-        with replacing(keras_file(path)) as part:
-            self.network.save(part)
-            with zipfile.ZipFile(part, "a") as archive:
-                card = {**self.card, "threshold": self.threshold}
-                archive.writestr(CARD, json.dumps(card, indent=2))
+        save_model(self.network, keras_file(path), {**self.card, "threshold": self.threshold}, CARD)
 
 
 def load_localizer(path: Path | str | None = None) -> Localizer:
@@ -127,10 +121,9 @@ def load_localizer(path: Path | str | None = None) -> Localizer:
     if not path.is_file():
         raise UserError(f"The localiser {path} does not exist: train one by fit_localizer.")
     try:
-        with zipfile.ZipFile(path) as archive:
-            card = json.loads(archive.read(CARD))
+        card = load_card(path, CARD)
         network = keras.saving.load_model(path, compile=False)
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (UserError, ValueError) as error:
         raise UserError(f"{path} is no localiser: give a file that fit_localizer wrote.") from error
     return Localizer(network, card.pop("threshold"), card)
 
