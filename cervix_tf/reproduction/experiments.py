@@ -132,7 +132,10 @@ def _run(folder: Path, recipe: Recipe, manifest: pd.DataFrame, cache) -> Run:
     begun = (folder / "recipe.yaml").is_file()
     if begun:
         _same(load(folder), recipe, manifest)
-    run = fit(manifest, recipe, folder, resume=begun, cache=cache)
+    try:
+        run = fit(manifest, recipe, folder, resume=begun, cache=cache)
+    except KeyboardInterrupt:  # the same command goes on, not one fit
+        raise KeyboardInterrupt from None
     test = run.manifest[(run.manifest["split"] == "test") & run.manifest["label"].notna()]
     if len(test) and not run.path("test/metrics.json").is_file():
         evaluate(run, test, out=run.path("test"))

@@ -95,8 +95,17 @@ class Loop:
 
         Raises:
             Diverged: The loss is no longer a number; the message names the step.
+            KeyboardInterrupt: Ctrl-C; the message says how to go on.
         """
-        resuming = resume and self.checkpoint.is_file()
+        try:
+            self._stages(bar, resume and self.checkpoint.is_file())
+        except KeyboardInterrupt:
+            how = f"go on with cervix-tf fit --resume {self.run.folder}"
+            raise KeyboardInterrupt(how) from None
+        if self.recipe.keep == "best" and self.best.is_file():
+            load_variables(self.best, self.model.variables)
+
+    def _stages(self, bar: Bar, resuming: bool) -> None:
         if resuming:
             self.state = State(**load_state(self.checkpoint))
         for number in range(self.state.stage, len(self.recipe.stages)):
@@ -108,8 +117,6 @@ class Loop:
             self._stage(stepper, stage, self.lengths[number], bar)
             self.state.stage, self.state.stage_step, self.state.stage_over = number + 1, 0, False
             self.state.stage_best, self.state.waited = math.inf, 0
-        if self.recipe.keep == "best" and self.best.is_file():
-            load_variables(self.best, self.model.variables)
 
     def _stage(self, stepper: Stepper, stage: Stage, length: int, bar: Bar) -> None:
         state = self.state
