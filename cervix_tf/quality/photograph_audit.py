@@ -10,12 +10,12 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from cervix_tf.data.decoding import UnreadableError
+from cervix_tf.data.decoding import UnreadableError, dimensions
 from cervix_tf.data.flags import FLAGS
 from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.data.squares import square_size
 from cervix_tf.quality.appearance import FAR, distances, looks
-from cervix_tf.quality.file_faults import fault, size_of
+from cervix_tf.quality.file_faults import fault
 from cervix_tf.quality.measurements import Measurements
 from cervix_tf.quality.near_duplicates.clusters import near_duplicates
 from cervix_tf.quality.survey import survey
@@ -72,7 +72,7 @@ def audit(
 
     def see(row: int, square: np.ndarray, data: bytes) -> None:
         sums[row] = hashlib.sha256(data).hexdigest()
-        sizes[row] = size_of(data)
+        sizes[row] = dimensions(data)[::-1]
         faults[row] = fault(Path(paths[row]), data, None)
         seen.add(row, square)
 

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data.crops import BOX, NOT_LOCATED
+from cervix_tf.data.decoding import dimensions
 from cervix_tf.data.flags import flag_words, reflag
 from cervix_tf.data.manifests import validated
-from cervix_tf.data.photographs import Progress, dimensions_of
+from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.errors import UserError
 from cervix_tf.files import replacing
 from cervix_tf.segmentation.localizer.model import SHIPPED, Localizer, load_localizer, squeezed
@@ -68,7 +69,7 @@ def locate(
             elif sure < localizer.threshold:
                 row["flag"] = NOT_LOCATED
             if k not in reasons:
-                height, width = dimensions_of(Path(path))
+                height, width = dimensions(read_bytes(Path(path)))
                 if "flag" not in row:
                     pixels = np.round(box * [width, height, width, height], 1)
                     row |= dict(zip(BOX, pixels.tolist(), strict=True))

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data import read_manifest, unreadable
-from cervix_tf.data.decoding import decode
+from cervix_tf.data.decoding import decode, dimensions
 from cervix_tf.data.flags import reflag
 from cervix_tf.data.manifests import listed
 from cervix_tf.data.photographs import Progress, cores, read_bytes
@@ -188,13 +188,12 @@ def _read(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
     """The whole photograph with a shorter side of at most `SIDE`, and its full height and width."""
     data = read_bytes(path)
     picture = decode(data, SIDE)
-    size = mask_files.full_size(data, picture)
     height, width = picture.shape[:2]
     scale = SIDE / min(height, width)
     if scale < 1:
         smaller = max(round(width * scale), SIDE), max(round(height * scale), SIDE)
         picture = cv2.resize(picture, smaller, interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(picture), size
+    return np.ascontiguousarray(picture), dimensions(data)
 
 
 def _save(work: _Work, found: Located, size: tuple[int, int]) -> dict[str, Any]:
