@@ -10,7 +10,8 @@ import pandas as pd
 
 from cervix_tf.data import centre_crop, prepare, unreadable
 from cervix_tf.data.crops import Region, regions, square_around
-from cervix_tf.data.photographs import dimensions_of
+from cervix_tf.data.decoding import dimensions
+from cervix_tf.data.photographs import read_bytes
 from cervix_tf.errors import UserError
 from cervix_tf.explanation.attribution import saliency
 from cervix_tf.explanation.overlays import overlay
@@ -124,7 +125,7 @@ def check_crop(run: Run, localizer: Localizer | Path | str | None = None) -> Non
 
 def _frame(path: Path, region: Region, share: float) -> tuple[float, float, float, float]:
     """The centre `share` of the square that was cut out, in shares of the photograph's sides."""
-    height, width = dimensions_of(path)
+    height, width = dimensions(read_bytes(path))
     box = region if isinstance(region, tuple) else None
     # Around all of the photograph, the largest square there is: the centred one.
     left, top, side = square_around(box or (0, 0, width, height), height, width)

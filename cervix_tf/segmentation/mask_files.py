@@ -9,11 +9,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-import simplejpeg
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from cervix_tf.data.decoding import JPEG, orientation
 from cervix_tf.files import replacing
 
 _KEYWORD = "cervix_tf"  # of the text chunk that holds the note
@@ -67,22 +65,6 @@ def read_mask(path: Path) -> np.ndarray | None:
     except (OSError, cv2.error):
         return None
     return None if mask is None else mask > 127
-
-
-def full_size(data: bytes, picture: np.ndarray) -> tuple[int, int]:
-    """Tell how large a photograph is, of which `picture` was decoded at some scale.
-
-    Args:
-        data: The content of the file.
-        picture: What `data.decoding.decode` made of it.
-
-    Returns:
-        Height and width in pixels, upright.
-    """
-    if data[:2] != JPEG:
-        return picture.shape[0], picture.shape[1]
-    height, width = simplejpeg.decode_jpeg_header(data, strict=False)[:2]
-    return (width, height) if orientation(data) >= 5 else (height, width)
 
 
 def largest_part(mask: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from cervix_tf.data import read_manifest
 from cervix_tf.data.crops import BOX, NOT_LOCATED
-from cervix_tf.data.decoding import UnreadableError, decode
+from cervix_tf.data.decoding import UnreadableError, decode, dimensions
 from cervix_tf.data.flags import reflag
 from cervix_tf.data.manifests import listed, validated
 from cervix_tf.data.photographs import Progress, cores, read_bytes
@@ -211,13 +211,12 @@ def _read(path: Path, reasons: dict[Path, str]) -> Photograph | None:
     except UnreadableError as error:
         reasons[path] = str(error)
         return None
-    size = mask_files.full_size(data, picture)
     height, width = picture.shape[:2]
     scale = SIDE / min(height, width)
     if scale < 1:
         smaller = max(round(width * scale), SIDE), max(round(height * scale), SIDE)
         picture = cv2.resize(picture, smaller, interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(picture), size
+    return np.ascontiguousarray(picture), dimensions(data)
 
 
 def _save(task: _Task, finding: Finding, size: tuple[int, int]) -> dict[str, Any]:

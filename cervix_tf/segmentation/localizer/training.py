@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from cervix_tf.data import RandomView, split, training_stream
 from cervix_tf.data.crops import BOX
+from cervix_tf.data.decoding import dimensions
 from cervix_tf.data.manifests import listed, validated
-from cervix_tf.data.photographs import Progress, dimensions_of
+from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.errors import UserError
 from cervix_tf.segmentation.localizer.model import Localizer, keras_file, squeezed
 from cervix_tf.segmentation.localizer.network import SHRINK, localizer_network
@@ -213,7 +214,7 @@ def _truth(row: pd.Series, size: int) -> np.ndarray:
         if mask is None:
             raise UserError(f"{path}, the mask of {row['path']}, is missing or no picture.")
         return cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)
-    height, width = dimensions_of(Path(row["path"]))
+    height, width = dimensions(read_bytes(Path(row["path"])))
     scale = np.array([size / width, size / height])
     x, y, w, h = (float(row[name]) for name in BOX)
     centre, half = np.array([x + w / 2, y + h / 2]) * scale, np.array([w, h]) / 2 * scale

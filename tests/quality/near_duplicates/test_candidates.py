@@ -1,5 +1,3 @@
-import time
-
 import cv2
 import numpy as np
 import pytest
@@ -122,13 +120,3 @@ def test_with_too_many_pairs_the_nearest_are_kept():
 @pytest.mark.parametrize("count", [0, 1])
 def test_nothing_to_compare(count):
     assert len(candidates(prints(drawn(count, 0)), np.arange(count), most=1)) == 0
-
-
-def test_all_pairs_of_many_pictures_cost_little():
-    few = drawn(200, 2, broad=12)
-    one, other = few[np.random.default_rng(0).integers(0, 200, (2, 2000))]
-    many = prints((0.6 * one + 0.4 * other).astype(np.uint8))
-    began = time.process_time()
-    candidates(many, np.arange(2000), most=10**5)
-    # A sixteenth of what 8,000 photographs take, which is to be less than 5 s on two cores.
-    assert time.process_time() - began < 2 * 5 / 16 * 3
