@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data import read_manifest, unreadable
+from cervix_tf.data import read_manifest, unreadable, write_manifest
 from cervix_tf.data.decoding import decode
 from cervix_tf.data.flags import reflag
 from cervix_tf.data.manifests import listed
 from cervix_tf.data.photographs import Progress, cores, read_bytes
 from cervix_tf.errors import UserError, unknown
-from cervix_tf.files import replacing, write_text
+from cervix_tf.files import write_text
 from cervix_tf.segmentation import mask_files
 from cervix_tf.segmentation.contact_sheet import COLUMNS, ROWS, Cell, draw_page
 from cervix_tf.segmentation.locators import METHODS, Located, Locator
@@ -218,16 +218,13 @@ def _write_table(manifest: pd.DataFrame, works: list[_Work], out: Path) -> None:
     notes = [work.note for work in works]
     table = manifest.reset_index(drop=True)
     table["path"] = [str(work.path) for work in works]
-    table["mask"] = [work.mask.relative_to(out).as_posix() for work in works]
+    table["mask"] = [str(work.mask) for work in works]
     for name in MEASURES:
         table[name] = [note.get(name) for note in notes]
     before = table["flags"] if "flags" in table else [None] * len(table)
     found = [[note["flag"]] if note.get("flag") else [] for note in notes]
     table["flags"] = [reflag(b, _OWN_FLAGS, f) for b, f in zip(before, found, strict=True)]
-    if "tz_mask" in table:  # read_manifest takes such paths relative to the CSV
-        table["tz_mask"] = [p if pd.isna(p) else os.path.abspath(p) for p in table["tz_mask"]]
-    with replacing(out / "manifest.csv") as part:
-        table.to_csv(part, index=False)
+    write_manifest(table, out / "manifest.csv", movable=True)
 
 
 def _pages(out: Path) -> Iterator[Path]:
