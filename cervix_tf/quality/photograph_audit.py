@@ -1,7 +1,6 @@
 """The audit of a set of photographs: what is broken, double, leaking, or looks amiss."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from cervix_tf.data.decoding import UnreadableError, dimensions
 from cervix_tf.data.flags import FLAGS
+from cervix_tf.data.manifests import identities
 from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.data.squares import square_size
 from cervix_tf.quality.appearance import FAR, distances, looks
@@ -97,7 +97,7 @@ def audit(
     found |= _across(manifest, cluster)
     found |= looks(measures)
     found["outlier"] = distance > FAR
-    keys = _keys(manifest)
+    keys = identities(manifest).to_numpy(object)
     group = manifest["group"].to_numpy(object)
     names = [str(name) for name in np.where(pd.isna(group), keys, group)]
     done["group"] = _merged(np.array(names, object), cluster)
@@ -159,17 +159,6 @@ def _across(manifest: pd.DataFrame, cluster: np.ndarray) -> dict[str, np.ndarray
         "label conflict": _several(cluster, manifest["label"]) & labelled,
         "leak": (test & has_trains) | (trains & has_test),
     }
-
-
-def _keys(manifest: pd.DataFrame) -> np.ndarray:
-    """What each photograph is called: source, label and name, or its path where these repeat."""
-    columns = (manifest[column].tolist() for column in ("source", "label", "image", "path"))
-    known = [
-        (f"{source}/{'' if pd.isna(label) else label}/{image}", str(path))
-        for source, label, image, path in zip(*columns, strict=True)
-    ]
-    times = Counter(key for key, _ in known)
-    return np.array([key if times[key] == 1 else path for key, path in known], object)
 
 
 def _first_names(names: np.ndarray, number: np.ndarray) -> np.ndarray:

@@ -13,13 +13,12 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data import read_manifest
+from cervix_tf.data import read_manifest, write_manifest
 from cervix_tf.data.crops import BOX, NOT_LOCATED
 from cervix_tf.data.decoding import UnreadableError, decode, dimensions
 from cervix_tf.data.flags import reflag
 from cervix_tf.data.manifests import listed, validated
 from cervix_tf.data.photographs import Progress, cores, read_bytes
-from cervix_tf.data.writing import write_manifest
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.files import write_text
 from cervix_tf.segmentation import mask_files
@@ -133,7 +132,7 @@ def segment(
     for old in _pages(folder):
         if int(old.stem.removeprefix("page-")) > len(pages):
             old.unlink()
-    write_manifest(table, folder / "manifest.csv")
+    write_manifest(table, folder / "manifest.csv", movable=True)
     return read_manifest(folder / "manifest.csv", labelled=False)
 
 
