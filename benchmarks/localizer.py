@@ -9,6 +9,7 @@ takes about half an hour on two cores.
 
 import argparse
 import json
+import logging
 import os
 import time
 import warnings
@@ -53,7 +54,9 @@ def train(folder: Path) -> Path:
         sets = [drawn(folder, name) for name in ("near", "afar")]
         sets = [each.assign(group=f"{k} " + each["group"]) for k, each in enumerate(sets)]
         manifest = pd.concat(sets, ignore_index=True)
-        fit_localizer(manifest, path, steps=600, seed=0, say=lambda line: print(line, flush=True))
+        logging.basicConfig(format="%(message)s")
+        logging.getLogger("cervix_tf").setLevel(logging.INFO)
+        fit_localizer(manifest, path, steps=600, seed=0)
     return path
 
 

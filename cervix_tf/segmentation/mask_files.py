@@ -25,8 +25,8 @@ def fingerprint(path: Path | None, settings: Mapping[str, Any]) -> str:
         settings: What else the result depends on; whatever JSON can hold.
     """
     stat = path.stat() if path else None
-    known = [str(path), stat.st_size, stat.st_mtime_ns] if stat else []
-    text = json.dumps([*known, settings], sort_keys=True)
+    file = [str(path), stat.st_size, stat.st_mtime_ns] if stat else []
+    text = json.dumps([*file, settings], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -69,10 +69,8 @@ def read_mask(path: Path) -> np.ndarray | None:
 
 def largest_part(mask: np.ndarray) -> np.ndarray:
     """Keep the largest connected part of a mask, bool (H, W)."""
-    _, parts, facts, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    if len(facts) < 2:
-        return mask
-    return parts == 1 + int(facts[1:, cv2.CC_STAT_AREA].argmax())
+    count, parts, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    return mask if count < 2 else parts == 1 + int(statistics[1:, cv2.CC_STAT_AREA].argmax())
 
 
 def box_and_centre(mask: np.ndarray, size: tuple[int, int]) -> dict[str, float]:
@@ -90,7 +88,7 @@ def box_and_centre(mask: np.ndarray, size: tuple[int, int]) -> dict[str, float]:
     across, down = size[1] / mask.shape[1], size[0] / mask.shape[0]
     columns, rows = np.flatnonzero(part.any(axis=0)), np.flatnonzero(part.any(axis=1))
     y, x = np.nonzero(part)
-    found = {
+    pixels = {
         "box_x": columns[0] * across,
         "box_y": rows[0] * down,
         "box_w": (columns[-1] + 1 - columns[0]) * across,
@@ -98,4 +96,4 @@ def box_and_centre(mask: np.ndarray, size: tuple[int, int]) -> dict[str, float]:
         "centre_x": (x.mean() + 0.5) * across,
         "centre_y": (y.mean() + 0.5) * down,
     }
-    return {name: round(float(value), 1) for name, value in found.items()}
+    return {name: round(float(value), 1) for name, value in pixels.items()}

@@ -32,17 +32,16 @@ class Finding:
     confidence: float | None = None
 
 
+Model = Localizer | Path | str | None
 # Whole photographs, RGB uint8 (H, W, 3), and `map` or the `map` of a pool of threads -> what was found
 # in each photograph, in their order.
 Finder = Callable[[Sequence[np.ndarray], Callable], list[Finding]]
 # Model (or None) and options -> the finder, and all that its results depend on, as JSON holds it.
 # Raises UserError for whatever is wrong with either.
-Method = Callable[[Localizer | Path | str | None, dict[str, Any]], tuple[Finder, dict[str, Any]]]
+Method = Callable[[Model, dict[str, Any]], tuple[Finder, dict[str, Any]]]
 
 
-def superpixels(
-    model: Localizer | Path | str | None, options: dict[str, Any]
-) -> tuple[Finder, dict[str, Any]]:
+def superpixels(model: Model, options: dict[str, Any]) -> tuple[Finder, dict[str, Any]]:
     """Find by `superpixel_mask`; `options` are its options.
 
     Raises:
@@ -65,9 +64,7 @@ def superpixels(
     return find, settings
 
 
-def localizer(
-    model: Localizer | Path | str | None, options: dict[str, Any]
-) -> tuple[Finder, dict[str, Any]]:
+def localizer(model: Model, options: dict[str, Any]) -> tuple[Finder, dict[str, Any]]:
     """Find by a trained localiser or its file, by default the one that comes with the package.
 
     Raises:
@@ -82,20 +79,16 @@ def localizer(
         if not pictures:
             return []
         squares = [cv2.resize(p, (side, side), interpolation=cv2.INTER_AREA) for p in pictures]
-        findings = []
-        for picture, mask, box, confidence in zip(
-            pictures, *network.predict(np.stack(squares)), strict=True
-        ):
-            height, width = picture.shape[:2]
-            findings.append(
-                Finding(
-                    mask=cv2.resize(mask.astype(np.uint8) * 255, (width, height)) > 127,
-                    box=tuple(box.tolist()) if mask.any() else None,
-                    flag=None if confidence >= network.threshold else NOT_LOCATED,
-                    confidence=round(float(confidence), 4),
-                )
+        masks, boxes, confidence = network.predict(np.stack(squares))
+        return [
+            Finding(
+                mask=cv2.resize(masks[k].astype(np.uint8) * 255, picture.shape[1::-1]) > 127,
+                box=tuple(boxes[k].tolist()) if masks[k].any() else None,
+                flag=None if confidence[k] >= network.threshold else NOT_LOCATED,
+                confidence=round(float(confidence[k]), 4),
             )
-        return findings
+            for k, picture in enumerate(pictures)
+        ]
 
     return find, {"localizer": network.fingerprint}
 

@@ -3,7 +3,6 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,7 @@ from cervix_tf.errors import UserError, unknown
 from cervix_tf.files import write_text
 from cervix_tf.segmentation import mask_files
 from cervix_tf.segmentation.contact_sheet import COLUMNS, ROWS, Cell, draw_page
-from cervix_tf.segmentation.localizer.model import Localizer
-from cervix_tf.segmentation.methods import METHODS, Finder, Finding
+from cervix_tf.segmentation.methods import METHODS, Finder, Finding, Model
 
 SIDE = 256  # shorter side of the masks in pixels
 PAGE = COLUMNS * ROWS
@@ -56,7 +54,7 @@ def segment(
     out: Path | str | None = None,
     method: str = "superpixels",
     *,
-    model: Localizer | Path | str | None = None,
+    model: Model = None,
     workers: int | None = None,
     progress: Progress | None = None,
     **options: Any,
@@ -129,9 +127,10 @@ def segment(
     table = _table(manifest, tasks, notes)
     if folder is None:
         return validated(table, "the manifest")
-    for old in _pages(folder):
-        if int(old.stem.removeprefix("page-")) > len(pages):
-            old.unlink()
+    for sheet in (folder / "sheets").glob("page-*.png"):
+        number = sheet.stem.removeprefix("page-")
+        if number.isdigit() and int(number) > len(pages):
+            sheet.unlink()  # of an earlier call with more photographs
     write_manifest(table, folder / "manifest.csv", movable=True)
     return read_manifest(folder / "manifest.csv", labelled=False)
 
@@ -269,7 +268,3 @@ def _table(manifest: pd.DataFrame, tasks: list[_Task], notes: list[dict]) -> pd.
     flags = [reflag(words, _FLAGS, new) for words, new in zip(before, given, strict=True)]
     table["flags"] = pd.Series(flags, dtype="object")
     return table
-
-
-def _pages(folder: Path) -> Iterator[Path]:
-    return (p for p in (folder / "sheets").glob("page-*.png") if p.stem[5:].isdigit())

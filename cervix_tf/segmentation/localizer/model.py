@@ -13,13 +13,14 @@ from cervix_tf.data.decoding import UnreadableError
 from cervix_tf.data.photographs import cores, whole
 from cervix_tf.errors import UserError
 from cervix_tf.keras_card import load_card, save_model
+from cervix_tf.segmentation.mask_files import largest_part
 
 if TYPE_CHECKING:
     import keras
 
 CARD = "localizer.json"  # inside the file, beside Keras' own entries
 SHIPPED = Path(__file__).parent / "phantoms.keras"
-_LEAST = 0.002  # share of the picture below which a mask is taken for nothing
+_SMALLEST = 0.002  # of the picture's area: a smaller mask is taken for nothing
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Localizer:
 
         Returns:
             Masks, bool (N, S, S), one connected region without holes, or empty; boxes, float (N, 4):
-            left, top, width and height as shares of the photograph's sides, the whole photograph
+            left, top, width and height as fractions of the photograph's sides, the whole photograph
             where the mask is empty; confidence, float (N,), in [0, 1]: the Dice that the mask
             would have if the network's probabilities were right.
 
@@ -84,7 +85,7 @@ class Localizer:
             for k, logits in enumerate(self.network.predict_on_batch(batch)[..., 0], first):
                 masks[k], confidence[k] = _mask(np.asarray(logits, "float32"), self.size)
                 if masks[k].any():
-                    boxes[k] = _box(masks[k])
+                    boxes[k] = np.array(cv2.boundingRect(masks[k].astype(np.uint8))) / self.size
         return masks, boxes, confidence
 
     def save(self, path: Path | str) -> None:
@@ -158,23 +159,14 @@ def squeezed(paths: list[Path | str], size: int) -> tuple[np.ndarray, dict[int, 
 def _mask(logits: np.ndarray, size: int) -> tuple[np.ndarray, float]:
     """The largest region, its holes filled, and the confidence in it."""
     logits = cv2.resize(logits, (size, size), interpolation=cv2.INTER_LINEAR)
-    share = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
-    count, regions, facts, _ = cv2.connectedComponentsWithStats((share > 0.5).astype(np.uint8))
-    if count < 2:
+    probabilities = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+    mask = largest_part(probabilities > 0.5)
+    if mask.sum() < _SMALLEST * size**2:
         return np.zeros((size, size), bool), 0.0
-    largest = 1 + int(facts[1:, cv2.CC_STAT_AREA].argmax())
-    if facts[largest, cv2.CC_STAT_AREA] < _LEAST * size**2:
-        return np.zeros((size, size), bool), 0.0
-    region = (regions == largest).astype(np.uint8)
-    outlines, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    mask = cv2.drawContours(region, outlines, -1, 1, cv2.FILLED) > 0
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    mask = cv2.drawContours(np.zeros((size, size), np.uint8), outlines, -1, 1, cv2.FILLED) > 0
     # Over the whole picture: a second region as likely as this one lowers it.
-    return mask, float(2 * share[mask].sum() / (mask.sum() + share.sum()))
-
-
-def _box(mask: np.ndarray) -> np.ndarray:
-    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
-    return np.array([left, top, width, height]) / len(mask)
+    return mask, float(2 * probabilities[mask].sum() / (mask.sum() + probabilities.sum()))
 
 
 def keras_file(path: Path | str) -> Path:
