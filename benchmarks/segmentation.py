@@ -23,7 +23,7 @@ from tables import ROOT, machine, markdown, ratio, take_turns, write
 import cervix_tf as cx
 from cervix_tf.data.photographs import cores
 from cervix_tf.segmentation import superpixel_mask
-from cervix_tf.segmentation.locating import locator
+from cervix_tf.segmentation.methods import METHODS as PACKAGED
 
 SIDE = 256
 Method = Callable[[np.ndarray], np.ndarray]
@@ -42,8 +42,8 @@ def superpixels(**options) -> Method:
 
 
 def localizer() -> Method:
-    find, _ = locator()
-    return lambda image: find([image])[0][0]
+    find, _ = PACKAGED["localizer"](None, {})
+    return lambda image: find([image], map)[0].mask
 
 
 METHODS: dict[str, Method] = {

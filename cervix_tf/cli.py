@@ -1,8 +1,10 @@
 """The command line: one verb a command; each parses, calls one public function and prints."""
 
+import functools
 import os
 import sys
 import warnings
+from collections.abc import Callable
 
 import typer
 
@@ -20,6 +22,7 @@ from cervix_tf.commands import (
     segmenting,
     training,
 )
+from cervix_tf.commands.printing import print_messages
 
 app = typer.Typer(
     help="Transformation-zone type of the cervix from photographs: train, predict, submit.",
@@ -50,8 +53,28 @@ VERBS = (
     explaining.explain,
     demonstrating.demo,
 )
+
+
+def _interruptible(verb: Callable) -> Callable:
+    """The verb, which ends on Ctrl-C with exit code 130 and one line that says how to go on.
+
+    Typer would end with the code alone.
+    """
+
+    @functools.wraps(verb)
+    def run(**options) -> None:
+        try:
+            verb(**options)
+        except KeyboardInterrupt as stop:
+            how = str(stop) or "give the same command again, which keeps what is finished"
+            print(f"Interrupted: {how}.", file=sys.stderr)
+            sys.exit(130)
+
+    return run
+
+
 for verb in VERBS:  # in the order in which --help lists them
-    app.command()(verb)
+    app.command()(_interruptible(verb))
 
 
 def main() -> None:
@@ -59,14 +82,12 @@ def main() -> None:
     from cervix_tf.errors import UserError
 
     warnings.showwarning = _warn
+    print_messages()
     try:
         app()
     except UserError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        sys.exit(130)
     except BrokenPipeError:  # such as `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

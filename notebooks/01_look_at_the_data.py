@@ -111,7 +111,8 @@ if DATA is None:
     manifest = cx.data.read_manifest(WORK / "planted.csv")
 
 audited = cx.quality.audit(manifest, cache="memory")
-audited
+pd.options.display.max_colwidth = 100
+cx.data.flag_counts(audited)
 
 # %% [markdown]
 # `cluster` says which photographs belong together. Below, side by side, are clusters whose labels disagree, and

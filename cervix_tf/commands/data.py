@@ -63,7 +63,7 @@ def prepare(
     Example: cervix-tf prepare --data data --size 224
     """
     from cervix_tf.data import prepare, read_manifest, square_size
-    from cervix_tf.data.places import find_data
+    from cervix_tf.data.readers import find_data
     from cervix_tf.progress import bar
 
     manifest = read_manifest(find_data(data), labelled=False)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cervix_tf.commands.options import Additional, Cache, Data, Drop, Settings
-from cervix_tf.commands.printing import import_tensorflow, print_figures, print_table, say
+from cervix_tf.commands.printing import import_tensorflow, print_figures, print_table
 
 
 def fit(
@@ -47,14 +47,14 @@ def fit(
         import_tensorflow()
         from cervix_tf.training import resume as go_on
 
-        _print_run(go_on(resume, cache=cache, say=say))
+        _print_run(go_on(resume, cache=cache))
         return
     chosen = chosen_recipe(model, recipe, weights, settings)
     manifest = _without(photographs(data, additional), drop)
     import_tensorflow()
     from cervix_tf.training import fit
 
-    _print_run(fit(manifest, chosen, run=run, cache=cache, say=say))
+    _print_run(fit(manifest, chosen, run=run, cache=cache))
 
 
 def bench(
@@ -69,7 +69,7 @@ def bench(
     Example: cervix-tf bench --data data --model cervixnet2
     """
     from cervix_tf.data import read_manifest
-    from cervix_tf.data.places import find_data
+    from cervix_tf.data.readers import find_data
     from cervix_tf.models import spec
     from cervix_tf.progress import bar
     from cervix_tf.recipes import for_model, load_recipe
@@ -120,7 +120,7 @@ def chosen_recipe(
 def photographs(data: Path | None, additional: bool):
     """Read the manifest that `--data` and `--additional` ask for."""
     from cervix_tf.data import read_kaggle, read_manifest
-    from cervix_tf.data.places import find_data
+    from cervix_tf.data.readers import find_data
     from cervix_tf.errors import UserError
 
     found = find_data(data)
@@ -137,7 +137,7 @@ def _without(manifest, drop: list[str] | None):
 
     left = drop_flagged(manifest, drop or []) if drop else manifest
     for why, count in changes(left)["why"].value_counts(sort=False).items():
-        say(f"{count} photographs left out: {why}")
+        print(f"{count} photographs left out: {why}", flush=True)
     return left
 
 

@@ -10,13 +10,14 @@ import pandas as pd
 
 from cervix_tf.data import centre_crop, prepare, unreadable
 from cervix_tf.data.crops import Region, regions, square_around
-from cervix_tf.data.photographs import dimensions_of
+from cervix_tf.data.decoding import dimensions
+from cervix_tf.data.photographs import read_bytes
 from cervix_tf.errors import UserError
 from cervix_tf.explanation.attribution import saliency
 from cervix_tf.explanation.overlays import overlay
 from cervix_tf.inference import probabilities
 from cervix_tf.runs import Run, load
-from cervix_tf.segmentation import Localizer, locate
+from cervix_tf.segmentation import Localizer, segment
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def examine(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of cervices not located: `located` says which
         if run.crop == "box":
-            table = locate(table, localizer)
+            table = segment(table, method="localizer", model=localizer)
         used = regions(table, run.crop)
         squares = prepare(table, run.square_size, cache="memory", crop=run.crop).array
     shares = probabilities(run.model, squares)
@@ -124,7 +125,7 @@ def check_crop(run: Run, localizer: Localizer | Path | str | None = None) -> Non
 
 def _frame(path: Path, region: Region, share: float) -> tuple[float, float, float, float]:
     """The centre `share` of the square that was cut out, in shares of the photograph's sides."""
-    height, width = dimensions_of(path)
+    height, width = dimensions(read_bytes(path))
     box = region if isinstance(region, tuple) else None
     # Around all of the photograph, the largest square there is: the centred one.
     left, top, side = square_around(box or (0, 0, width, height), height, width)

@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data import prepare, summary
-from cervix_tf.data.dimensions import measure
 from cervix_tf.data.manifests import is_phantom, validated
-from cervix_tf.data.photographs import Progress
+from cervix_tf.data.photographs import Progress, picture_sizes
 from cervix_tf.errors import UserError
 from cervix_tf.exploration import embedding
 from cervix_tf.exploration import plots as exploring_plots
@@ -115,7 +114,7 @@ def explore(
         rows[backbone] = pooled_features(
             manifest, backbone, weights or "imagenet", options, seed, cache, progress
         )
-    sizes = measure(manifest)
+    sizes = picture_sizes(manifest)
 
     _write_csv(table, path("classes.csv"), index=True)
     extents = _size_table(manifest, sizes)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from cervix_tf.data.flags import column_of_flags, flag_words
+from cervix_tf.data.manifests import read_table
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.files import replacing
 from cervix_tf.quality.exclusions import noted
@@ -160,13 +161,7 @@ def agreed(known: pd.DataFrame, decided: pd.DataFrame, path: Path) -> pd.DataFra
 
 
 def _read(path: Path) -> pd.DataFrame:
-    try:
-        head = path.read_text(encoding="utf-8-sig").partition("\n")[0]
-        separator = ";" if ";" in head and "," not in head else ","
-        table = pd.read_csv(path, dtype=str, encoding="utf-8-sig", sep=separator)
-    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise UserError(f"{path} cannot be read as a CSV: {reason}.") from error
+    table = read_table(path)
     lacking = [c for c in ("path", "decision", "new_label") if c not in table]
     if lacking:
         raise UserError(

@@ -1,7 +1,6 @@
 """The audit of a set of photographs: what is broken, double, leaking, or looks amiss."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,13 +9,13 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from cervix_tf.data.decoding import UnreadableError
+from cervix_tf.data.decoding import UnreadableError, dimensions
 from cervix_tf.data.flags import FLAGS
+from cervix_tf.data.manifests import identities
 from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.data.squares import square_size
 from cervix_tf.quality.appearance import FAR, distances, looks
-from cervix_tf.quality.audited import Audited
-from cervix_tf.quality.file_faults import fault, size_of
+from cervix_tf.quality.file_faults import fault
 from cervix_tf.quality.measurements import Measurements
 from cervix_tf.quality.near_duplicates.clusters import near_duplicates
 from cervix_tf.quality.survey import survey
@@ -39,8 +38,7 @@ def audit(
         progress: Called with the number of photographs done so far and of all.
 
     Returns:
-        A copy of the manifest, same rows in the same order, which shows its findings in a notebook,
-        with
+        A copy of the manifest, same rows in the same order (`flag_counts` sums up its findings), with
 
         - `group`: groups that share near-duplicates are one, called as the first of them in
           alphabetical order, so that no split parts duplicates or patients;
@@ -70,26 +68,26 @@ def audit(
     faults: list[str | None] = [None] * count
     paths = manifest["path"].to_numpy(object)
 
-    with Measurements(count) as seen:
+    seen = Measurements(count)
 
-        def see(row: int, square: np.ndarray, data: bytes) -> None:
+    def see(row: int, square: np.ndarray, data: bytes) -> None:
+        sums[row] = hashlib.sha256(data).hexdigest()
+        sizes[row] = dimensions(data)[::-1]
+        faults[row] = fault(Path(paths[row]), data, None)
+        seen.add(row, square)
+
+    reasons = survey(manifest, _SQUARE, see, cache, progress)
+    seen.finish()
+    for row, reason in reasons.items():
+        try:
+            data = read_bytes(Path(paths[row]))
             sums[row] = hashlib.sha256(data).hexdigest()
-            sizes[row] = size_of(data)
-            faults[row] = fault(Path(paths[row]), data, None)
-            seen.add(row, square)
-
-        reasons = survey(manifest, _SQUARE, see, cache, progress)
-        seen.finish()
-        for row, reason in reasons.items():
-            try:
-                data = read_bytes(Path(paths[row]))
-                sums[row] = hashlib.sha256(data).hexdigest()
-                faults[row] = fault(Path(paths[row]), data, reason)
-            except UnreadableError:
-                faults[row] = "unreadable"
-        readable = np.ones(count, bool)
-        readable[list(reasons)] = False
-        cluster, exact, distance = _alike(sums, readable, seen)
+            faults[row] = fault(Path(paths[row]), data, reason)
+        except UnreadableError:
+            faults[row] = "unreadable"
+    readable = np.ones(count, bool)
+    readable[list(reasons)] = False
+    cluster, exact, distance = _alike(sums, readable, seen)
 
     measures = seen.measures
     cluster = np.unique(cluster, return_inverse=True)[1]
@@ -99,7 +97,7 @@ def audit(
     found |= _across(manifest, cluster)
     found |= looks(measures)
     found["outlier"] = distance > FAR
-    keys = _keys(manifest)
+    keys = identities(manifest).to_numpy(object)
     group = manifest["group"].to_numpy(object)
     names = [str(name) for name in np.where(pd.isna(group), keys, group)]
     done["group"] = _merged(np.array(names, object), cluster)
@@ -115,7 +113,7 @@ def audit(
         measures[:, 1].astype(float),
     )
     done["distance"] = distance
-    return Audited(done)
+    return done
 
 
 def _alike(
@@ -161,17 +159,6 @@ def _across(manifest: pd.DataFrame, cluster: np.ndarray) -> dict[str, np.ndarray
         "label conflict": _several(cluster, manifest["label"]) & labelled,
         "leak": (test & has_trains) | (trains & has_test),
     }
-
-
-def _keys(manifest: pd.DataFrame) -> np.ndarray:
-    """What each photograph is called: source, label and name, or its path where these repeat."""
-    columns = (manifest[column].tolist() for column in ("source", "label", "image", "path"))
-    known = [
-        (f"{source}/{'' if pd.isna(label) else label}/{image}", str(path))
-        for source, label, image, path in zip(*columns, strict=True)
-    ]
-    times = Counter(key for key, _ in known)
-    return np.array([key if times[key] == 1 else path for key, path in known], object)
 
 
 def _first_names(names: np.ndarray, number: np.ndarray) -> np.ndarray:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from cervix_tf.data import square_size
+from cervix_tf.data import square_size, write_manifest
+from cervix_tf.data.manifests import read_csv
 from cervix_tf.errors import UserError
 from cervix_tf.files import replacing, write_text
 from cervix_tf.recipes import Recipe, load_recipe
@@ -80,8 +81,7 @@ class Run:
     @functools.cached_property
     def manifest(self) -> pd.DataFrame:
         """The photographs with the split they were trained and validated on."""
-        text = {c: str for c in ("image", "path", "label", "group", "source", "split")}
-        return pd.read_csv(self._existing("manifest.csv"), dtype=text)
+        return read_csv(self._existing("manifest.csv"), labelled=False, existing=False)
 
     @functools.cached_property
     def history(self) -> pd.DataFrame:
@@ -155,7 +155,7 @@ class Run:
 
     def write_inputs(self, recipe: Recipe, manifest: pd.DataFrame, environment: dict) -> None:
         """Write what the run starts from: manifest, environment and, last, the recipe."""
-        self.write_table("manifest.csv", manifest)
+        write_manifest(manifest, self.path("manifest.csv"))
         self.write_json("environment.json", environment)
         write_text(self.path("recipe.yaml"), to_yaml(recipe))
 

@@ -1,5 +1,6 @@
 """The training loop: stages, validation, checkpoints, and going on after a kill."""
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from cervix_tf.recipes import Recipe, Stage
 from cervix_tf.runs import Run
 from cervix_tf.training.checkpoints import load_state, load_variables, save_variables
 from cervix_tf.training.steps import Stepper, balanced_weights
+
+log = logging.getLogger(__name__)
 
 LOG_EVERY = 10  # steps between two entries of the history
 
@@ -57,8 +60,8 @@ class Loop:
         recipe: Stages, optimiser, seed and the rest.
         run: Where checkpoints go.
         training, validation: The photographs of the two sides.
-        say: Called with a line after every validation.
-        report: Called with step and log loss after every validation; what it raises ends training.
+        on_validation: Called with step and log loss after every validation; what it raises ends
+            training.
     """
 
     def __init__(
@@ -68,11 +71,10 @@ class Loop:
         run: Run,
         training: Photographs,
         validation: Photographs,
-        say: Callable[[str], None],
-        report: Callable[[int, float], None] | None = None,
+        on_validation: Callable[[int, float], None] | None = None,
     ):
-        self.model, self.recipe, self.run, self.say = model, recipe, run, say
-        self.report = report
+        self.model, self.recipe, self.run = model, recipe, run
+        self.on_validation = on_validation
         self.training, self.validation = training, validation
         self.lengths = stage_lengths(recipe, len(training.labels))
         self.state = State()
@@ -93,8 +95,17 @@ class Loop:
 
         Raises:
             Diverged: The loss is no longer a number; the message names the step.
+            KeyboardInterrupt: Ctrl-C; the message says how to go on.
         """
-        resuming = resume and self.checkpoint.is_file()
+        try:
+            self._stages(bar, resume and self.checkpoint.is_file())
+        except KeyboardInterrupt:
+            how = f"go on with cervix-tf fit --resume {self.run.folder}"
+            raise KeyboardInterrupt(how) from None
+        if self.recipe.keep == "best" and self.best.is_file():
+            load_variables(self.best, self.model.variables)
+
+    def _stages(self, bar: Bar, resuming: bool) -> None:
         if resuming:
             self.state = State(**load_state(self.checkpoint))
         for number in range(self.state.stage, len(self.recipe.stages)):
@@ -106,8 +117,6 @@ class Loop:
             self._stage(stepper, stage, self.lengths[number], bar)
             self.state.stage, self.state.stage_step, self.state.stage_over = number + 1, 0, False
             self.state.stage_best, self.state.waited = math.inf, 0
-        if self.recipe.keep == "best" and self.best.is_file():
-            load_variables(self.best, self.model.variables)
 
     def _stage(self, stepper: Stepper, stage: Stage, length: int, bar: Bar) -> None:
         state = self.state
@@ -157,14 +166,14 @@ class Loop:
             row["validation_loss"] = log_loss(self.validation.labels, share)
             row["validation_accuracy"] = float((share.argmax(1) == self.validation.labels).mean())
             self._compare(row["validation_loss"])
-            self.say(
+            log.info(
                 f"step {state.step:>5}  {stage.train:<8}  training {loss:.4f}  "
                 f"validation log loss {row['validation_loss']:.4f}  "
                 f"accuracy {100 * row['validation_accuracy']:.1f} %"
             )
         state.history.append(row)
-        if validating and self.report:
-            self.report(state.step, row["validation_loss"])
+        if validating and self.on_validation:
+            self.on_validation(state.step, row["validation_loss"])
 
     def _compare(self, loss: float) -> None:
         """Keep the weights if they are the best so far; end the stage if patience is at its end."""

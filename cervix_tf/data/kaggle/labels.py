@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cervix_tf.data.manifests import read_table
 from cervix_tf.errors import UserError
 
 TYPES = ("Type_1", "Type_2", "Type_3")
@@ -161,10 +162,7 @@ def _keys(table: pd.DataFrame) -> list[tuple[str, str | None, str]]:
 
 def _read(path: Path, columns: list[str]) -> pd.DataFrame:
     """Read one of Kaggle's CSVs as text and check that it has these columns, filled in every row."""
-    try:
-        table = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as a CSV: {str(error).splitlines()[0]}.") from error
+    table = read_table(path)
     table.columns = [str(name).strip() for name in table.columns]
     for column in columns:
         if column not in table:

@@ -6,8 +6,6 @@ most at a number of pairs that grows as the photographs do; where more are alike
 the least alike are left out.
 """
 
-from typing import Protocol
-
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -23,13 +21,7 @@ _TOGETHER = 4  # pairs aligned by a thread at once
 _LOOKS = 1  # pairs a photograph that are aligned in vain
 
 
-class Pictures(Protocol):
-    """An array, or what else gives the picture of a row."""
-
-    def __getitem__(self, row: int, /) -> np.ndarray: ...
-
-
-def near_duplicates(prints: Prints, greys: Pictures, rows: np.ndarray) -> np.ndarray:
+def near_duplicates(prints: Prints, greys: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Put pictures into clusters of near-duplicates.
 
     Re-encoded, resized, slightly cropped, brightened, turned by quarters and mirrored pictures are
@@ -38,7 +30,7 @@ def near_duplicates(prints: Prints, greys: Pictures, rows: np.ndarray) -> np.nda
 
     Args:
         prints: The prints of pictures.
-        greys: uint8 (SIDE, SIDE) each, the pictures: the squares of the photographs, grey, averaged
+        greys: uint8 (M, SIDE, SIDE), the pictures: the squares of the photographs, grey, averaged
             over areas. Only those are looked at whose prints are alike.
         rows: int (N,), which of the pictures to compare.
 
@@ -60,10 +52,7 @@ def near_duplicates(prints: Prints, greys: Pictures, rows: np.ndarray) -> np.nda
     vain, step = 0, max(32 * cores(), len(seen) // 16)
 
     def look(few: np.ndarray) -> None:
-        ones, others = (
-            np.stack([greys[int(row)] for row in rows[each[few]]]) for each in (one, other)
-        )
-        joined[few] = same(ones, others, pairs["way"][few])
+        joined[few] = same(greys[rows[one[few]]], greys[rows[other[few]]], pairs["way"][few])
 
     with opencv_alone():
         for start in range(0, len(pairs), step):
