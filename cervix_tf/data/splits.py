@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
+from cervix_tf.data.flags import LEAK, has_flag
 from cervix_tf.errors import UserError
 
 MOST = 6  # shares named in a warning
@@ -145,7 +146,7 @@ def check_split(manifest: pd.DataFrame) -> None:
         >>> check_split(split(read_manifest("data")))
     """
     labelled = manifest[manifest["label"].notna()]
-    known = set(manifest["group"][_flagged(manifest, "leak")])
+    known = set(manifest["group"][has_flag(manifest, LEAK)])
     divided = labelled[~((labelled["split"] == "test") & labelled["group"].isin(known))]
     sides = divided.groupby("group")["split"].nunique()
     parted = sides[sides > 1].index.tolist()
@@ -159,14 +160,6 @@ def check_split(manifest: pd.DataFrame) -> None:
             raise UserError(f"The manifest has no labelled photograph whose split is '{side}'.")
     _warn_of_leaks(manifest)
     _warn_of_shares({"": manifest})
-
-
-def _flagged(manifest: pd.DataFrame, flag: str) -> pd.Series:
-    if "flags" not in manifest:
-        return pd.Series(False, manifest.index)
-    return manifest["flags"].map(
-        lambda text: pd.notna(text) and flag in [word.strip() for word in str(text).split(";")]
-    )
 
 
 def _warn_of_leaks(manifest: pd.DataFrame) -> None:

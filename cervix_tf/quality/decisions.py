@@ -6,9 +6,10 @@ Nothing on disk but that CSV is ever written: to drop a photograph is to leave i
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from cervix_tf.data.flags import column_of_flags, flag_words
+from cervix_tf.data.flags import flags_of, need_flags
 from cervix_tf.data.manifests import read_table
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.files import replacing
@@ -44,7 +45,8 @@ def write_decisions(
     known = read_decisions(path, audited) if path.exists() else _none_decided()
     if decided is not None and not decided.empty:
         known = agreed(known, decided, path)
-    flagged = column_of_flags(audited).map(flag_words).astype(bool)
+    need_flags(audited)
+    flagged = np.array([bool(words) for words in flags_of(audited)])
     rows = audited[flagged | audited["path"].isin(known.index)].reindex(columns=COLUMNS)
     for column in ("decision", "new_label"):
         rows[column] = rows["path"].map(known[column])

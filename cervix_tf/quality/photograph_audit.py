@@ -10,7 +10,16 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from cervix_tf.data.decoding import UnreadableError
-from cervix_tf.data.flags import FLAGS
+from cervix_tf.data.flags import (
+    EXACT_DUPLICATE,
+    FILE_FAULTS,
+    LABEL_CONFLICT,
+    LEAK,
+    NEAR_DUPLICATE,
+    OUTLIER,
+    flags_of,
+    with_flags,
+)
 from cervix_tf.data.manifests import identities
 from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.data.squares import square_size
@@ -93,12 +102,12 @@ def audit(
 
     measures = seen.measures
     cluster = np.unique(cluster, return_inverse=True)[1]
-    found = {word: np.array([each == word for each in faults]) for word in list(FLAGS)[:4]}
-    found["exact duplicate"] = exact
-    found["near-duplicate"] = _several(cluster, sums)
+    found = {word: np.array([each == word for each in faults]) for word in FILE_FAULTS}
+    found[EXACT_DUPLICATE] = exact
+    found[NEAR_DUPLICATE] = _several(cluster, sums)
     found |= _across(manifest, cluster)
     found |= looks(measures)
-    found["outlier"] = distance > FAR
+    found[OUTLIER] = distance > FAR
     keys = identities(manifest).to_numpy(object)
     group = manifest["group"].to_numpy(object)
     names = [str(name) for name in np.where(pd.isna(group), keys, group)]
@@ -106,7 +115,11 @@ def audit(
     clusters = _first_names(keys, cluster)
     clusters[np.bincount(cluster)[cluster] == 1] = None
     done["cluster"] = clusters
-    done["flags"] = _worded(manifest.get("flags"), found, count)
+    flags = flags_of(manifest)
+    for flag, flagged in found.items():
+        for row in np.flatnonzero(flagged):
+            flags[row].append(flag)
+    done = with_flags(done, flags)
     done["sha256"] = sums
     for k, column in enumerate(("width", "height")):
         done[column] = pd.Series(sizes[:, k], done.index, "Int64").mask(~readable)
@@ -158,8 +171,8 @@ def _across(manifest: pd.DataFrame, cluster: np.ndarray) -> dict[str, np.ndarray
     trains = labelled & ~test
     has_test, has_trains = (np.bincount(cluster, each)[cluster] > 0 for each in (test, trains))
     return {
-        "label conflict": _several(cluster, manifest["label"]) & labelled,
-        "leak": (test & has_trains) | (trains & has_test),
+        LABEL_CONFLICT: _several(cluster, manifest["label"]) & labelled,
+        LEAK: (test & has_trains) | (trains & has_test),
     }
 
 
@@ -182,18 +195,3 @@ def _merged(names: np.ndarray, cluster: np.ndarray) -> np.ndarray:
     graph = coo_array((np.ones(len(number), bool), (number, size + node)), (total, total))
     parts = connected_components(graph, directed=False)[1][number]
     return _first_names(names, parts)
-
-
-def _worded(before: pd.Series | None, found: dict[str, np.ndarray], count: int) -> list[str | None]:
-    """Old and new flags of each photograph, each once, the known ones in the order of `FLAGS`."""
-    old = [None] * count if before is None else before.tolist()
-    had = [[] if pd.isna(text) else str(text).split(";") for text in old]
-    words = [dict.fromkeys(word.strip() for word in each) for each in had]
-    for word, flagged in found.items():
-        for row in np.flatnonzero(flagged):
-            words[row][word] = None
-    order = {word: place for place, word in enumerate(FLAGS)}
-    return [
-        "; ".join(sorted(filter(None, each), key=lambda word: order.get(word, len(order)))) or None
-        for each in words
-    ]

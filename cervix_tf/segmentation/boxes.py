@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.crops import BOX, NOT_LOCATED
-from cervix_tf.data.flags import reflag
+from cervix_tf.data.crops import BOX
+from cervix_tf.data.flags import NOT_LOCATED, flags_of, with_flags
 from cervix_tf.data.manifests import listed
 from cervix_tf.errors import UserError
 
@@ -79,12 +79,10 @@ def add_boxes(manifest: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
     ends = {tuple(_words(path)): row for row, path in enumerate(boxes["path"])}
     longest = max(map(len, ends))
     manifest = manifest.copy()
-    for column in (*BOX, "flags"):
-        if column not in manifest:
-            manifest[column] = None
-        manifest[column] = manifest[column].astype("float64" if column in BOX else "object")
+    for column in BOX:
+        manifest[column] = manifest.get(column, pd.Series(np.nan, manifest.index)).astype("float64")
     taken: dict[int, list[str]] = {}
-    flags = manifest["flags"].tolist()
+    flags = flags_of(manifest)
     values = manifest[list(BOX)].to_numpy(copy=True)
     for place, path in enumerate(manifest["path"]):
         words = _words(path)
@@ -95,7 +93,7 @@ def add_boxes(manifest: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
             taken.setdefault(row, []).append(str(path))
             values[place] = boxes[list(BOX)].iloc[row].to_numpy("float64")
             lost = [NOT_LOCATED] if np.isnan(values[place]).any() else []
-            flags[place] = reflag(flags[place], [NOT_LOCATED], lost)
+            flags[place] = [word for word in flags[place] if word != NOT_LOCATED] + lost
             break
     if not taken:
         raise UserError(
@@ -109,7 +107,7 @@ def add_boxes(manifest: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
                 f"({listed(paths, 3)}): give a manifest of one source, such as train alone."
             )
     manifest[list(BOX)] = values
-    return manifest.assign(flags=flags)
+    return with_flags(manifest, flags)
 
 
 def _parsed(words: list[str]) -> tuple[str, tuple] | None:

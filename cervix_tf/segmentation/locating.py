@@ -10,15 +10,13 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.crops import BOX, NOT_LOCATED
-from cervix_tf.data.flags import flag_words, reflag
+from cervix_tf.data.crops import BOX
+from cervix_tf.data.flags import GIVEN_BY, NOT_LOCATED, UNREADABLE, flag_words, join_flags, reflag
 from cervix_tf.data.manifests import validated
 from cervix_tf.data.photographs import Progress, dimensions_of
 from cervix_tf.errors import UserError
 from cervix_tf.files import replacing
 from cervix_tf.segmentation.localizer.model import SHIPPED, Localizer, load_localizer, squeezed
-
-UNREADABLE = "cannot be read"
 
 
 def locate(
@@ -43,7 +41,7 @@ def locate(
         left, top, width, height), `confidence`, `mask` where masks were asked for, and in `flags`
         "cervix not located" where the confidence is below the localiser's threshold: the box is
         missing there, and `crop: box` keeps the whole square. A photograph that cannot be read is
-        flagged so too.
+        flagged so too, and "unreadable".
 
     Raises:
         UserError: The localiser does not exist.
@@ -64,7 +62,7 @@ def locate(
         for k, (path, mask, box, sure) in enumerate(zip(paths, *found, strict=True)):
             row: dict[str, Any] = {"confidence": 0.0 if k in reasons else round(float(sure), 4)}
             if k in reasons:
-                row["flag"] = f"{UNREADABLE}; {NOT_LOCATED}"
+                row["flag"] = join_flags([UNREADABLE, NOT_LOCATED])
             elif sure < localizer.threshold:
                 row["flag"] = NOT_LOCATED
             if k not in reasons:
@@ -80,11 +78,8 @@ def locate(
     columns = [*BOX, "confidence", "flag", *(["mask"] if masks is not None else [])]
     table = pd.DataFrame(rows, columns=columns, index=manifest.index)
     _warn(table["flag"], len(manifest))
-    old = manifest.get("flags", pd.Series(None, index=manifest.index, dtype="object"))
     manifest = manifest.assign(**{c: table[c] for c in columns if c != "flag"})
-    own = (NOT_LOCATED, UNREADABLE)
-    flags = [reflag(a, own, flag_words(b)) for a, b in zip(old, table["flag"], strict=True)]
-    return manifest.assign(flags=pd.Series(flags, index=manifest.index, dtype="object"))
+    return reflag(manifest, GIVEN_BY["segment"], table["flag"].map(flag_words))
 
 
 def locator(

@@ -15,7 +15,7 @@ import pandas as pd
 
 from cervix_tf.data import read_manifest, unreadable, write_manifest
 from cervix_tf.data.decoding import decode
-from cervix_tf.data.flags import reflag
+from cervix_tf.data.flags import GIVEN_BY, NOT_FOUND, reflag
 from cervix_tf.data.manifests import listed
 from cervix_tf.data.photographs import Progress, cores, read_bytes
 from cervix_tf.errors import UserError, unknown
@@ -26,8 +26,6 @@ from cervix_tf.segmentation.locators import METHODS, Located, Locator
 
 SIDE = 256  # shorter side of the masks in pixels
 PAGE = COLUMNS * ROWS
-NOTHING = "no cervix found"
-_OWN_FLAGS = (NOTHING, "cervix not located")  # of either method: a new call judges anew
 MEASURES = ("width", "height", "box_x", "box_y", "box_w", "box_h", "centre_x", "centre_y")
 _SETTINGS = "segmentation.json"
 _VERSION = 1  # raised whenever the same settings would give other masks
@@ -204,7 +202,7 @@ def _save(work: _Work, found: Located, size: tuple[int, int]) -> dict[str, Any]:
     if found.mask.any():
         note |= mask_files.box_and_centre(found.mask, size)
     else:
-        flag = flag or NOTHING
+        flag = flag or NOT_FOUND
     if found.box is not None:
         sides = np.array(found.box) * [size[1], size[0], size[1], size[0]]
         note |= {f"box_{name}": round(float(v), 1) for name, v in zip("xywh", sides, strict=True)}
@@ -221,9 +219,8 @@ def _write_table(manifest: pd.DataFrame, works: list[_Work], out: Path) -> None:
     table["mask"] = [str(work.mask) for work in works]
     for name in MEASURES:
         table[name] = [note.get(name) for note in notes]
-    before = table["flags"] if "flags" in table else [None] * len(table)
     found = [[note["flag"]] if note.get("flag") else [] for note in notes]
-    table["flags"] = [reflag(b, _OWN_FLAGS, f) for b, f in zip(before, found, strict=True)]
+    table = reflag(table, GIVEN_BY["segment"], found)  # whatever the method: a new call judges anew
     write_manifest(table, out / "manifest.csv", movable=True)
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cervix_tf.data import batches, phantom, prepare, read_manifest
-from cervix_tf.data.crops import MARGIN, NOT_LOCATED, regions, square_around
+from cervix_tf.data.crops import MARGIN, regions, square_around
+from cervix_tf.data.flags import NOT_LOCATED
 from cervix_tf.data.photographs import dimensions_of, square
 from cervix_tf.errors import UserError
 

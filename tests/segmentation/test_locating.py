@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from cervix_tf.data import phantom, prepare, read_manifest
-from cervix_tf.data.crops import BOX, NOT_LOCATED
+from cervix_tf.data.crops import BOX
+from cervix_tf.data.flags import NOT_LOCATED
 from cervix_tf.errors import UserError
 from cervix_tf.segmentation import load_localizer, locate, overlap, segment
 from cervix_tf.segmentation.localizer.model import SHIPPED
@@ -22,7 +23,7 @@ def test_locate_a_folder_with_odd_ones(red, folder, tmp_path):
         [40, 20, 120, 160], abs=400 / 64
     )
     assert table["flags"].fillna("").tolist() == [
-        "", *[NOT_LOCATED] * 3, f"cannot be read; {NOT_LOCATED}",
+        "", *[NOT_LOCATED] * 3, f"unreadable; {NOT_LOCATED}",
     ]  # fmt: skip
     assert table.loc[1:, list(BOX)].isna().all(axis=None)
     assert cv2.imread(table["mask"][0], 0).shape == (200, 400)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cervix_tf.data.flags import NO_CERVIX, REMOVED_BY_KAGGLE, TRUNCATED, ZERO_BYTES, join_flags
 from cervix_tf.data.manifests import read_table
 from cervix_tf.errors import UserError
 
@@ -20,14 +21,13 @@ CORRECTIONS = {
     ("train", "Type_3", "1120.jpg"): "Type_1",
 }
 FAULTS = {
-    "zero bytes": {"additional/Type_1": [5893], "additional/Type_2": [2845, 5892]},
-    "truncated": {"train/Type_1": [1339], "additional/Type_1": [3068], "additional/Type_2": [7]},
-    "no cervix": {
+    ZERO_BYTES: {"additional/Type_1": [5893], "additional/Type_2": [2845, 5892]},
+    TRUNCATED: {"train/Type_1": [1339], "additional/Type_1": [3068], "additional/Type_2": [7]},
+    NO_CERVIX: {
         "additional/Type_1": [746, 2030, 4065, 4702, 4706, 6360],
         "additional/Type_2": [1813, 3086],
     },
 }
-REMOVED = "removed by Kaggle"
 
 FIXED_CSV = "fixed_labels_v2.csv"
 REMOVED_CSV = "removed_files.csv"
@@ -67,8 +67,8 @@ def known_flags(table: pd.DataFrame, root: Path) -> list[str | None]:
     for source, label, name in _keys(table):
         own = list(flags.get((source, label, name), []))
         if removed & {(source, label, name), (source, None, name)}:
-            own.append(REMOVED)
-        found.append("; ".join(own) or None)
+            own.append(REMOVED_BY_KAGGLE)
+        found.append(join_flags(own))
     return found
 
 
