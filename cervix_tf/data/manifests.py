@@ -220,14 +220,14 @@ def is_phantom(manifest: pd.DataFrame) -> bool:
     return "phantom" in manifest and bool(manifest["phantom"].fillna(False).astype(bool).any())
 
 
-def kind(manifest: pd.DataFrame) -> str:
+def photographs_or_phantoms(manifest: pd.DataFrame) -> str:
     """Say what a page or a figure calls the photographs of a manifest.
 
     Args:
         manifest: A manifest.
 
     Example:
-        >>> kind(phantom("phantoms", per_class=2))
+        >>> photographs_or_phantoms(phantom("phantoms", per_class=2))
         'phantoms (drawn photographs)'
     """
     return PHANTOMS if is_phantom(manifest) else "photographs"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from cervix_tf.data.manifests import PHANTOMS
 from cervix_tf.evaluation.learning_curves import plot_curves
 from cervix_tf.evaluation.report.wording import NONE, number, span
 from cervix_tf.runs import Run
@@ -90,7 +91,7 @@ def _cells(key: str, found: list[dict | None]) -> list[tuple[str, str]]:
 def _counts(found: list[dict | None]) -> list[tuple[str, str]]:
     return [
         (
-            f"{of['photographs']} {'phantoms' if of['data'].startswith('phantoms') else ''}".strip(),
+            f"{of['photographs']} {'phantoms' if of['data'] == PHANTOMS else ''}".strip(),
             f"{of['groups']} groups",
         )
         if of

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from cervix_tf.data import RandomView, split, training_stream
 from cervix_tf.data.crops import BOX
-from cervix_tf.data.manifests import listed, validated
+from cervix_tf.data.manifests import listed, photographs_or_phantoms, validated
 from cervix_tf.data.photographs import Progress, dimensions_of
 from cervix_tf.errors import UserError
 from cervix_tf.segmentation.localizer.model import Localizer, keras_file, squeezed
@@ -112,9 +112,8 @@ def fit_localizer(
     localizer = Localizer(network)
     found, _, confidence = localizer.predict(pictures[held])
     dice, iou = overlap(found, masks[held] > 127)
-    phantoms = "phantom" in chosen and bool(chosen["phantom"].fillna(False).astype(bool).any())
     localizer.card = {
-        "data": "phantoms (drawn photographs)" if phantoms else "photographs",
+        "data": photographs_or_phantoms(chosen),
         "photographs": int((~held).sum()),
         "held_out": int(held.sum()),
         "steps": steps,
