@@ -51,7 +51,7 @@ def read_csv(path: Path | str, labelled: bool = True, existing: bool = True) -> 
         table["path"] = table.pop("image")
     if labelled and "label" not in table:
         raise UserError(f"{path} has no column 'label'; it has: {', '.join(table.columns)}.")
-    for column in table.columns.intersection(FILES):
+    for column in [c for c in FILES if c in table]:
         table[column] = [
             p if pd.isna(p) else os.path.abspath(path.parent / p) for p in table[column]
         ]
@@ -86,7 +86,7 @@ def write_manifest(manifest: pd.DataFrame, path: Path | str, movable: bool = Fal
         return place.relative_to(folder).as_posix() if within else str(place)
 
     table = manifest.copy()
-    for column in table.columns.intersection(FILES):
+    for column in [c for c in FILES if c in table]:
         table[column] = table[column].map(named)
     with replacing(path) as part:
         table.to_csv(part, index=False, lineterminator="\n")
@@ -304,10 +304,10 @@ def validated(manifest: pd.DataFrame, where: str, existing: bool = True) -> pd.D
     for column in ("label", "group", "source", "split"):
         if column not in manifest:
             manifest[column] = None
-    for column in manifest.columns.intersection(TEXT):  # one dtype whatever was read
+    for column in [c for c in TEXT if c in manifest]:  # one dtype whatever was read
         values = [_text(value) for value in manifest[column]]
         manifest[column] = pd.Series(values, dtype="object")
-    for column in manifest.columns.intersection(WHOLE):
+    for column in [c for c in WHOLE if c in manifest]:
         numbers = pd.to_numeric(manifest[column], errors="coerce")
         if (numbers % 1 == 0).equals(manifest[column].notna()):
             manifest[column] = numbers.astype("Int64")
