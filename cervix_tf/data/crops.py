@@ -57,11 +57,11 @@ def regions(manifest: pd.DataFrame, crop: Crop) -> list[Region]:
         if column not in manifest:
             raise UserError(f"crop: {crop} needs the manifest's column {column!r}: {_COMMAND}.")
     lost = has_flag(manifest, *WITHOUT_CERVIX)
-    known = manifest[columns].notna().all(axis=1).to_numpy()
+    valid = manifest[columns].notna().all(axis=1).to_numpy()
     if crop == "box":
         boxes = manifest[columns].apply(pd.to_numeric, errors="coerce").to_numpy("float64")
-        known = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
-    bare = ~known & ~lost
+        valid = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
+    bare = ~valid & ~lost
     if bare.any():
         raise UserError(
             f"crop: {crop}: {int(bare.sum())} of {len(manifest)} photographs have nothing valid in "
@@ -74,11 +74,11 @@ def regions(manifest: pd.DataFrame, crop: Crop) -> list[Region]:
             stacklevel=3,
         )
     if crop == "mask":
-        found: list[Region] = [
+        masks: list[Region] = [
             None if skip else Path(p).absolute()
             for p, skip in zip(manifest["mask"], lost, strict=True)
         ]
-        return found
+        return masks
     return [
         None if skip else (row[0], row[1], row[2], row[3])
         for row, skip in zip(boxes.tolist(), lost, strict=True)

@@ -71,7 +71,7 @@ GIVEN_BY: dict[str, tuple[str, ...]] = {
 FILE_FAULTS = (ZERO_BYTES, TRUNCATED, WRONG_TYPE, UNREADABLE)
 WITHOUT_CERVIX = (NO_CERVIX, NOT_LOCATED, NOT_FOUND)  # where nothing says what to crop
 
-_ORDER = {flag: place for place, flag in enumerate(FLAGS)}
+_ORDER = {flag: position for position, flag in enumerate(FLAGS)}
 
 
 def flag_words(flags: object) -> list[str]:
@@ -158,14 +158,14 @@ def with_flag(manifest: pd.DataFrame, rows: np.ndarray, flag: str) -> pd.DataFra
 
 
 def reflag(
-    manifest: pd.DataFrame, own: Iterable[str], found: Iterable[Iterable[str]]
+    manifest: pd.DataFrame, old: Iterable[str], new: Iterable[Iterable[str]]
 ) -> pd.DataFrame:
     """Replace the flags that one tool gives and leave the others.
 
     Args:
         manifest: A manifest, with the column `flags` or without.
-        own: The words of this tool, which an earlier look may have left.
-        found: Those it has found now in each photograph.
+        old: The words of this tool, which an earlier call may have left.
+        new: Those it gives each photograph now.
 
     Returns:
         A copy of the manifest.
@@ -173,8 +173,8 @@ def reflag(
     Example:
         >>> reflag(manifest, GIVEN_BY["segment"], [[]] * len(manifest))
     """
-    own, pairs = set(own), zip(flags_of(manifest), found, strict=True)
-    return with_flags(manifest, ([*(w for w in had if w not in own), *now] for had, now in pairs))
+    replaced, pairs = set(old), zip(flags_of(manifest), new, strict=True)
+    return with_flags(manifest, ([*(w for w in a if w not in replaced), *b] for a, b in pairs))
 
 
 def has_flag(manifest: pd.DataFrame, *flags: str) -> np.ndarray:

@@ -102,12 +102,12 @@ def audit(
 
     measures = seen.measures
     cluster = np.unique(cluster, return_inverse=True)[1]
-    found = {word: np.array([each == word for each in faults]) for word in FILE_FAULTS}
-    found[EXACT_DUPLICATE] = exact
-    found[NEAR_DUPLICATE] = _several(cluster, sums)
-    found |= _across(manifest, cluster)
-    found |= looks(measures)
-    found[OUTLIER] = distance > FAR
+    findings = {word: np.array([each == word for each in faults]) for word in FILE_FAULTS}
+    findings[EXACT_DUPLICATE] = exact
+    findings[NEAR_DUPLICATE] = _several(cluster, sums)
+    findings |= _across(manifest, cluster)
+    findings |= looks(measures)
+    findings[OUTLIER] = distance > FAR
     keys = identities(manifest).to_numpy(object)
     group = manifest["group"].to_numpy(object)
     names = [str(name) for name in np.where(pd.isna(group), keys, group)]
@@ -116,7 +116,7 @@ def audit(
     clusters[np.bincount(cluster)[cluster] == 1] = None
     done["cluster"] = clusters
     flags = flags_of(manifest)
-    for flag, flagged in found.items():
+    for flag, flagged in findings.items():
         for row in np.flatnonzero(flagged):
             flags[row].append(flag)
     done = with_flags(done, flags)
@@ -180,9 +180,9 @@ def _first_names(names: np.ndarray, number: np.ndarray) -> np.ndarray:
     """For each photograph the first name, in alphabetical order, of those with the same number."""
     order = np.argsort(names, kind="stable")
     _, first, place = np.unique(number[order], return_index=True, return_inverse=True)
-    found = np.empty(len(names), object)
-    found[order] = names[order[first]][place]
-    return found
+    firsts = np.empty(len(names), object)
+    firsts[order] = names[order[first]][place]
+    return firsts
 
 
 def _merged(names: np.ndarray, cluster: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from cervix_tf.data import phantom, prepare, read_manifest
 from cervix_tf.data.crops import BOX
 from cervix_tf.data.flags import NOT_LOCATED
 from cervix_tf.errors import UserError
+from cervix_tf.quality import drop_flagged
 from cervix_tf.segmentation import load_localizer, locate, overlap, segment
 from cervix_tf.segmentation.localizer.model import SHIPPED
 from cervix_tf.segmentation.locating import locator
@@ -25,6 +26,7 @@ def test_locate_a_folder_with_odd_ones(red, folder, tmp_path):
     assert table["flags"].fillna("").tolist() == [
         "", *[NOT_LOCATED] * 3, f"unreadable; {NOT_LOCATED}",
     ]  # fmt: skip
+    assert drop_flagged(table, ["unreadable"])["path"].tolist() == table["path"].tolist()[:4]
     assert table.loc[1:, list(BOX)].isna().all(axis=None)
     assert cv2.imread(table["mask"][0], 0).shape == (200, 400)
     assert not cv2.imread(table["mask"][1], 0).any()
