@@ -17,6 +17,7 @@ from cervix_tf.data.flags import (
     LEAK,
     NEAR_DUPLICATE,
     OUTLIER,
+    UNREADABLE,
     flags_of,
     with_flags,
 )
@@ -95,7 +96,7 @@ def audit(
                 sums[row] = hashlib.sha256(data).hexdigest()
                 faults[row] = fault(Path(paths[row]), data, reason)
             except UnreadableError:
-                faults[row] = "unreadable"
+                faults[row] = UNREADABLE
         readable = np.ones(count, bool)
         readable[list(reasons)] = False
         cluster, exact, distance = _alike(sums, readable, seen)
@@ -111,16 +112,17 @@ def audit(
     keys = identities(manifest).to_numpy(object)
     group = manifest["group"].to_numpy(object)
     names = [str(name) for name in np.where(pd.isna(group), keys, group)]
-    done["group"] = _merged(np.array(names, object), cluster)
+    groups = _merged(np.array(names, object), cluster)
     clusters = _first_names(keys, cluster)
     clusters[np.bincount(cluster)[cluster] == 1] = None
-    done["cluster"] = clusters
+    for column, values in (("group", groups), ("cluster", clusters)):
+        done[column] = pd.Series(values, done.index, dtype="object")
     flags = flags_of(manifest)
     for flag, flagged in findings.items():
-        for row in np.flatnonzero(flagged):
+        for row in np.flatnonzero(flagged).tolist():
             flags[row].append(flag)
     done = with_flags(done, flags)
-    done["sha256"] = sums
+    done["sha256"] = pd.Series(sums, done.index, dtype="object")
     for k, column in enumerate(("width", "height")):
         done[column] = pd.Series(sizes[:, k], done.index, "Int64").mask(~readable)
     done["sharpness"], done["brightness"] = (
