@@ -14,7 +14,7 @@ from cervix_tf.data.decoding import UnreadableError, dimensions
 from cervix_tf.data.flags import FLAGS
 from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.data.squares import square_size
-from cervix_tf.quality.appearance import FAR, distances, looks
+from cervix_tf.quality.appearance import FAR, appearance_flags, distances
 from cervix_tf.quality.file_faults import fault
 from cervix_tf.quality.measurements import Measurements
 from cervix_tf.quality.near_duplicates.clusters import near_duplicates
@@ -95,7 +95,7 @@ def audit(
     found["exact duplicate"] = exact
     found["near-duplicate"] = _several(cluster, sums)
     found |= _across(manifest, cluster)
-    found |= looks(measures)
+    found |= appearance_flags(measures)
     found["outlier"] = distance > FAR
     keys = _keys(manifest)
     group = manifest["group"].to_numpy(object)
@@ -135,7 +135,7 @@ def _alike(
     )
     chosen = rows[first]
     cluster = cluster + len(sums)  # numbers that no cluster of contents has
-    cluster[rows] = near_duplicates(seen.prints, seen.greys, chosen)[content]
+    cluster[rows] = near_duplicates(seen.signatures, seen.greys, chosen)[content]
     exact[rows] = times[content] > 1
     distance[rows] = distances(seen.features[chosen])[content]
     return cluster, exact, distance
