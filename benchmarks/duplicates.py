@@ -26,7 +26,7 @@ from tables import ROOT, Row, machine, markdown, ratio, take_turns, write
 import cervix_tf as cx
 from cervix_tf.quality.appearance import measure, shrunk
 from cervix_tf.quality.near_duplicates.candidates import candidates
-from cervix_tf.quality.near_duplicates.signatures import prints
+from cervix_tf.quality.near_duplicates.signatures import compute_signatures
 
 PHOTOGRAPHS = ["path", "image", "label", "group", "source", "split"]
 
@@ -188,7 +188,7 @@ def comparing(manifest: pd.DataFrame, counts: tuple[int, ...], seed: int) -> lis
     for count in counts:
         one, other = random.integers(0, len(greys), (2, count))
         mix = (0.65 * greys[one] + 0.35 * np.rot90(greys[other], 1, (1, 2))).astype(np.uint8)
-        own = prints(mix)
+        own = compute_signatures(mix)
         began, spent = time.perf_counter(), time.process_time()
         candidates(own, np.arange(count), 50 * count)
         seconds, spent = time.perf_counter() - began, time.process_time() - spent

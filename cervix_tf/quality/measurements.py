@@ -1,11 +1,16 @@
-"""What an audit keeps of every photograph: its measures, its prints and its small grey picture."""
+"""What an audit keeps of every photograph: its measures, its signature and its small grey picture."""
 
 import threading
 
 import numpy as np
 
 from cervix_tf.quality.appearance import FEATURES, MEASURES, Shrunk, measure, shrunk
-from cervix_tf.quality.near_duplicates.signatures import SIDE, Prints, blank, prints
+from cervix_tf.quality.near_duplicates.signatures import (
+    SIDE,
+    Signatures,
+    blank,
+    compute_signatures,
+)
 
 _TOGETHER = 24  # photographs measured at once
 
@@ -19,14 +24,14 @@ class Measurements:
     Attributes:
         measures: float32 (count, len(MEASURES)), NaN for photographs not added.
         features: float32 (count, FEATURES).
-        prints: The prints to compare photographs by.
+        signatures: The signatures to compare photographs by.
         greys: uint8 (count, SIDE, SIDE), the small grey pictures: 4 kB a photograph, the rest 1.3 kB.
     """
 
     def __init__(self, count: int):
         self.measures = np.full((count, len(MEASURES)), np.nan, np.float32)
         self.features = np.zeros((count, FEATURES), np.float32)
-        self.prints: Prints = blank(count)
+        self.signatures: Signatures = blank(count)
         self.greys = np.zeros((count, SIDE, SIDE), np.uint8)
         self._waiting: list[tuple[int, Shrunk]] = []
         self._mutex = threading.Lock()
@@ -56,5 +61,5 @@ class Measurements:
         rows, pictures = ([*each] for each in zip(*waiting, strict=True))
         greys, self.measures[rows], self.features[rows] = measure(pictures)
         self.greys[rows] = greys
-        for kept, found in zip(self.prints, prints(greys), strict=True):
-            kept[rows] = found
+        for kept, new in zip(self.signatures, compute_signatures(greys), strict=True):
+            kept[rows] = new

@@ -24,7 +24,7 @@ from cervix_tf.data.flags import (
 from cervix_tf.data.manifests import identities
 from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.data.squares import square_size
-from cervix_tf.quality.appearance import FAR, distances, looks
+from cervix_tf.quality.appearance import FAR, appearance_flags, distances
 from cervix_tf.quality.file_faults import fault
 from cervix_tf.quality.measurements import Measurements
 from cervix_tf.quality.near_duplicates.clusters import near_duplicates
@@ -105,7 +105,7 @@ def audit(
     findings[EXACT_DUPLICATE] = exact
     findings[NEAR_DUPLICATE] = _several(cluster, sums)
     findings |= _across(manifest, cluster)
-    findings |= looks(measures)
+    findings |= appearance_flags(measures)
     findings[OUTLIER] = distance > FAR
     keys = identities(manifest).to_numpy(object)
     group = manifest["group"].to_numpy(object)
@@ -150,7 +150,7 @@ def _alike(
     )
     chosen = rows[first]
     cluster = cluster + len(sums)  # numbers that no cluster of contents has
-    cluster[rows] = near_duplicates(seen.prints, seen.greys, chosen)[content]
+    cluster[rows] = near_duplicates(seen.signatures, seen.greys, chosen)[content]
     exact[rows] = times[content] > 1
     distance[rows] = distances(seen.features[chosen])[content]
     return cluster, exact, distance

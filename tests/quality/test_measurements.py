@@ -6,7 +6,7 @@ import pytest
 
 from cervix_tf.quality.appearance import measure, shrunk
 from cervix_tf.quality.measurements import Measurements
-from cervix_tf.quality.near_duplicates.signatures import prints
+from cervix_tf.quality.near_duplicates.signatures import compute_signatures
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +26,15 @@ def test_all_are_measured_whichever_thread_adds_them(squares):
     seen.finish()
     assert np.allclose(seen.measures[rows], measures)
     assert np.allclose(seen.features[rows], features)
-    for mine, wanted in zip(seen.prints, prints(greys), strict=True):
+    for mine, wanted in zip(seen.signatures, compute_signatures(greys), strict=True):
         assert np.array_equal(mine[rows], wanted)
     assert np.array_equal(seen.greys[rows], greys)
     others = np.setdiff1d(np.arange(40), rows)
     assert np.isnan(seen.measures[others]).all()
-    assert seen.prints.plain[others].all()
+    assert seen.signatures.plain[others].all()
 
 
 def test_little_is_kept_in_memory():
     seen = Measurements(1000)
-    arrays = (*seen.prints, seen.measures, seen.features, seen.greys)
+    arrays = (*seen.signatures, seen.measures, seen.features, seen.greys)
     assert sum(array.nbytes for array in arrays) <= 5500 * 1000

@@ -13,6 +13,7 @@ import pytest
 
 import cervix_tf as cx
 from cervix_tf.data.decoding import decode
+from cervix_tf.data.flags import NOT_FOUND
 from cervix_tf.segmentation import methods, segment, segmenter
 from cervix_tf.segmentation.methods import Finding
 
