@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from cervix_tf.data.keyed_random import uniform
@@ -203,30 +202,6 @@ def centre_crop(images, size: int):
         raise UserError(f"Squares of {images.shape[1]} pixels are too small for a crop of {size}.")
     inside = slice(margin // 2, margin // 2 + size)
     return images[:, inside, inside]
-
-
-def nine_views(square: np.ndarray, view: RandomView):
-    """Show nine views of one photograph.
-
-    Args:
-        square: uint8 (P, P, 3), as `read_square` gives it.
-        view: The layer to try.
-
-    Returns:
-        A matplotlib figure; a notebook shows it.
-
-    Example:
-        >>> nine_views(read_square("photographs/1.jpg", 256), RandomView(224, flip=True, rotation=20))
-    """
-    from matplotlib.figure import Figure
-
-    keys = np.stack([np.zeros(9, int), np.arange(9)], 1)
-    views = np.rint(view(np.repeat(square[None], 9, 0), keys, training=True)).astype("uint8")
-    figure = Figure(figsize=(6, 6), layout="constrained")
-    for axes, picture in zip(figure.subplots(3, 3).flat, views, strict=True):
-        axes.imshow(picture)
-        axes.axis("off")
-    return figure
 
 
 def _check(options: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from cervix_tf.data.manifests import FILES
-from cervix_tf.files import replacing
+from cervix_tf.files import write_csv
 
 
 def write_manifest(manifest: pd.DataFrame, path: Path | str) -> None:
@@ -25,5 +25,4 @@ def write_manifest(manifest: pd.DataFrame, path: Path | str) -> None:
     table = manifest.copy()
     for column in [c for c in FILES if c in table]:
         table[column] = [p if pd.isna(p) else os.path.abspath(p) for p in table[column]]
-    with replacing(path) as part:
-        table.to_csv(part, index=False, lineterminator="\n")
+    write_csv(table, path)

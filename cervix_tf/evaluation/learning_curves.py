@@ -20,7 +20,9 @@ RUN_COLOURS = ("#4477AA", "#EE6677", "#228833", "#AA3377", "#CCBB44", "#66CCEE",
 PANELS = {"loss": "log loss (nats)", "accuracy": "accuracy (share)"}
 
 
-def plot_curves(runs: Run | Path | str | Sequence[Run | Path | str], path: Path) -> None:
+def plot_curves(
+    runs: Run | Path | str | Sequence[Run | Path | str], path: Path | str | None = None
+) -> Figure:
     """Plot loss and accuracy by optimiser step, as Figures 11 to 13 and 15 of the report.
 
     Training figures are means over the steps since the last entry of the history, on augmented
@@ -30,13 +32,16 @@ def plot_curves(runs: Run | Path | str | Sequence[Run | Path | str], path: Path)
 
     Args:
         runs: A run or its folder, or several, whose histories are written.
-        path: The PNG to write.
+        path: The PNG to write, if any.
+
+    Returns:
+        The figure.
 
     Raises:
         UserError: A run has no history yet.
 
     Example:
-        >>> plot_curves(["runs/a", "runs/b"], Path("curves.png"))
+        >>> plot_curves(["runs/a", "runs/b"], "curves.png")
     """
     several = isinstance(runs, list | tuple)
     opened = [load(r) for r in (runs if several else [runs])]  # type: ignore[union-attr]
@@ -70,7 +75,7 @@ def plot_curves(runs: Run | Path | str | Sequence[Run | Path | str], path: Path)
     figure.legend(
         handles=_legend(opened), loc="outside lower center", ncols=2, frameon=False, fontsize=9
     )
-    save(figure, path)
+    return save(figure, path)
 
 
 def _lines(

@@ -19,7 +19,7 @@ from cervix_tf.exploration import plots as exploring_plots
 from cervix_tf.exploration import sample_sheets as exploring_sheets
 from cervix_tf.exploration.page import write_page
 from cervix_tf.exploration.plots import Kind
-from cervix_tf.files import replacing, write_text
+from cervix_tf.files import write_csv, write_text
 
 FEWEST = 4  # photographs, below which neither components nor neighbours mean anything
 
@@ -117,10 +117,10 @@ def explore(
         )
     sizes = measure(manifest)
 
-    _write_csv(table, path("classes.csv"), index=True)
+    write_csv(table, path("classes.csv"), index=True)
     extents = _size_table(manifest, sizes)
     found["sizes"] = extents[["width", "height", "photographs"]].head(10).to_dict("records")
-    _write_csv(extents, path("sizes.csv"))
+    write_csv(extents, path("sizes.csv"))
     exploring_plots.plot_classes(manifest, shown, about, path("classes.png"))
     exploring_plots.plot_sizes(sizes, shown, about, path("sizes.png"))
     exploring_sheets.plot_samples(manifest, shown, about, path("samples.png"), seed)
@@ -130,7 +130,7 @@ def explore(
         stem = "pixels" if kind_of == "pixels" else re.sub(r"\W+", "_", kind_of)
         files = (path(f"{stem}_pca.png"), path(f"{stem}_tsne.png"))
         _embed(found, kind_of, values, manifest, shown, about, files, places.__setitem__)
-    _write_csv(places, path("embedding.csv"))
+    write_csv(places, path("embedding.csv"))
     page, record = path("explore.html"), path("explore.json")
     write_page(found, table, about, page)
     write_text(record, json.dumps(found, indent=2))
@@ -222,8 +222,3 @@ def _size_table(manifest: pd.DataFrame, sizes: pd.DataFrame) -> pd.DataFrame:
     table.insert(1, "bytes", sizes.groupby(["width", "height"])["bytes"].mean().round().astype(int))
     table = table.rename(columns={"bytes": "mean_bytes"})
     return table.reset_index().sort_values("photographs", ascending=False, kind="stable")
-
-
-def _write_csv(table: pd.DataFrame, path: Path, index: bool = False) -> None:
-    with replacing(path) as part:
-        table.to_csv(part, index=index)

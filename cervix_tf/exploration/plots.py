@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from cervix_tf.files import replacing
-from cervix_tf.pages.figures import class_colour
+from cervix_tf.pages.figures import bare, class_colour, save
 
 UNLABELLED = "no label"
 GREY = "#9A9A9A"
@@ -68,17 +67,22 @@ def kinds(manifest: pd.DataFrame, classes: list[str]) -> list[Kind]:
     ]
 
 
-def plot_classes(manifest: pd.DataFrame, shown: list[Kind], about: str, path: Path) -> None:
+def plot_classes(
+    manifest: pd.DataFrame, shown: list[Kind], about: str, path: Path | None = None
+) -> Figure:
     """Plot how many photographs there are of each class and source, Table 1 of the report as bars.
 
     Args:
         manifest: The photographs.
         shown: Their `kinds`.
         about: What the photographs are and how many, written below.
-        path: The PNG to write.
+        path: The PNG to write, if any.
+
+    Returns:
+        The figure.
 
     Example:
-        >>> plot_classes(manifest, kinds(manifest, classes), "1481 photographs", Path("classes.png"))
+        >>> plot_classes(manifest, kinds(manifest, classes), "1481 photographs")
     """
     sources = list(dict.fromkeys(manifest["source"]))
     sources.sort(key=lambda name: {"train": 0, "additional": 1, "test": 3}.get(name, 2))
@@ -113,20 +117,25 @@ def plot_classes(manifest: pd.DataFrame, shown: list[Kind], about: str, path: Pa
     axes.set_ylabel("photographs")
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.margins(y=0.17)
-    finish(figure, [axes], about, path)
+    return finish(figure, [axes], about, path)
 
 
-def plot_sizes(sizes: pd.DataFrame, shown: list[Kind], about: str, path: Path) -> None:
+def plot_sizes(
+    sizes: pd.DataFrame, shown: list[Kind], about: str, path: Path | None = None
+) -> Figure:
     """Plot widths and heights, aspects and file sizes, by class where they may tell it.
 
     Args:
         sizes: `width`, `height` and `bytes`, as `data.headers.measure` gives them.
         shown: The `kinds` of the photographs.
         about: What the photographs are and how many, written below.
-        path: The PNG to write.
+        path: The PNG to write, if any.
+
+    Returns:
+        The figure.
 
     Example:
-        >>> plot_sizes(measure(manifest), kinds(manifest, classes), "1481 photographs", Path("sizes.png"))
+        >>> plot_sizes(measure(manifest), kinds(manifest, classes), "1481 photographs")
     """
     figure = new_figure(11.5, 4.2)
     extent, aspect, weight = figure.subplots(1, 3)
@@ -153,12 +162,16 @@ def plot_sizes(sizes: pd.DataFrame, shown: list[Kind], about: str, path: Path) -
         frameon=False,
         fontsize=8,
     )
-    finish(figure, [extent, aspect, weight], about, path)
+    return finish(figure, [extent, aspect, weight], about, path)
 
 
 def plot_points(
-    points: np.ndarray, shown: list[Kind], names: tuple[str, str], about: str, path: Path
-) -> None:
+    points: np.ndarray,
+    shown: list[Kind],
+    names: tuple[str, str],
+    about: str,
+    path: Path | None = None,
+) -> Figure:
     """Plot photographs as points coloured and marked by class, as Figures 3 and 4 of the report.
 
     Args:
@@ -167,10 +180,13 @@ def plot_points(
         names: What the axes are, with their unit. Axes called "t-SNE ..." get no ticks: the numbers
             mean nothing.
         about: What the photographs are, how many and how the points came about, written below.
-        path: The PNG to write.
+        path: The PNG to write, if any.
+
+    Returns:
+        The figure.
 
     Example:
-        >>> plot_points(points, kinds(manifest, classes), ("component 1", "component 2"), "", path)
+        >>> plot_points(points, kinds(manifest, classes), ("PC 1", "PC 2"), "1481 photographs")
     """
     figure = new_figure(6.4, 5.2)
     axes = figure.subplots()
@@ -195,7 +211,7 @@ def plot_points(
         axes.set_xticks([])
         axes.set_yticks([])
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)
-    finish(figure, [axes], about, path)
+    return finish(figure, [axes], about, path)
 
 
 def _extents(axes: Axes, sizes: pd.DataFrame) -> None:
@@ -238,12 +254,11 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", dpi=DPI)
 
 
-def finish(figure: Figure, axes: list[Axes], about: str, path: Path) -> None:
+def finish(figure: Figure, axes: list[Axes], about: str, path: Path | None) -> Figure:
     """Write what the photographs are below, so that no picture goes without it, and save."""
     for each in axes:
-        each.spines[["top", "right"]].set_visible(False)
+        bare(each)
         each.tick_params(labelsize=8)
     text = textwrap.fill(about, int(18 * figure.get_figwidth()))
     figure.supxlabel(text, fontsize=7.5, color="#555555", x=0.01, ha="left")
-    with replacing(path) as part:
-        figure.savefig(part)
+    return save(figure, path)

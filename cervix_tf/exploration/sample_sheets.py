@@ -1,12 +1,18 @@
 """Sheets of photographs by class: samples, and the mean of each class."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from cervix_tf.data import read_square
 from cervix_tf.exploration.plots import UNLABELLED, Kind, finish, new_figure
+from cervix_tf.pages.figures import save
+
+if TYPE_CHECKING:
+    from cervix_tf.data import RandomView
 
 _COLUMNS = 8
 _SIDE = 160  # pixels of a sample
@@ -14,19 +20,22 @@ _BATCH = 512
 
 
 def plot_samples(
-    manifest: pd.DataFrame, shown: list[Kind], about: str, path: Path, seed: int = 0
-) -> None:
+    manifest: pd.DataFrame, shown: list[Kind], about: str, path: Path | None = None, seed: int = 0
+) -> Figure:
     """Show photographs of each class, one row a class, as Figure 2 of the report.
 
     Args:
         manifest: The photographs.
         shown: Their `kinds`.
         about: What the photographs are and how many, written below.
-        path: The PNG to write.
+        path: The PNG to write, if any.
         seed: Determines which are shown: of as many groups as there are, one of each.
 
+    Returns:
+        The figure.
+
     Example:
-        >>> plot_samples(manifest, kinds(manifest, classes), "1481 photographs", Path("samples.png"))
+        >>> plot_samples(manifest, kinds(manifest, classes), "1481 photographs")
     """
     columns = min(_COLUMNS, max(kind.count for kind in shown))
     figure = new_figure(0.25 + 1.15 * columns, 0.3 + 1.2 * len(shown))
@@ -44,20 +53,25 @@ def plot_samples(
             axes.spines[:].set_visible(False)
         row[0].spines["left"].set(visible=True, color=kind.colour, linewidth=4)
         row[0].set_ylabel(f"{kind.name}\nn = {kind.count:,}", fontsize=8)
-    finish(figure, [], about, path)
+    return finish(figure, [], about, path)
 
 
-def plot_means(squares: np.ndarray, shown: list[Kind], about: str, path: Path) -> None:
+def plot_means(
+    squares: np.ndarray, shown: list[Kind], about: str, path: Path | None = None
+) -> Figure:
     """Show the mean photograph of each class, and how its brightness differs from that of all.
 
     Args:
         squares: uint8 (N, P, P, 3), an array or a mapped file.
         shown: The `kinds` of the photographs.
         about: What the photographs are and how many, written below.
-        path: The PNG to write.
+        path: The PNG to write, if any.
+
+    Returns:
+        The figure.
 
     Example:
-        >>> plot_means(squares.array, kinds(manifest, classes), "1481 photographs", Path("means.png"))
+        >>> plot_means(squares.array, kinds(manifest, classes), "1481 photographs")
     """
     means = np.stack([class_mean(squares, kind.rows) for kind in shown])
     counts = [kind.count if kind.name != UNLABELLED else 0 for kind in shown]
@@ -84,7 +98,30 @@ def plot_means(squares: np.ndarray, shown: list[Kind], about: str, path: Path) -
     bar = figure.colorbar(last, ax=cells[1, :], shrink=0.9)
     bar.set_label("% of full scale", fontsize=8)
     bar.ax.tick_params(labelsize=7)
-    finish(figure, [], about, path)
+    return finish(figure, [], about, path)
+
+
+def plot_views(square: np.ndarray, view: "RandomView", path: Path | None = None) -> Figure:
+    """Show nine random views of one photograph.
+
+    Args:
+        square: uint8 (P, P, 3), as `read_square` gives it.
+        view: The layer to try.
+        path: The PNG to write, if any.
+
+    Returns:
+        The figure; a notebook shows it.
+
+    Example:
+        >>> plot_views(read_square("photographs/1.jpg", 256), RandomView(224, rotation=20))
+    """
+    keys = np.stack([np.zeros(9, int), np.arange(9)], 1)
+    views = np.rint(view(np.repeat(square[None], 9, 0), keys, training=True)).astype("uint8")
+    figure = new_figure(6, 6)
+    for axes, picture in zip(figure.subplots(3, 3).flat, views, strict=True):
+        axes.imshow(picture)
+        axes.axis("off")
+    return save(figure, path)
 
 
 def class_mean(squares: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cervix_tf.data.flags import column_of_flags, flag_words
 from cervix_tf.errors import UserError, unknown
-from cervix_tf.files import replacing
+from cervix_tf.files import write_csv
 from cervix_tf.quality.exclusions import noted
 
 COLUMNS = ["image", "path", "label", "source", "group", "cluster", "flags", "decision", "new_label"]
@@ -47,8 +47,7 @@ def write_decisions(
     rows = audited[flagged | audited["path"].isin(known.index)].reindex(columns=COLUMNS)
     for column in ("decision", "new_label"):
         rows[column] = rows["path"].map(known[column])
-    with replacing(path) as part:
-        rows.to_csv(part, index=False, lineterminator="\n")
+    write_csv(rows, path)
     return len(known)
 
 

@@ -19,7 +19,7 @@ from cervix_tf.data.flags import reflag
 from cervix_tf.data.manifests import listed
 from cervix_tf.data.photographs import Progress, cores, read_bytes
 from cervix_tf.errors import UserError, unknown
-from cervix_tf.files import replacing, write_text
+from cervix_tf.files import write_csv, write_text
 from cervix_tf.segmentation import mask_files
 from cervix_tf.segmentation.contact_sheet import COLUMNS, ROWS, Cell, draw_page
 from cervix_tf.segmentation.locators import METHODS, Located, Locator
@@ -226,8 +226,7 @@ def _write_table(manifest: pd.DataFrame, works: list[_Work], out: Path) -> None:
     table["flags"] = [reflag(b, _OWN_FLAGS, f) for b, f in zip(before, found, strict=True)]
     if "tz_mask" in table:  # read_manifest takes such paths relative to the CSV
         table["tz_mask"] = [p if pd.isna(p) else os.path.abspath(p) for p in table["tz_mask"]]
-    with replacing(out / "manifest.csv") as part:
-        table.to_csv(part, index=False)
+    write_csv(table, out / "manifest.csv")
 
 
 def _pages(out: Path) -> Iterator[Path]:

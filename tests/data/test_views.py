@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
-from cervix_tf.data import RandomView, centre_crop, nine_views
+from cervix_tf.data import RandomView, centre_crop
 from cervix_tf.errors import UserError
 
 SIDE, SIZE = 36, 28
@@ -233,10 +233,3 @@ def test_options_out_of_range_are_named(wrong, name):
 def test_centre_crop_of_too_small_squares_is_refused():
     with pytest.raises(UserError, match="36 pixels are too small for a crop of 40"):
         RandomView(40)(noise())
-
-
-def test_nine_views_shows_nine_different_pictures():
-    figure = nine_views(noise(1)[0], RandomView(SIZE, **FULL))
-    pictures = [axes.get_images()[0].get_array() for axes in figure.axes]
-    assert len(pictures) == 9
-    assert len({picture.tobytes() for picture in pictures}) == 9
