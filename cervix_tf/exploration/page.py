@@ -1,12 +1,12 @@
 """The page of `explore`: its figures and pictures in one HTML file."""
 
-import base64
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, select_autoescape
 
 from cervix_tf.files import write_text
+from cervix_tf.pages.pictures import data_address
+from cervix_tf.pages.templates import render
 
 
 def write_page(found: dict, table: pd.DataFrame, about: str, path: Path) -> None:
@@ -24,15 +24,13 @@ def write_page(found: dict, table: pd.DataFrame, about: str, path: Path) -> None
     Example:
         >>> write_page(found, summary(manifest), "1481 photographs", Path("explore.html"))
     """
-    environment = Environment(
-        loader=PackageLoader("cervix_tf", "exploration"), autoescape=select_autoescape()
-    )
     pictures = {
-        name: base64.b64encode(Path(file).read_bytes()).decode()
+        name: data_address(Path(file))
         for name, file in found["files"].items()
         if name.endswith(".png")
     }
-    page = environment.get_template("page.html").render(
+    page = render(
+        "exploration.html",
         found=found,
         about=about,
         pictures=pictures,

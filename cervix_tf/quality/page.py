@@ -5,7 +5,6 @@ import shlex
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, select_autoescape
 
 from cervix_tf.data import flag_counts, summary
 from cervix_tf.data.flags import LABEL_ERROR, flag_words, has_flag
@@ -13,6 +12,7 @@ from cervix_tf.data.manifests import is_phantom
 from cervix_tf.files import write_text
 from cervix_tf.pages.figures import class_colour
 from cervix_tf.pages.pictures import thumbnails
+from cervix_tf.pages.templates import render
 from cervix_tf.quality.exclusions import CHANGES
 
 MEMBERS = 6  # photographs shown of one cluster
@@ -68,12 +68,10 @@ def write_audit_report(
     explained = dict(zip(counts["flag"], counts["explanation"], strict=True))
     changed = pd.DataFrame(columns=CHANGES) if dropped is None else dropped
     changed = changed.astype("object").where(changed.notna(), None)
-    environment = Environment(
-        loader=PackageLoader("cervix_tf", "quality"), autoescape=select_autoescape()
-    )
     folder = path.parent
     labels = sorted(set(audited["label"].dropna()), key=str)
-    page = environment.get_template("page.html").render(
+    page = render(
+        "audit.html",
         photographs=len(audited),
         flagged=int(audited["flags"].map(flag_words).astype(bool).sum()),
         phantom=is_phantom(audited),

@@ -1,6 +1,5 @@
 """The page of a reproduction: the report's tables and figures beside ours."""
 
-import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, select_autoescape
 
 from cervix_tf.data import read_square
 from cervix_tf.data.manifests import is_phantom
@@ -16,6 +14,8 @@ from cervix_tf.evaluation import plot_curves
 from cervix_tf.explanation import explain
 from cervix_tf.exploration import explore
 from cervix_tf.files import write_text
+from cervix_tf.pages.pictures import data_address
+from cervix_tf.pages.templates import render
 from cervix_tf.reproduction import report_tables as report
 from cervix_tf.runs import Run
 from cervix_tf.segmentation import plot_superpixels
@@ -73,17 +73,12 @@ def write_page(
         "table5": lambda: _table_5(runs, notes),
     }
     made = [make() for name, make in makers.items() if name in parts]
-    environment = Environment(
-        loader=PackageLoader("cervix_tf", "reproduction"),
-        autoescape=select_autoescape(),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("page.html").render(
+    page = render(
+        "reproduction.html",
         parts=made,
         general=_general(manifest, runs, scale),
-        picture=lambda path: base64.b64encode(path.read_bytes()).decode(),
         phantom=is_phantom(manifest),
+        data_address=data_address,
     )
     write_text(out / "reproduction.html", page)
     return out / "reproduction.html"
