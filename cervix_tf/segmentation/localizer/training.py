@@ -20,6 +20,7 @@ from cervix_tf.segmentation.localizer.network import SHRINK, localizer_network
 # A cervix may be anywhere and of any size, under any lamp.
 AUGMENT = {
     "flip": True,
+    "quarter_turns": False,
     "rotation": 30.0,
     "scale": (0.8, 1.25),
     "crop": 0.12,
