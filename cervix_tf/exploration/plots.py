@@ -50,7 +50,7 @@ def kinds(manifest: pd.DataFrame, classes: list[str]) -> list[Kind]:
         >>> [kind.name for kind in kinds(manifest, ["Type_1", "Type_2", "Type_3"])]
     """
     label = manifest["label"]
-    found = [
+    labelled = [
         Kind(
             name,
             class_colour(k),
@@ -60,11 +60,8 @@ def kinds(manifest: pd.DataFrame, classes: list[str]) -> list[Kind]:
         )
         for k, name in enumerate(classes)
     ]
-    return found + [
-        kind
-        for kind in [Kind(UNLABELLED, GREY, "x", "-", label.isna().to_numpy(bool))]
-        if kind.count
-    ]
+    unlabelled = Kind(UNLABELLED, GREY, "x", "-", label.isna().to_numpy(bool))
+    return labelled + [unlabelled] * (unlabelled.count > 0)
 
 
 def plot_classes(
@@ -87,31 +84,28 @@ def plot_classes(
     sources = list(dict.fromkeys(manifest["source"]))
     sources.sort(key=lambda name: {"train": 0, "additional": 1, "test": 3}.get(name, 2))
     bars = [
-        (place, kind, int((kind.rows & (manifest["source"] == source)).sum()))
-        for place, source in enumerate(sources)
+        (source, kind, int((kind.rows & (manifest["source"] == source)).sum()))
+        for source in sources
         for kind in shown
     ]
     bars = [bar for bar in bars if bar[2]]
-    labelled = [
-        sum(count for own, kind, count in bars if own == place and kind.name != UNLABELLED)
-        for place in range(len(sources))
-    ]
+    labelled = manifest[manifest["label"].notna()]["source"].value_counts()
     figure = new_figure(max(4.6, 1.6 + 0.75 * len(bars)), 3.6)
     axes = figure.subplots()
-    ticks, at, last = [], 0.0, 0
-    centres: dict[int, list[float]] = {}
-    for place, kind, count in bars:
-        at += 1.0 if place == last else 1.7
-        last = place
-        centres.setdefault(place, []).append(at)
+    ticks, at, last = [], 0.0, sources[0]
+    centres: dict[str, list[float]] = {}
+    for source, kind, count in bars:
+        at += 1.0 if source == last else 1.7
+        last = source
+        centres.setdefault(source, []).append(at)
         ticks.append((at, kind.name))
         axes.bar(at, count, color=kind.colour, width=0.78)
-        share = "" if kind.name == UNLABELLED else f"\n{100 * count / labelled[place]:.1f} %"
+        share = "" if kind.name == UNLABELLED else f"\n{100 * count / labelled[source]:.1f} %"
         axes.text(at, count, f"{count:,}{share}", ha="center", va="bottom", fontsize=8)
     axes.set_xticks([x for x, _ in ticks], [name for _, name in ticks], fontsize=8)
-    for place, xs in centres.items():
+    for source, xs in centres.items():
         axes.annotate(
-            sources[place], (float(np.mean(xs)), 0), (0, -24), fontsize=9, weight="bold",
+            source, (float(np.mean(xs)), 0), (0, -24), fontsize=9, weight="bold",
             xycoords=("data", "axes fraction"), textcoords="offset points", ha="center", va="top",
         )  # fmt: skip
     axes.set_ylabel("photographs")
@@ -126,7 +120,7 @@ def plot_sizes(
     """Plot widths and heights, aspects and file sizes, by class where they may tell it.
 
     Args:
-        sizes: `width`, `height` and `bytes`, as `data.headers.measure` gives them.
+        sizes: `width`, `height` and `bytes`, as `data.dimensions.measure` gives them.
         shown: The `kinds` of the photographs.
         about: What the photographs are and how many, written below.
         path: The PNG to write, if any.
@@ -147,8 +141,9 @@ def plot_sizes(
         (weight, sizes["bytes"] / scale, f"file size ({unit})"),
     ):
         for kind in shown:
-            own = values[kind.rows]
-            axes.ecdf(own, color=kind.colour, ls=kind.dash, lw=1.6, label=_named(kind))
+            axes.ecdf(
+                values[kind.rows], color=kind.colour, ls=kind.dash, lw=1.6, label=_named(kind)
+            )
         axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=None))
         axes.set_xlabel(name)
@@ -250,15 +245,15 @@ def _named(kind: Kind) -> str:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Make a figure of so many inches that `finish` saves."""
+    """Make a figure of so many inches, to be handed to `finish`."""
     return Figure(figsize=(width, height), layout="constrained", dpi=DPI)
 
 
 def finish(figure: Figure, axes: list[Axes], about: str, path: Path | None) -> Figure:
     """Write what the photographs are below, so that no picture goes without it, and save."""
-    for each in axes:
-        bare(each)
-        each.tick_params(labelsize=8)
+    for panel in axes:
+        bare(panel)
+        panel.tick_params(labelsize=8)
     text = textwrap.fill(about, int(18 * figure.get_figwidth()))
     figure.supxlabel(text, fontsize=7.5, color="#555555", x=0.01, ha="left")
     return save(figure, path)

@@ -42,11 +42,11 @@ def plot_samples(
     cells = figure.subplots(len(shown), columns, squeeze=False, gridspec_kw={"wspace": 0.03})
     for k, (row, kind) in enumerate(zip(cells, shown, strict=True)):
         rng = np.random.default_rng([seed, k])
-        own = manifest[kind.rows].iloc[rng.permutation(kind.count)]
-        again = own["group"].duplicated()
-        own = pd.concat([own[~again], own[again]])
-        for axes, picture in zip(row, own["path"], strict=False):
-            axes.imshow(read_square(picture, _SIDE))
+        photographs = manifest[kind.rows].iloc[rng.permutation(kind.count)]
+        new_groups_first = photographs["group"].duplicated().argsort(kind="stable")
+        photographs = photographs.iloc[new_groups_first]
+        for axes, photograph in zip(row, photographs["path"], strict=False):
+            axes.imshow(read_square(photograph, _SIDE))
         for axes in row:
             axes.set_xticks([])
             axes.set_yticks([])
@@ -78,9 +78,8 @@ def plot_means(
     centre = np.average(means, axis=0, weights=counts if sum(counts) else None)
     differences = 100 * (means - centre).mean(axis=-1) / 255
     labelled = differences[np.array(counts) > 0] if sum(counts) else differences
-    scale = max(
-        float(np.abs(labelled).max()), 0.5
-    )  # few photographs without a label: they saturate
+    # A few photographs without a label may lie beyond it: they saturate.
+    scale = max(float(np.abs(labelled).max()), 0.5)
     figure = new_figure(1.2 + 1.9 * len(shown), 4.5)
     cells = figure.subplots(2, len(shown), squeeze=False)
     for k, kind in enumerate(shown):
@@ -138,8 +137,8 @@ def class_mean(squares: np.ndarray, rows: np.ndarray) -> np.ndarray:
         >>> class_mean(np.full((2, 1, 1, 3), 7, "uint8"), np.array([True, False])).tolist()
         [[[7.0, 7.0, 7.0]]]
     """
-    chosen = np.flatnonzero(rows)
+    numbers = np.flatnonzero(rows)
     total = np.zeros(squares.shape[1:], "int64")
-    for first in range(0, len(chosen), _BATCH):
-        total += np.asarray(squares[chosen[first : first + _BATCH]]).sum(axis=0, dtype="int64")
-    return total / len(chosen)
+    for first in range(0, len(numbers), _BATCH):
+        total += np.asarray(squares[numbers[first : first + _BATCH]]).sum(axis=0, dtype="int64")
+    return total / len(numbers)
