@@ -51,13 +51,8 @@ def plot_curves(
     for name, axes in panels.items():
         for number, run in enumerate(opened):
             colour = RUN_COLOURS[number % len(RUN_COLOURS)]
-            _lines(
-                axes,
-                run.history,
-                name,
-                *((TRAIN, VALIDATION) if single else (colour, colour)),
-                single,
-            )
+            colours = (TRAIN, VALIDATION) if single else (colour, colour)
+            _lines(axes, run.history, name, *colours, single)
             _mark_stages(axes, run, STAGE if single else colour)
             if single or name == "accuracy":
                 _mark_annealing(axes, run, ANNEAL if single else colour, row=number)
@@ -72,9 +67,8 @@ def plot_curves(
     panels["accuracy"].xaxis.set_major_locator(MaxNLocator(6, integer=True))
     if single:
         _name_stages(panels["loss"], opened[0].history)
-    figure.legend(
-        handles=_legend(opened), loc="outside lower center", ncols=2, frameon=False, fontsize=9
-    )
+    lines = _legend(opened)
+    figure.legend(handles=lines, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return save(figure, path)
 
 
@@ -174,31 +168,20 @@ def _legend(runs: list[Run]) -> list[Line2D]:
         return Line2D([], [], label=label, **{"lw": 1.6, **style})
 
     if len(runs) == 1:
-        lines = [
-            line("training", color=TRAIN),
-            line("validation", color=VALIDATION, marker="o", ms=3),
-        ]
-        anneal_colour = ANNEAL
+        lines, anneal_colour = [line("training", color=TRAIN)], ANNEAL
+        lines.append(line("validation", color=VALIDATION, marker="o", ms=3))
+        stage = "a stage begins, named after what it trains"
     else:
+        names = [run.folder.resolve().name for run in runs]
         lines = [
-            line(run.folder.resolve().name, color=RUN_COLOURS[k % len(RUN_COLOURS)])
-            for k, run in enumerate(runs)
+            line(n, color=c) for n, c in zip(names, itertools.cycle(RUN_COLOURS), strict=False)
         ]
-        lines += [
-            line("training", color="black"),
-            line("validation", color="black", ls=(0, (4, 1.6))),
-        ]
-        anneal_colour = "black"
+        lines.append(line("training", color="black"))
+        lines.append(line("validation", color="black", ls=(0, (4, 1.6))))
+        stage, anneal_colour = "a stage begins", "black"
     lines.append(line("class prior, validation", color=PRIOR, ls=":"))
     if any(run.history["stage"].nunique() > 1 for run in runs):
-        lines.append(
-            line(
-                "a stage begins" + ", named after what it trains" * (len(runs) == 1),
-                color=STAGE,
-                ls="--",
-                lw=1,
-            )
-        )
+        lines.append(line(stage, color=STAGE, ls="--", lw=1))
     factors = {run.recipe.optimizer.anneal.factor for run in runs if annealings(run)}
     if factors:
         by = f" times {factors.pop():g}" if len(factors) == 1 else " annealed"

@@ -15,9 +15,10 @@ from cervix_tf.data.manifests import is_phantom, validated
 from cervix_tf.data.photographs import Progress
 from cervix_tf.errors import UserError
 from cervix_tf.exploration import embedding, plots, sample_sheets
-from cervix_tf.exploration.page import write_page
 from cervix_tf.exploration.plots import Kind
 from cervix_tf.files import write_csv, write_text
+from cervix_tf.pages.pictures import data_address
+from cervix_tf.pages.templates import render
 
 FEWEST = 4  # photographs, below which neither components nor neighbours mean anything
 
@@ -130,7 +131,13 @@ def explore(
         _embed(findings, of, rows, manifest, shown, about, files, points)
     write_csv(points, path("embedding.csv"))
     page, record = path("explore.html"), path("explore.json")
-    write_page(findings, table, about, page)
+    pictures = {name: data_address(out / name) for name in findings["files"] if ".png" in name}
+    html = render(
+        "exploration.html", findings=findings, about=about, table=table.to_html(border=0),
+        pictures=pictures, grouped=groups < len(manifest),
+        percent=lambda share: f"{100 * share:.1f} %",
+    )  # fmt: skip
+    write_text(page, html)
     write_text(record, json.dumps(findings, indent=2))
     return findings
 

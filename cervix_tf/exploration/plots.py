@@ -148,14 +148,9 @@ def plot_sizes(
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=None))
         axes.set_xlabel(name)
         axes.set_ylabel("share of the class up to there (%)")
-    handles, names = aspect.get_legend_handles_labels()
+    lines, columns = aspect.get_lines(), min(len(shown), 6)
     figure.legend(
-        handles,
-        names,
-        loc="outside upper right",
-        ncols=min(len(names), 6),
-        frameon=False,
-        fontsize=8,
+        handles=lines, loc="outside upper right", ncols=columns, frameon=False, fontsize=8
     )
     return finish(figure, [extent, aspect, weight], about, path)
 

@@ -95,11 +95,9 @@ def write_audit_report(
 
 def _findings(audited: pd.DataFrame, counts: pd.DataFrame) -> list[dict]:
     """Each flag with its count in each source."""
-    rows = []
-    for row in counts.to_dict("records"):
-        sources = audited["source"][has_flag(audited, row["flag"])].value_counts()
-        rows.append({**row, "sources": sources.to_dict()})
-    return rows
+    flagged = {flag: audited[has_flag(audited, flag)] for flag in counts["flag"]}
+    sources = {flag: rows["source"].value_counts().to_dict() for flag, rows in flagged.items()}
+    return [{**row, "sources": sources[row["flag"]]} for row in counts.to_dict("records")]
 
 
 def _section(audited: pd.DataFrame, flag: str, most: int) -> dict:

@@ -46,19 +46,17 @@ def plot_trials(table: pd.DataFrame, space: Space, path: Path | str | None = Non
         else:
             y = _positions(axes.yaxis, axes, "y", shown[other], space, other)
         for state, marker in (("pruned", "^"), ("complete", "o")):
-            chosen = (shown["state"] == state).to_numpy()
+            rows = (shown["state"] == state).to_numpy()
             drawn = axes.scatter(
-                x[chosen], y[chosen], c=shown["log_loss"][chosen], marker=marker, s=130,
+                x[rows], y[rows], c=shown["log_loss"][rows], marker=marker, s=130,
                 edgecolors="black", linewidths=0.6, label=state, **colours,
             )  # fmt: skip
         places.append((x, y))
     if (shown["state"] == "pruned").any():
-        panels[0].legend(
-            frameon=False, fontsize=8, ncols=2, loc="lower left", bbox_to_anchor=(0, 1)
-        )
-    figure.colorbar(
-        drawn, ax=panels.tolist(), label="validation log loss (nats)", extend="max", shrink=0.9
-    )
+        above = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
+        panels[0].legend(frameon=False, fontsize=8, ncols=2, **above)
+    label = "validation log loss (nats)"
+    figure.colorbar(drawn, ax=panels.tolist(), label=label, extend="max", shrink=0.9)
     figure.draw_without_rendering()  # settles where things stand
     if keys[1:]:
         for axes, (x, y) in zip(panels, places, strict=True):
