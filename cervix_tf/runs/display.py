@@ -1,8 +1,9 @@
 """A run as one line, and as HTML for a notebook."""
 
-import base64
 from html import escape
 from typing import TYPE_CHECKING
+
+from cervix_tf.pages.pictures import data_address
 
 if TYPE_CHECKING:
     from cervix_tf.runs.folders import Run
@@ -55,9 +56,8 @@ def html(run: "Run") -> str:
     curves = run.path("plots/curves.png")
     picture = ""
     if curves.is_file():
-        data = base64.b64encode(curves.read_bytes()).decode()
         picture = (
-            f'<img src="data:image/png;base64,{data}" alt="Loss and accuracy by step" '
+            f'<img src="{data_address(curves)}" alt="Loss and accuracy by step" '
             'style="max-width:100%;width:560px">'
         )
     return f"<div>{head}<br>{escape(_data(run))}{table}{picture}</div>"

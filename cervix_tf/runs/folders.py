@@ -12,7 +12,7 @@ import pandas as pd
 from cervix_tf.data import square_size, write_manifest
 from cervix_tf.data.manifests import TEXT, read_csv, read_table
 from cervix_tf.errors import UserError
-from cervix_tf.files import replacing, write_text
+from cervix_tf.files import replacing, write_csv, write_text
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.runs import display
@@ -176,8 +176,7 @@ class Run:
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write a table of the run as CSV."""
-        with replacing(self.path(name)) as part:
-            table.to_csv(part, index=False, lineterminator="\n")
+        write_csv(table, self.path(name))
 
     def write_history(self, rows: list[dict]) -> None:
         """Write `history.csv`: loss and accuracy by step, validation where there was one."""

@@ -13,7 +13,7 @@ import pandas as pd
 
 from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError
-from cervix_tf.files import replacing, write_text
+from cervix_tf.files import write_csv, write_text
 from cervix_tf.models.registry import options
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Range, Recipe, Space, load_space
@@ -191,8 +191,7 @@ def _write(own: Study, base: Recipe) -> pd.DataFrame:
     """Write table and best recipe of all trials so far, of every process."""
     with own.lock:
         table = _table(own)
-        with replacing(own.folder / "trials.csv") as part:
-            table.to_csv(part, index=False, lineterminator="\n")
+        write_csv(table, own.folder / "trials.csv")
         complete = table[table["state"] == "complete"]
         if len(complete):
             best = own.optuna.best_trial

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 import keras
 import numpy as np
 
-from cervix_tf.data import RandomView, training_stream
+from cervix_tf.data import STILL, RandomView, training_stream
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import log_loss
 from cervix_tf.inference import probabilities
@@ -81,7 +81,7 @@ class Loop:
         self.checkpoint = run.path("checkpoint/last.npz")
         self.best = run.path("checkpoint/best.npz")
         self.seconds, self.timed = {"step": 0.0, "wait": 0.0}, 0
-        options = recipe.augment.model_dump() if recipe.augment else {}
+        options = recipe.augment.model_dump() if recipe.augment else STILL
         self.view = RandomView(model.input_shape[1], seed=recipe.seed, **options)
         classes = model.output_shape[-1]
         self.class_weights = (
