@@ -102,8 +102,8 @@ def add_boxes(manifest: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
         values[row] = boxes[list(BOX)].iloc[line].to_numpy("float64")
         lost = [NOT_LOCATED] if np.isnan(values[row]).any() else []
         flags[row] = reflag(flags[row], [NOT_LOCATED], lost)
-    flags = pd.Series(flags, index=manifest.index, dtype="object")
-    return manifest.assign(**dict(zip(BOX, values.T, strict=True)), flags=flags)
+    column = pd.Series(flags, index=manifest.index, dtype="object")
+    return manifest.assign(**dict(zip(BOX, values.T, strict=True)), flags=column)
 
 
 def _parsed(words: list[str]) -> tuple[str, tuple] | None:

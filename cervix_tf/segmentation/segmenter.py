@@ -127,10 +127,9 @@ def segment(
     table = _table(manifest, tasks, notes)
     if folder is None:
         return validated(table, "the manifest")
-    for sheet in (folder / "sheets").glob("page-*.png"):
-        number = sheet.stem.removeprefix("page-")
-        if number.isdigit() and int(number) > len(pages):
-            sheet.unlink()  # of an earlier call with more photographs
+    for old in (folder / "sheets").glob("page-*.png"):  # of a call with more photographs
+        if old.stem[5:].isdigit() and int(old.stem[5:]) > len(pages):
+            old.unlink()
     write_manifest(table, folder / "manifest.csv", movable=True)
     return read_manifest(folder / "manifest.csv", labelled=False)
 
