@@ -51,7 +51,7 @@ def read_csv(path: Path | str, labelled: bool = True, existing: bool = True) -> 
         table["path"] = table.pop("image")
     if labelled and "label" not in table:
         raise UserError(f"{path} has no column 'label'; it has: {', '.join(table.columns)}.")
-    for column in table.columns.intersection(FILES):
+    for column in [c for c in FILES if c in table]:
         table[column] = [
             p if pd.isna(p) else os.path.abspath(path.parent / p) for p in table[column]
         ]
@@ -81,12 +81,12 @@ def write_manifest(manifest: pd.DataFrame, path: Path | str, movable: bool = Fal
     def named(file: object) -> object:
         if pd.isna(file):  # type: ignore[call-overload]
             return file
-        place = Path(os.path.abspath(str(file)))
-        within = movable and place.is_relative_to(folder)
-        return place.relative_to(folder).as_posix() if within else str(place)
+        absolute = Path(os.path.abspath(str(file)))
+        within = movable and absolute.is_relative_to(folder)
+        return absolute.relative_to(folder).as_posix() if within else str(absolute)
 
     table = manifest.copy()
-    for column in table.columns.intersection(FILES):
+    for column in [c for c in FILES if c in table]:
         table[column] = table[column].map(named)
     with replacing(path) as part:
         table.to_csv(part, index=False, lineterminator="\n")
@@ -148,8 +148,8 @@ def class_names(manifest: pd.DataFrame) -> list[str]:
     """
     names = {str(name) for name in manifest["label"].dropna()}
     if len(names) < 2:
-        found = ", ".join(sorted(names)) or "none"
-        raise UserError(f"At least two classes are needed to train; found: {found}.")
+        few = ", ".join(sorted(names)) or "none"
+        raise UserError(f"At least two classes are needed to train; found: {few}.")
     return sorted(names, key=_natural)
 
 
@@ -201,9 +201,9 @@ def summary(manifest: pd.DataFrame) -> pd.DataFrame:
     if len(table) > 1:
         table.loc["all"] = totals
     if names:
-        share = 100 * totals[names] / totals[names].sum()
+        per_cent = 100 * totals[names] / totals[names].sum()
         table = table.astype("object")
-        table.loc["share"] = [f"{share[c]:.1f}%" if c in names else "" for c in table.columns]
+        table.loc["share"] = [f"{per_cent[c]:.1f}%" if c in names else "" for c in table.columns]
     return table
 
 
@@ -220,14 +220,14 @@ def is_phantom(manifest: pd.DataFrame) -> bool:
     return "phantom" in manifest and bool(manifest["phantom"].fillna(False).astype(bool).any())
 
 
-def kind(manifest: pd.DataFrame) -> str:
+def photographs_or_phantoms(manifest: pd.DataFrame) -> str:
     """Say what a page or a figure calls the photographs of a manifest.
 
     Args:
         manifest: A manifest.
 
     Example:
-        >>> kind(phantom("phantoms", per_class=2))
+        >>> photographs_or_phantoms(phantom("phantoms", per_class=2))
         'phantoms (drawn photographs)'
     """
     return PHANTOMS if is_phantom(manifest) else "photographs"
@@ -304,10 +304,10 @@ def validated(manifest: pd.DataFrame, where: str, existing: bool = True) -> pd.D
     for column in ("label", "group", "source", "split"):
         if column not in manifest:
             manifest[column] = None
-    for column in manifest.columns.intersection(TEXT):  # one dtype whatever was read
+    for column in [c for c in TEXT if c in manifest]:  # one dtype whatever was read
         values = [_text(value) for value in manifest[column]]
         manifest[column] = pd.Series(values, dtype="object")
-    for column in manifest.columns.intersection(WHOLE):
+    for column in [c for c in WHOLE if c in manifest]:
         numbers = pd.to_numeric(manifest[column], errors="coerce")
         if (numbers % 1 == 0).equals(manifest[column].notna()):
             manifest[column] = numbers.astype("Int64")
@@ -321,13 +321,33 @@ def validated(manifest: pd.DataFrame, where: str, existing: bool = True) -> pd.D
 
 
 def photographs_in(folder: Path) -> list[Path]:
-    """List the photographs directly in a folder, in natural order."""
-    found = (p for p in folder.iterdir() if p.suffix.lower() in PHOTOGRAPHS and p.is_file())
-    return sorted(found, key=lambda p: _natural(p.name))
+    """List the photographs directly in a folder, in natural order.
+
+    Args:
+        folder: A folder that exists.
+
+    Returns:
+        The paths of its JPEG, PNG and BMP files, by name, 2.jpg before 10.jpg.
+
+    Example:
+        >>> photographs_in(Path("data/train/Type_1"))[0].name
+        '0.jpg'
+    """
+    files = (p for p in folder.iterdir() if p.suffix.lower() in PHOTOGRAPHS and p.is_file())
+    return sorted(files, key=lambda p: _natural(p.name))
 
 
 def listed(names: Iterable[object], most: int = 10) -> str:
-    """Join names for an error message, naming the first few and counting the rest."""
+    """Join names for an error message, naming the first few and counting the rest.
+
+    Args:
+        names: What is to be named.
+        most: How many are named at most.
+
+    Example:
+        >>> listed(["a.jpg", "b.jpg", "c.jpg"], 2)
+        'a.jpg, b.jpg and 1 more'
+    """
     words = [str(name) for name in names]
     rest = f" and {len(words) - most} more" if len(words) > most else ""
     return ", ".join(words[:most]) + rest

@@ -81,9 +81,9 @@ def find_data(given: Path | None = None) -> Path:
     if os.environ.get("CERVIX_DATA"):
         return Path(os.environ["CERVIX_DATA"])
     cache = Path(os.environ.get("KAGGLEHUB_CACHE", Path.home() / ".cache/kagglehub"))
-    for place in (Path("data"), cache / "competitions" / COMPETITION):
-        if place.is_dir():
-            return place
+    for candidate in (Path("data"), cache / "competitions" / COMPETITION):
+        if candidate.is_dir():
+            return candidate
     raise UserError(
         "No photographs: give --data FOLDER_OR_CSV, draw some with `cervix-tf phantom data`, or get "
         f"Kaggle's competition {COMPETITION} with `cervix-tf fetch`."
@@ -109,11 +109,11 @@ def _from_folders(folder: Path) -> pd.DataFrame:
         )
     rows = []
     for directory in classes:
-        found = photographs_in(directory)
-        if not found:
+        photographs = photographs_in(directory)
+        if not photographs:
             raise UserError(
                 f"The class folder {directory} holds no photograph "
                 f"({', '.join(sorted(PHOTOGRAPHS))}): fill it or remove it."
             )
-        rows += [{"path": str(p), "label": directory.name} for p in found]
+        rows += [{"path": str(p), "label": directory.name} for p in photographs]
     return validated(pd.DataFrame(rows), str(folder))

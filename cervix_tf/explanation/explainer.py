@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data import centre_crop, prepare
-from cervix_tf.data.manifests import is_phantom, labels, validated
+from cervix_tf.data.manifests import labels, photographs_or_phantoms, validated
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.explanation.attribution import METHODS, saliency
 from cervix_tf.explanation.overlays import plot_explanation
@@ -106,8 +106,8 @@ def explain(
     rows[classes] = shares[shown]
     path = Path(out) if out else run.path("plots/saliency.png")
     explanation = Explanation(path, rows, images, maps)
-    what = "phantoms (drawn photographs)" if is_phantom(table) else "photographs"
     counts = (int(right.sum()), len(table)) if known else None
+    what = photographs_or_phantoms(table)
     plot_explanation(explanation, classes, f"{run.recipe.model.name} on {what}", counts)
     return explanation
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data import prepare, summary
-from cervix_tf.data.manifests import is_phantom, validated
+from cervix_tf.data.manifests import photographs_or_phantoms, validated
 from cervix_tf.data.photographs import Progress, picture_sizes
 from cervix_tf.errors import UserError
 from cervix_tf.exploration import embedding
@@ -81,7 +81,7 @@ def explore(
     table = summary(manifest)
     classes = [c for c in table.columns if c not in (exploring_plots.UNLABELLED, "all")]
     shown = exploring_plots.kinds(manifest, classes)
-    kind = "phantoms (drawn photographs)" if is_phantom(manifest) else "photographs"
+    kind = photographs_or_phantoms(manifest)
     groups = int(manifest["group"].nunique())
     found: dict[str, Any] = {
         "name": name,

@@ -10,7 +10,17 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from cervix_tf.data.decoding import UnreadableError, dimensions
-from cervix_tf.data.flags import FLAGS
+from cervix_tf.data.flags import (
+    EXACT_DUPLICATE,
+    FILE_FAULTS,
+    LABEL_CONFLICT,
+    LEAK,
+    NEAR_DUPLICATE,
+    OUTLIER,
+    UNREADABLE,
+    flags_of,
+    with_flags,
+)
 from cervix_tf.data.manifests import identities
 from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.data.squares import square_size
@@ -84,28 +94,33 @@ def audit(
             sums[row] = hashlib.sha256(data).hexdigest()
             faults[row] = fault(Path(paths[row]), data, reason)
         except UnreadableError:
-            faults[row] = "unreadable"
+            faults[row] = UNREADABLE
     readable = np.ones(count, bool)
     readable[list(reasons)] = False
     cluster, exact, distance = _alike(sums, readable, seen)
 
     measures = seen.measures
     cluster = np.unique(cluster, return_inverse=True)[1]
-    found = {word: np.array([each == word for each in faults]) for word in list(FLAGS)[:4]}
-    found["exact duplicate"] = exact
-    found["near-duplicate"] = _several(cluster, sums)
-    found |= _across(manifest, cluster)
-    found |= looks(measures)
-    found["outlier"] = distance > FAR
+    findings = {word: np.array([each == word for each in faults]) for word in FILE_FAULTS}
+    findings[EXACT_DUPLICATE] = exact
+    findings[NEAR_DUPLICATE] = _several(cluster, sums)
+    findings |= _across(manifest, cluster)
+    findings |= looks(measures)
+    findings[OUTLIER] = distance > FAR
     keys = identities(manifest).to_numpy(object)
     group = manifest["group"].to_numpy(object)
     names = [str(name) for name in np.where(pd.isna(group), keys, group)]
-    done["group"] = _merged(np.array(names, object), cluster)
+    groups = _merged(np.array(names, object), cluster)
     clusters = _first_names(keys, cluster)
     clusters[np.bincount(cluster)[cluster] == 1] = None
-    done["cluster"] = clusters
-    done["flags"] = _worded(manifest.get("flags"), found, count)
-    done["sha256"] = sums
+    for column, values in (("group", groups), ("cluster", clusters)):
+        done[column] = pd.Series(values, done.index, dtype="object")
+    flags = flags_of(manifest)
+    for flag, flagged in findings.items():
+        for row in np.flatnonzero(flagged).tolist():
+            flags[row].append(flag)
+    done = with_flags(done, flags)
+    done["sha256"] = pd.Series(sums, done.index, dtype="object")
     for k, column in enumerate(("width", "height")):
         done[column] = pd.Series(sizes[:, k], done.index, "Int64").mask(~readable)
     done["sharpness"], done["brightness"] = (
@@ -156,8 +171,8 @@ def _across(manifest: pd.DataFrame, cluster: np.ndarray) -> dict[str, np.ndarray
     trains = labelled & ~test
     has_test, has_trains = (np.bincount(cluster, each)[cluster] > 0 for each in (test, trains))
     return {
-        "label conflict": _several(cluster, manifest["label"]) & labelled,
-        "leak": (test & has_trains) | (trains & has_test),
+        LABEL_CONFLICT: _several(cluster, manifest["label"]) & labelled,
+        LEAK: (test & has_trains) | (trains & has_test),
     }
 
 
@@ -165,9 +180,9 @@ def _first_names(names: np.ndarray, number: np.ndarray) -> np.ndarray:
     """For each photograph the first name, in alphabetical order, of those with the same number."""
     order = np.argsort(names, kind="stable")
     _, first, place = np.unique(number[order], return_index=True, return_inverse=True)
-    found = np.empty(len(names), object)
-    found[order] = names[order[first]][place]
-    return found
+    firsts = np.empty(len(names), object)
+    firsts[order] = names[order[first]][place]
+    return firsts
 
 
 def _merged(names: np.ndarray, cluster: np.ndarray) -> np.ndarray:
@@ -180,18 +195,3 @@ def _merged(names: np.ndarray, cluster: np.ndarray) -> np.ndarray:
     graph = coo_array((np.ones(len(number), bool), (number, size + node)), (total, total))
     parts = connected_components(graph, directed=False)[1][number]
     return _first_names(names, parts)
-
-
-def _worded(before: pd.Series | None, found: dict[str, np.ndarray], count: int) -> list[str | None]:
-    """Old and new flags of each photograph, each once, the known ones in the order of `FLAGS`."""
-    old = [None] * count if before is None else before.tolist()
-    had = [[] if pd.isna(text) else str(text).split(";") for text in old]
-    words = [dict.fromkeys(word.strip() for word in each) for each in had]
-    for word, flagged in found.items():
-        for row in np.flatnonzero(flagged):
-            words[row][word] = None
-    order = {word: place for place, word in enumerate(FLAGS)}
-    return [
-        "; ".join(sorted(filter(None, each), key=lambda word: order.get(word, len(order)))) or None
-        for each in words
-    ]

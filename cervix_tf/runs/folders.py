@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from cervix_tf.data import square_size, write_manifest
-from cervix_tf.data.manifests import read_csv
+from cervix_tf.data.manifests import TEXT, read_csv, read_table
 from cervix_tf.errors import UserError
 from cervix_tf.files import replacing, write_text
 from cervix_tf.recipes import Recipe, load_recipe
@@ -91,7 +91,7 @@ class Run:
     @functools.cached_property
     def predictions(self) -> pd.DataFrame:
         """Probabilities of the validation photographs."""
-        return pd.read_csv(self._existing("predictions.csv"), dtype={"image": str, "label": str})
+        return read_table(self._existing("predictions.csv"), TEXT)
 
     @functools.cached_property
     def metrics(self) -> dict[str, Any]:

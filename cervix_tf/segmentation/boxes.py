@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.crops import BOX, NOT_LOCATED
-from cervix_tf.data.flags import reflag
+from cervix_tf.data.crops import BOX
+from cervix_tf.data.flags import NOT_LOCATED, flags_of, with_flags
 from cervix_tf.data.manifests import listed
 from cervix_tf.errors import UserError
 
@@ -90,7 +90,7 @@ def add_boxes(manifest: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
             f"manifest, such as {manifest['path'].iloc[0]}."
         )
     values = manifest.reindex(columns=list(BOX)).to_numpy("float64", copy=True)
-    flags = manifest["flags"].tolist() if "flags" in manifest else [None] * len(manifest)
+    flags = flags_of(manifest)
     for line, rows in rows_of.items():
         if len(rows) > 1:
             raise UserError(
@@ -101,9 +101,8 @@ def add_boxes(manifest: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
         row = rows[0]
         values[row] = boxes[list(BOX)].iloc[line].to_numpy("float64")
         lost = [NOT_LOCATED] if np.isnan(values[row]).any() else []
-        flags[row] = reflag(flags[row], [NOT_LOCATED], lost)
-    column = pd.Series(flags, index=manifest.index, dtype="object")
-    return manifest.assign(**dict(zip(BOX, values.T, strict=True)), flags=column)
+        flags[row] = [word for word in flags[row] if word != NOT_LOCATED] + lost
+    return with_flags(manifest.assign(**dict(zip(BOX, values.T, strict=True))), flags)
 
 
 def _parsed(words: list[str]) -> tuple[str, tuple] | None:

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cervix_tf.data.crops import NOT_LOCATED
+from cervix_tf.data.flags import NOT_LOCATED
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.segmentation.localizer.model import Localizer, load_localizer
 from cervix_tf.segmentation.superpixels import superpixel_mask

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data import read_manifest, write_manifest
-from cervix_tf.data.crops import BOX, NOT_LOCATED
+from cervix_tf.data.crops import BOX
 from cervix_tf.data.decoding import UnreadableError, decode, dimensions
-from cervix_tf.data.flags import reflag
+from cervix_tf.data.flags import GIVEN_BY, NOT_FOUND, reflag
 from cervix_tf.data.manifests import listed, validated
 from cervix_tf.data.photographs import Progress, cores, read_bytes
 from cervix_tf.errors import UserError, unknown
@@ -26,8 +26,6 @@ from cervix_tf.segmentation.methods import METHODS, Finder, Finding, Model
 
 SIDE = 256  # shorter side of the masks in pixels
 PAGE = COLUMNS * ROWS
-NOTHING = "no cervix found"
-_FLAGS = (NOTHING, NOT_LOCATED)  # of either method: a new call judges anew
 _MEASURES = ("width", "height", *BOX, "centre_x", "centre_y")
 _SETTINGS = "segmentation.json"
 _VERSION = 1  # raised whenever the same settings would give other masks
@@ -224,7 +222,7 @@ def _save(task: _Task, finding: Finding, size: tuple[int, int]) -> dict[str, Any
     if finding.mask.any():
         note |= mask_files.box_and_centre(finding.mask, size)
     else:
-        flag = flag or NOTHING
+        flag = flag or NOT_FOUND
     if finding.box is not None:
         sides = np.round(np.array(finding.box) * [width, height, width, height], 1)
         note |= dict(zip(BOX, sides.tolist(), strict=True))
@@ -262,8 +260,5 @@ def _table(manifest: pd.DataFrame, tasks: list[_Task], notes: list[dict]) -> pd.
     for name in (*_MEASURES, *(["confidence"] if sure else [])):
         kind = "int64" if name in ("width", "height") else "float64"
         table[name] = pd.Series([note.get(name) for note in notes], dtype=kind)
-    before = table["flags"] if "flags" in table else [None] * len(table)
-    given = [[note["flag"]] if note.get("flag") else [] for note in notes]
-    flags = [reflag(words, _FLAGS, new) for words, new in zip(before, given, strict=True)]
-    table["flags"] = pd.Series(flags, dtype="object")
-    return table
+    flags = [[note["flag"]] if note.get("flag") else [] for note in notes]
+    return reflag(table, GIVEN_BY["segment"], flags)  # whatever the method: a new call judges anew

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cervix_tf.data import batches, phantom, prepare, read_manifest
-from cervix_tf.data.crops import MARGIN, NOT_LOCATED, regions, square_around
+from cervix_tf.data.crops import MARGIN, regions, square_around
 from cervix_tf.data.decoding import dimensions
+from cervix_tf.data.flags import NOT_LOCATED
 from cervix_tf.data.photographs import square
 from cervix_tf.errors import UserError
 

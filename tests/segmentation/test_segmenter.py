@@ -13,9 +13,9 @@ import pytest
 
 import cervix_tf as cx
 from cervix_tf.data.decoding import decode
+from cervix_tf.data.flags import NOT_FOUND
 from cervix_tf.segmentation import methods, segment, segmenter
 from cervix_tf.segmentation.methods import Finding
-from cervix_tf.segmentation.segmenter import NOTHING
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_odd_photographs_are_flagged_and_stop_nothing(tmp_path):
         "whole": tissue(600, 700),
     }
     table = pictures(tmp_path / "in", **contents)
-    table["flags"] = [f"blurred; {NOTHING}" if n == "whole.png" else None for n in table["image"]]
+    table["flags"] = [f"blurred; {NOT_FOUND}" if n == "whole.png" else None for n in table["image"]]
     found = segment(table, tmp_path / "out", keep=50).set_index("image")
     whole = found.loc["whole.png"]
     assert whole["flags"] == "blurred"
@@ -149,7 +149,7 @@ def test_odd_photographs_are_flagged_and_stop_nothing(tmp_path):
     for name in contents:
         if name != "whole":
             row = found.loc[f"{name}.png"]
-            assert row["flags"] == NOTHING
+            assert row["flags"] == NOT_FOUND
             assert row[["box_x", "box_w", "centre_x"]].isna().all()
             assert not cv2.imread(row["mask"]).any()
 

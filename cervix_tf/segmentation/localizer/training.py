@@ -12,7 +12,7 @@ import tensorflow as tf
 from cervix_tf.data import RandomView, split, training_stream
 from cervix_tf.data.crops import BOX
 from cervix_tf.data.decoding import dimensions
-from cervix_tf.data.manifests import is_phantom, listed, validated
+from cervix_tf.data.manifests import listed, photographs_or_phantoms, validated
 from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.errors import UserError
 from cervix_tf.segmentation.localizer.model import Localizer, keras_file, squeezed
@@ -117,7 +117,7 @@ def fit_localizer(
     predicted, _, confidence = localizer.predict(pictures[held_out])
     dice, iou = overlap(predicted, masks[held_out] > 127)
     localizer.card = {
-        "data": "phantoms (drawn photographs)" if is_phantom(photographs) else "photographs",
+        "data": photographs_or_phantoms(photographs),
         "photographs": counts[0],
         "held_out": counts[1],
         "steps": steps,
