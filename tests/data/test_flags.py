@@ -42,7 +42,7 @@ def test_a_flag_is_added_once_and_the_others_stay(flags, chance):
 def test_a_verb_replaces_its_own_flags():
     manifest = pd.DataFrame({"flags": ["my word; no cervix found; dark", None, "unreadable"]})
     done = reflag(manifest, GIVEN_BY["segment"], [[], ["cervix not located"], []])
-    assert done["flags"].tolist() == ["dark; my word", "cervix not located", None]
+    assert done["flags"].tolist() == ["dark; my word", "cervix not located", "unreadable"]
     assert reflag(pd.DataFrame({"path": ["a.jpg"]}), [], [[]])["flags"].tolist() == [None]
 
 
