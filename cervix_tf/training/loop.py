@@ -45,7 +45,7 @@ class State:
 
 
 @dataclass
-class Photographs:
+class LabelledSquares:
     """Prepared squares of one side of the split, with their class indices."""
 
     squares: np.ndarray
@@ -69,8 +69,8 @@ class Loop:
         model: keras.Model,
         recipe: Recipe,
         run: Run,
-        training: Photographs,
-        validation: Photographs,
+        training: LabelledSquares,
+        validation: LabelledSquares,
         on_validation: Callable[[int, float], None] | None = None,
     ):
         self.model, self.recipe, self.run = model, recipe, run
@@ -162,9 +162,11 @@ class Loop:
             "train_accuracy": float(accuracy),
         }
         if validating:
-            share = probabilities(self.model, self.validation.squares)
-            row["validation_loss"] = log_loss(self.validation.labels, share)
-            row["validation_accuracy"] = float((share.argmax(1) == self.validation.labels).mean())
+            predicted = probabilities(self.model, self.validation.squares)
+            row["validation_loss"] = log_loss(self.validation.labels, predicted)
+            row["validation_accuracy"] = float(
+                (predicted.argmax(1) == self.validation.labels).mean()
+            )
             self._compare(row["validation_loss"])
             log.info(
                 f"step {state.step:>5}  {stage.train:<8}  training {loss:.4f}  "
@@ -188,7 +190,7 @@ class Loop:
             state.stage_over = bool(self.recipe.patience and state.waited >= self.recipe.patience)
 
     def rate(self, what: str) -> float:
-        """Photographs a second of the step alone, or with waiting for photographs (`all`)."""
+        """LabelledSquares a second of the step alone, or with waiting for photographs (`all`)."""
         seconds = self.seconds["step"] + (self.seconds["wait"] if what == "all" else 0)
         return self.timed * self.recipe.batch_size / seconds if seconds else 0.0
 

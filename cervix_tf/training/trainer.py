@@ -24,7 +24,7 @@ from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Run, environment, fingerprint, load
 from cervix_tf.training.determinism import repeatable
-from cervix_tf.training.loop import Loop, Photographs, stage_lengths
+from cervix_tf.training.loop import LabelledSquares, Loop, stage_lengths
 
 
 def fit(
@@ -100,7 +100,7 @@ def fit(
         squares = prepare(sides, square_size(size), cache, progress, crop=recipe.crop)
     true = class_indices(sides, classes)
     training, validation = (
-        Photographs(squares.array[rows], true[rows])
+        LabelledSquares(squares.array[rows], true[rows])
         for rows in ((sides["split"] == s).to_numpy().nonzero()[0] for s in ("train", "validation"))
     )
 
@@ -153,7 +153,7 @@ def resume(run: Path | str, cache: str | Path | None = None, say: Callable | Non
     return fit(begun.manifest, begun.recipe, run=run, resume=True, cache=cache, say=say)
 
 
-def _on_training(model: keras.Model, training: Photographs, most: int = 512) -> dict:
+def _on_training(model: keras.Model, training: LabelledSquares, most: int = 512) -> dict:
     """Log loss and accuracy of training photographs, evenly chosen, centre crops as in validation."""
     count = len(training.labels)
     taken = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
