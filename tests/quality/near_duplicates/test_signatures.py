@@ -1,6 +1,7 @@
 import imagehash
 import numpy as np
 import pytest
+import scipy.fft
 from PIL import Image
 
 from cervix_tf.quality.near_duplicates import signatures as hashing
@@ -66,16 +67,47 @@ def test_brightness_and_contrast_do_not_matter(greys):
     assert np.array_equal(directions(waves(np.zeros((1, SIDE, SIDE))))[0, 0], np.zeros(72))
 
 
+def differing_bits(hashes, pictures):
+    """Bits in which hashes differ from ImageHash's of the same pictures."""
+    theirs = [imagehash.phash(Image.fromarray(np.ascontiguousarray(p))).hash for p in pictures]
+    ours = np.unpackbits(np.array(hashes, ">u8")[:, None].view("u1"), axis=1)
+    return np.sum(ours != np.reshape(theirs, (-1, 64)), axis=1)
+
+
 def test_prints_are_hashes_and_directions(greys):
+    import cv2
+
     every = prints(greys)
-    found = waves(greys)
-    assert np.array_equal(every.windows, bits(found))
-    assert np.array_equal(every.turns, bits(turned(found[:, 0])))
-    assert np.allclose(every.shapes / 127, directions(found), atol=0.5 / 127 + 1e-6)
-    assert not every.plain.any()
-    assert prints(np.full((2, SIDE, SIDE), 90, np.uint8)).plain.all()
-    assert blank(3).plain.all()
-    assert [each.shape for each in blank(3)] == [each[:3].shape for each in every]
+    for k, (side, across, down) in enumerate(hashing.WINDOWS):
+        centre = (SIDE - 1) / 2 + SIDE * across, (SIDE - 1) / 2 + SIDE * down
+        size = (round(SIDE * side),) * 2
+        seen = [cv2.getRectSubPix(g, size, centre) for g in greys]
+        assert differing_bits(every.windows[:, k], seen).mean() <= 2, k
+    for k, (transposed, upside_down, mirrored) in enumerate(TURNS):
+        seen = greys.swapaxes(1, 2) if transposed else greys
+        seen = seen[:, :: -1 if upside_down else 1, :: -1 if mirrored else 1]
+        assert differing_bits(every.turns[:, k], seen).max() <= 4, k
+    # Directions: the waves of frequencies up to 9, weighted by their frequency, at length 127.
+    halves = greys.reshape(-1, SIDE // 2, 2, SIDE // 2, 2).mean(axis=(2, 4))
+    frequency = np.hypot(*np.indices((10, 10)))
+    used = scipy.fft.dctn(halves, axes=(1, 2), norm="ortho")[:, :10, :10] * frequency
+    used = used[:, (frequency > 0) & (frequency <= 9)]
+    used /= np.linalg.norm(used, axis=1, keepdims=True)
+    shapes = every.shapes[:, 0] / 127
+    assert np.abs(shapes @ shapes.T - used @ used.T).max() < 0.02
+    assert np.abs(np.linalg.norm(every.shapes, axis=2) / 127 - 1).max() < 0.01
+
+
+def test_what_shows_nothing_is_plain(greys):
+    flat = np.full((1, SIDE, SIDE), 90, np.uint8)
+    faint = np.clip(greys[:1] / 255 * 4 + 90, 0, 255).astype(np.uint8)
+    assert prints(np.concatenate([flat, faint, greys])).plain.tolist() == [True, True] + 12 * [
+        False
+    ]
+    room, full = blank(3), prints(greys[:3])
+    assert room.plain.all()
+    for empty, filled in zip(room, full, strict=True):
+        assert (empty.shape, empty.dtype) == (filled.shape, filled.dtype)
 
 
 def test_directions_are_laid_as_pictures_are(greys):
