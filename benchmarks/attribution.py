@@ -1,6 +1,6 @@
 """Do the maps point at the transformation zone? Measured against the true mask of phantoms.
 
-    python benchmarks/attribution.py [--run RUN] [--write docs/appendix/explain.md]
+    python -m benchmarks.attribution [--run RUN] [--write docs/appendix/explain.md]
 
 Without a run, CervixNet-2 is trained at 96 x 96 for 300 steps on 270 phantoms. Its validation phantoms
 are explained for their true class. About ten minutes on two cores.
@@ -17,9 +17,9 @@ import cv2
 import keras
 import numpy as np
 import pandas as pd
-from tables import ROOT, machine, write
 
 import cervix_tf as cx
+from benchmarks.tables import ROOT, machine, write
 from cervix_tf.data.manifests import labels
 from cervix_tf.explanation import mass_inside, saliency
 from cervix_tf.recipes import load_recipe

@@ -1,6 +1,6 @@
 """What an audit finds of planted near-duplicates, whom it joins wrongly, and what it costs.
 
-    python benchmarks/duplicates.py [--annocerv ../shared/data/annocerv] [--phantoms 300] [--each 100]
+    python -m benchmarks.duplicates [--annocerv ../shared/data/annocerv] [--phantoms 300] [--each 100]
                                     [--seed 0] [--cost 64] [--many 8000] [--rounds 5]
                                     [--only cost] [--write docs/appendix/audit.md]
 
@@ -20,13 +20,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-from alterations import BEYOND, PROMISED, encoded
-from tables import ROOT, Row, machine, markdown, ratio, take_turns, write
 
 import cervix_tf as cx
+from benchmarks.tables import ROOT, Row, machine, markdown, ratio, take_turns, write
 from cervix_tf.quality.appearance import measure, shrunk
 from cervix_tf.quality.near_duplicates.candidates import candidates
 from cervix_tf.quality.near_duplicates.signatures import compute_signatures
+from tests.planted.alterations import BEYOND, PROMISED, encoded
 
 PHOTOGRAPHS = ["path", "image", "label", "group", "source", "split"]
 

@@ -1,6 +1,6 @@
 """Does transfer learning help? MobileNet on AnnoCerv from ImageNet's weights and from random ones.
 
-    python benchmarks/fine_tuning.py [--write docs/fine-tuning.md]
+    python -m benchmarks.fine_tuning [--write docs/fine-tuning.md]
 
 Three seeds each; a seed decides the split (a quarter of the photographs, no patient on both sides), the
 order, the views and the new weights. It takes about ten minutes on two cores.
@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from tables import ROOT, machine, write
 
+from benchmarks.tables import ROOT, machine, write
 from cervix_tf.data import read_manifest
 from cervix_tf.recipes import load_recipe
 from cervix_tf.training import fit

@@ -1,6 +1,6 @@
 """Training as `fit` does it, from a filled cache and with views, beside the bare step on one batch.
 
-    python benchmarks/fit.py [--rounds 5] [--only cervixnet2] [--write docs/appendix/pipeline.md]
+    python -m benchmarks.fit [--rounds 5] [--only cervixnet2] [--write docs/appendix/pipeline.md]
 
 The bare step trains on one constant batch of centre crops. Both take turns in one process and share
 the network; a ratio is the median over the rounds, each round of fit beside its own bare steps.
@@ -16,9 +16,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
-from tables import Row, machine, markdown, ratio, take_turns, write
 
 import cervix_tf as cx
+from benchmarks.tables import Row, machine, markdown, ratio, take_turns, write
 from cervix_tf.recipes import load_recipe
 from cervix_tf.training.steps import Stepper
 

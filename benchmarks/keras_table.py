@@ -1,6 +1,6 @@
 """The harness over every registered network, once; its table goes into docs/appendix/networks.md.
 
-    python benchmarks/keras_table.py [--only NAME ...]
+    python -m benchmarks.keras_table [--only NAME ...]
 
 Each network is built with random weights on small images, predicts on uint8 and float32,
 takes one training step, and is saved and loaded with the same predictions (tests/models/harness.py). A
@@ -8,7 +8,6 @@ network that fails, or has other parameters than `cx.models.spec` says, is liste
 """
 
 import argparse
-import importlib.util
 import multiprocessing
 import sys
 import tempfile
@@ -17,9 +16,10 @@ import traceback
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from benchmarks.tables import ROOT
 from cervix_tf import models
+from tests.models.harness import exercise
 
-ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "appendix" / "networks.md"
 START, END = "<!-- networks: written by benchmarks/keras_table.py -->", "<!-- networks: end -->"
 
@@ -29,17 +29,9 @@ START, END = "<!-- networks: written by benchmarks/keras_table.py -->", "<!-- ne
 SIZES = {"keras:EfficientNetV2L": 96}
 
 
-def load_harness():
-    path = ROOT / "tests" / "models" / "harness.py"
-    module_spec = importlib.util.spec_from_file_location("harness", path)
-    module = importlib.util.module_from_spec(module_spec)
-    module_spec.loader.exec_module(module)
-    return module.exercise
-
-
 def run(name):
     """Put one network through the harness; its parameters and the seconds it took."""
-    exercise, start = load_harness(), time.perf_counter()
+    start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         # The parameters of the report's own networks depend on the size of their last maps.
         own = name.startswith("cervixnet")

@@ -1,6 +1,6 @@
 """Where the audit's limits lie: what copies, strangers, and altered and strange photographs come to.
 
-    python benchmarks/limits.py [--annocerv ../shared/data/annocerv] [--phantoms 300] [--seed 77]
+    python -m benchmarks.limits [--annocerv ../shared/data/annocerv] [--phantoms 300] [--seed 77]
                                 [--write docs/appendix/audit.md]
 
 Every photograph is altered once in each way that is promised to be found as a near-duplicate, and
@@ -14,17 +14,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-from alterations import PROMISED
-from duplicates import patients, photographs
-from strange import ALTERED, HARDER, PICTURES
-from tables import ROOT, write
 
 import cervix_tf as cx
+from benchmarks.duplicates import patients, photographs
+from benchmarks.tables import ROOT, write
 from cervix_tf.data.photographs import square
 from cervix_tf.quality import appearance as flags
 from cervix_tf.quality.near_duplicates import alignment as aligning
 from cervix_tf.quality.near_duplicates import candidates as steps
 from cervix_tf.quality.near_duplicates import signatures as hashing
+from tests.planted.alterations import PROMISED
+from tests.planted.pictures import ALTERED, HARDER, PICTURES
 
 TURNS = np.arange(len(hashing.TURNS))
 

@@ -1,6 +1,6 @@
 """The localiser on phantoms it has not seen, its speed, and what `crop: box` gains.
 
-    python benchmarks/localizer.py FOLDER [--parts train overlap speed crop]
+    python -m benchmarks.localizer FOLDER [--parts train overlap speed crop]
                                           [--write docs/appendix/localizer.md]
 
 Everything is drawn into FOLDER and every result written there as it comes; what is there already is not
@@ -21,9 +21,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import cv2
 import numpy as np
 import pandas as pd
-from tables import machine, write
 
 import cervix_tf as cx
+from benchmarks.tables import machine, write
 from cervix_tf.recipes import load_recipe
 from cervix_tf.segmentation import fit_localizer, load_localizer, overlap, segment, squeezed
 from cervix_tf.training import fit

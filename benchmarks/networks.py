@@ -1,6 +1,6 @@
 """Images a second of the native networks beside Keras', prediction and training step.
 
-    python benchmarks/networks.py [--batch 8] [--rounds 5] [--size 224] [--profile]
+    python -m benchmarks.networks [--batch 8] [--rounds 5] [--size 224] [--profile]
 
 `inception` is set beside `keras.applications.InceptionV3` and `resnet` beside `ResNet101`, all with
 the same three-class head and preprocessing inside, random weights, and one TensorFlow graph a step (XLA

@@ -1,6 +1,6 @@
 """The input pipeline beside what a user would otherwise write, and beside the decoder alone.
 
-    python benchmarks/pipeline.py [--photographs FOLDER] [--annocerv FOLDER] [--rounds 5]
+    python -m benchmarks.pipeline [--photographs FOLDER] [--annocerv FOLDER] [--rounds 5]
                                   [--memory 2000] [--write docs/appendix/pipeline.md]
 
 Draws 96 phantoms of 2448 x 3264 unless a folder of photographs is given. All that is compared takes
@@ -24,9 +24,9 @@ import pandas as pd
 import simplejpeg
 import tensorflow as tf
 from PIL import Image
-from tables import ROOT, Row, machine, markdown, ratio, take_turns, write
 
 import cervix_tf as cx
+from benchmarks.tables import ROOT, Row, machine, markdown, ratio, take_turns, write
 from cervix_tf.data.photographs import cores
 
 SIDE, SIZE, BATCH = 256, 224, 32

@@ -1,6 +1,6 @@
 """Predicting a folder, beside decoding it alone and beside the network alone.
 
-    python benchmarks/predicting.py [--rounds 5] [--write docs/appendix/pipeline.md]
+    python -m benchmarks.predicting [--rounds 5] [--write docs/appendix/pipeline.md]
 
 The three take turns in one process, on phantoms of a camera's size. A run's network has been called
 before, as a second call in a notebook finds it.
@@ -14,9 +14,9 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-from tables import Row, machine, markdown, ratio, take_turns, write
 
 import cervix_tf as cx
+from benchmarks.tables import Row, machine, markdown, ratio, take_turns, write
 
 NETWORKS = {"cervixnet2": 160, "keras:MobileNet": 160, "inception": 224}
 

@@ -1,6 +1,6 @@
 """Make the shipped reference colours from photographs outlined by hand.
 
-    python benchmarks/reference_colours.py ANNOCERV
+    python -m benchmarks.reference_colours ANNOCERV
 
 ANNOCERV is a folder with the data set AnnoCerv (CC BY 4.0) at 384 x 384. `outlines.csv` holds the
 outlines: corners x:y in pixels of those photographs. Only the colours are kept in the package.
@@ -12,9 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-from tables import ROOT
 
 import cervix_tf as cx
+from benchmarks.tables import ROOT
 
 HEAD = """\
 # Mean colour of the cervix, specular highlights left out, in ten photographs of ten patients of

@@ -1,6 +1,6 @@
 """Masks of the cervix beside the truth, and how fast they are made.
 
-    python benchmarks/segmentation.py [--per-class 50] [--seed 7] [--annocerv FOLDER] [--rounds 5]
+    python -m benchmarks.segmentation [--per-class 50] [--seed 7] [--annocerv FOLDER] [--rounds 5]
                                       [--write docs/appendix/segmentation.md]
 
 Draws phantoms, whose true masks are known. With AnnoCerv's folder also on the photographs in
@@ -16,11 +16,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from reference_colours import outlined
 from skimage.segmentation import slic
-from tables import ROOT, machine, markdown, ratio, take_turns, write
 
 import cervix_tf as cx
+from benchmarks.reference_colours import outlined
+from benchmarks.tables import ROOT, machine, markdown, ratio, take_turns, write
 from cervix_tf.data.photographs import cores
 from cervix_tf.segmentation import superpixel_mask
 from cervix_tf.segmentation.methods import METHODS as PACKAGED

@@ -1,6 +1,6 @@
 """The cache of squares, one mapped file a set, beside the simpler design of one file a photograph.
 
-    python benchmarks/square_cache.py [--photographs 300 2000] [--rounds 5] [--write docs/pipeline.md]
+    python -m benchmarks.square_cache [--photographs 300 2000] [--rounds 5] [--write docs/pipeline.md]
 
 Both decode the same small phantoms, where a cache weighs most, and both check every square. A file a
 photograph is written beside its place and renamed; it holds the pixels and their checksum. Read is it

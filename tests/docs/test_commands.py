@@ -7,6 +7,7 @@ A command of a program that is not in `RUNS` fails.
 
 import argparse
 import contextlib
+import importlib
 import itertools
 import re
 import runpy
@@ -164,10 +165,11 @@ def _parsed(main, words, monkeypatch):
 
 
 def _python(words, monkeypatch):
-    assert words[0].startswith(("benchmarks/", "notebooks/")), f"no way is known to run {words}"
-    script = ROOT / words[0]
-    monkeypatch.syspath_prepend(script.parent)
-    _parsed(lambda: runpy.run_path(str(script), run_name="__main__"), words, monkeypatch)
+    if words[0] == "-m" and words[1].startswith("benchmarks."):
+        _parsed(importlib.import_module(words[1]).main, words[1:], monkeypatch)
+    else:
+        assert words[0] == "notebooks/execute.py", f"no way is known to run {words}"
+        _parsed(runpy.run_path(str(ROOT / words[0]))["main"], words, monkeypatch)
 
 
 def _kaggle(words, monkeypatch):

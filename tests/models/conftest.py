@@ -99,15 +99,3 @@ def graph_saver():
             write(session)
 
     return run
-
-
-@pytest.fixture(scope="session")
-def exercise():
-    """The harness every network goes through, which the script that writes the docs' table runs too."""
-    from pathlib import Path
-
-    path = Path(__file__).with_name("harness.py")
-    module_spec = importlib.util.spec_from_file_location("harness", path)
-    module = importlib.util.module_from_spec(module_spec)
-    module_spec.loader.exec_module(module)
-    return module.exercise

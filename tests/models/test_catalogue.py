@@ -4,6 +4,7 @@ import pytest
 
 from cervix_tf import models
 from cervix_tf.models.keras_facts import FAMILIES
+from tests.models.harness import exercise
 
 # The smallest member of each family, as narrow and on as small images as it allows.
 SMALLEST = {
@@ -37,5 +38,5 @@ def test_every_network_has_its_family_here():
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.slow) if n in LARGE else n for n in SMALLEST]
 )
-def test_network(name, exercise, tmp_path):
+def test_network(name, tmp_path):
     exercise(name, tmp_path, **SMALLEST[name])

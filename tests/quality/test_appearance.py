@@ -3,10 +3,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from strange import ALTERED, STRANGE, page
 
 from cervix_tf.data.photographs import square
 from cervix_tf.quality.appearance import FAR, MEASURES, appearance_flags, distances, measure, shrunk
+from tests.planted.pictures import ALTERED, STRANGE, page
 
 
 def squares_of(manifest) -> list[np.ndarray]:

@@ -1,11 +1,11 @@
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cervix_tf.evaluation import measures
 from cervix_tf.evaluation.intervals.grouped import gain_intervals, intervals
+from tests.planted import studies
 
 
 def photographs(seed=0, patients=30):
@@ -17,15 +17,12 @@ def photographs(seed=0, patients=30):
 
 
 @pytest.mark.slow
-def test_intervals_cover_at_the_nominal_rate(monkeypatch):
+def test_intervals_cover_at_the_nominal_rate():
     """95 % intervals hold the true figure in about 95 of 100 studies, of every kind of model."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
-    import intervals as simulated
-
-    held = {name: [] for name in simulated.SHOWN}
-    plain = {name: [] for name in simulated.SHOWN}
-    for world in simulated.WORLDS.values():
-        study = partial(simulated.study, world, world.truth(60_000), 40, False, 250)
+    held = {name: [] for name in studies.SHOWN}
+    plain = {name: [] for name in studies.SHOWN}
+    for world in studies.WORLDS.values():
+        study = partial(studies.study, world, world.truth(60_000), 40, False, 250)
         for seed in range(60):
             for name, (ours, percentiles) in study(seed).items():
                 held[name].append(np.nanmean(ours[0]))
@@ -39,15 +36,12 @@ def test_intervals_cover_at_the_nominal_rate(monkeypatch):
 
 
 @pytest.mark.slow
-def test_photographs_drawn_singly_make_them_too_narrow(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
-    import intervals as simulated
-
-    world = simulated.WORLDS["usual"]
-    study = partial(simulated.study, world, world.truth(60_000), 60, True, 250)
-    studies = [study(seed) for seed in range(60)]
+def test_photographs_drawn_singly_make_them_too_narrow():
+    world = studies.WORLDS["usual"]
+    study = partial(studies.study, world, world.truth(60_000), 60, True, 250)
+    judged = [study(seed) for seed in range(60)]
     for name in ("log_loss", "accuracy", "balanced_accuracy", "kappa", "brier", "actual"):
-        assert np.mean([each[name][0][0] for each in studies]) < 0.85, name
+        assert np.mean([each[name][0][0] for each in judged]) < 0.85, name
 
 
 def test_every_figure_lies_in_its_interval():

@@ -3,12 +3,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from alterations import PROMISED
 
 from cervix_tf.data.photographs import square
 from cervix_tf.quality.appearance import measure, shrunk
 from cervix_tf.quality.near_duplicates.clusters import near_duplicates
 from cervix_tf.quality.near_duplicates.signatures import SIDE, compute_signatures
+from tests.planted.alterations import PROMISED
 
 
 def grey(path: Path, data: bytes | None = None) -> np.ndarray:
