@@ -2,7 +2,6 @@
 
 import functools
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +11,7 @@ import pandas as pd
 from cervix_tf.data import square_size
 from cervix_tf.errors import UserError
 from cervix_tf.files import replacing, write_text
+from cervix_tf.keras_card import load_card, save_model
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.runs import display
@@ -113,12 +113,7 @@ class Run:
     @functools.cached_property
     def card(self) -> dict[str, Any]:
         """What predicting needs to know besides the weights, kept inside the model file."""
-        path = self._existing("model.keras")
-        try:
-            with zipfile.ZipFile(path) as archive:
-                return json.loads(archive.read(CARD))
-        except (zipfile.BadZipFile, KeyError) as error:
-            raise UserError(f"{path} was not written by cervix-tf fit: train again.") from error
+        return load_card(self._existing("model.keras"), CARD)
 
     @property
     def class_names(self) -> list[str]:
@@ -169,10 +164,7 @@ class Run:
             "crop": self.recipe.crop,
             "input": "RGB, uint8 or float32 in [0, 255]; normalised inside the model",
         }
-        with replacing(self.path("model.keras")) as part:
-            model.save(part)
-            with zipfile.ZipFile(part, "a") as archive:
-                archive.writestr(CARD, json.dumps(card, indent=2))
+        save_model(model, self.path("model.keras"), card, CARD)
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write a table of the run as CSV."""
