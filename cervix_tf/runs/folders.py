@@ -37,31 +37,15 @@ class Run:
     folder: Path
 
     def __repr__(self) -> str:
-        return display.line(self)
+        return display.line(*self._shown())
 
     def _repr_html_(self) -> str:
-        return display.html(self)
+        return display.html(*self._shown(), self.path("plots/curves.png"))
 
-    def predict(self, photographs: Any, **options: Any) -> pd.DataFrame:
-        """Predict the class probabilities of photographs.
-
-        Args:
-            photographs: A folder, a CSV or a photograph by its path, an array, a PIL image, a list of
-                these, or a manifest, as `inference.predict` takes them.
-            options: As `inference.predict` takes them: `tta`, `batch_size`, `cache`, `progress`.
-
-        Returns:
-            A table in the photographs' order: `image`, then one column a class.
-
-        Raises:
-            UserError: As `inference.predict` does.
-
-        Example:
-            >>> load("runs/first").predict("photographs")
-        """
-        from cervix_tf.inference import predict  # a room below: the one arrow upwards
-
-        return predict(self, photographs, **options)
+    def _shown(self) -> tuple[Path, str, dict[str, Any] | None, int]:
+        begun = self.path("history.csv").is_file() and len(self.history) > 0
+        step = int(self.history["step"].max()) if begun else 0
+        return self.folder, self.recipe.model.name, self.metrics if self.complete else None, step
 
     def path(self, name: str) -> Path:
         """Path of a file of the run."""
