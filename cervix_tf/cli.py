@@ -20,6 +20,7 @@ from cervix_tf.commands import (
     segmenting,
     training,
 )
+from cervix_tf.commands.printing import print_messages
 
 app = typer.Typer(
     help="Transformation-zone type of the cervix from photographs: train, predict, submit.",
@@ -59,6 +60,7 @@ def main() -> None:
     from cervix_tf.errors import UserError
 
     warnings.showwarning = _warn
+    print_messages()
     try:
         app()
     except UserError as error:

@@ -12,6 +12,7 @@ several lie there, SAMPLE chooses.
 """
 
 import argparse
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,8 @@ def main() -> None:
     parser.add_argument("--sample", default=SAMPLE)
     parser.add_argument("--views", type=int, default=VIEWS)
     chosen = parser.parse_args()
+    logging.basicConfig(format="%(message)s", stream=sys.stdout)
+    logging.getLogger("cervix_tf").setLevel(logging.INFO)
     install(chosen.input)
     from cervix_tf import UserError
 
@@ -132,7 +135,7 @@ def trained(chosen: argparse.Namespace, data: Path) -> Path:
 
     run = chosen.working / "run"
     if (run / "recipe.yaml").is_file():
-        cx.training.resume(run, cache=chosen.working / "cache", say=print)
+        cx.training.resume(run, cache=chosen.working / "cache")
         return run
     settings = list(chosen.settings)
     if chosen.weights:
@@ -143,7 +146,7 @@ def trained(chosen: argparse.Namespace, data: Path) -> Path:
     manifest = cx.data.read_kaggle(data, drop_known_faults=True)
     manifest = manifest[manifest["split"] != "test"].reset_index(drop=True)
     recipe = load_recipe(chosen.recipe, settings)
-    cx.training.fit(manifest, recipe, run=run, cache=chosen.working / "cache", say=print)
+    cx.training.fit(manifest, recipe, run=run, cache=chosen.working / "cache")
     return run
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.printing import import_tensorflow, say
+from cervix_tf.commands.printing import import_tensorflow
 
 
 def demo(
@@ -32,4 +32,8 @@ def demo(
     from cervix_tf.demo_page import demo as serve
 
     with contextlib.suppress(KeyboardInterrupt):  # the way to end it
-        serve(opened, port, localizer, open_, lambda address: say(f"{address} (Ctrl+C ends it)"))
+        serve(opened, port, localizer, open_, _print_address)
+
+
+def _print_address(address: str) -> None:
+    print(f"{address} (Ctrl+C ends it)", flush=True)

@@ -1,6 +1,7 @@
 """What verbs print, and TensorFlow without its start-up lines."""
 
 import importlib
+import logging
 import os
 import sys
 import tempfile
@@ -37,9 +38,19 @@ def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         )
 
 
-def say(line: str) -> None:
-    """Print a line at once, whatever buffers there are."""
-    print(line, flush=True)
+class Messages(logging.Handler):
+    """Prints a record's message as a line, at once; a bar under way moves down for it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the message alone."""
+        print(record.getMessage(), flush=True)
+
+
+def print_messages() -> None:
+    """Print what the package logs from now on, on standard output."""
+    log = logging.getLogger("cervix_tf")
+    log.setLevel(logging.INFO)
+    log.handlers = [Messages()]
 
 
 def print_figures(figures: dict) -> None:

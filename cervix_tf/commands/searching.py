@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cervix_tf.commands.options import Additional, Cache, Data, Settings
-from cervix_tf.commands.printing import import_tensorflow, print_table, say
+from cervix_tf.commands.printing import import_tensorflow, print_table
 from cervix_tf.commands.training import chosen_recipe, photographs
 
 # After so many the search goes on in a fresh process: TensorFlow keeps what it compiled for each.
@@ -68,8 +68,7 @@ def search(
         settings=settings or (),
         prune=prune,
         cache=cache,
-        say=say,
-        most=TRIALS_A_PROCESS,
+        max_trials=TRIALS_A_PROCESS,
     )
     waiting = (table["state"] == "waiting").any()
     if waiting or (sampler != "grid" and len(table) < (trials or 0)):
@@ -123,7 +122,7 @@ def reproduce(
     try:
         full = photographs(found, additional=True)
     except UserError as error:
-        say(f"Without full data: {error}")
+        print(f"Without full data: {error}", flush=True)
     _quiet_tensorflow()
     from cervix_tf.reproduction import reproduce
 
@@ -136,7 +135,6 @@ def reproduce(
         weights=_weights(weights),
         full=full,
         cache=cache,
-        say=say,
     )
     print(f"Page: {page}")
 

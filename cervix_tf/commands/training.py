@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cervix_tf.commands.options import Additional, Cache, Data, Drop, Settings
-from cervix_tf.commands.printing import import_tensorflow, print_figures, print_table, say
+from cervix_tf.commands.printing import import_tensorflow, print_figures, print_table
 
 
 def fit(
@@ -47,14 +47,14 @@ def fit(
         import_tensorflow()
         from cervix_tf.training import resume as go_on
 
-        _print_run(go_on(resume, cache=cache, say=say))
+        _print_run(go_on(resume, cache=cache))
         return
     chosen = chosen_recipe(model, recipe, weights, settings)
     manifest = _without(photographs(data, additional), drop)
     import_tensorflow()
     from cervix_tf.training import fit
 
-    _print_run(fit(manifest, chosen, run=run, cache=cache, say=say))
+    _print_run(fit(manifest, chosen, run=run, cache=cache))
 
 
 def bench(
@@ -137,7 +137,7 @@ def _without(manifest, drop: list[str] | None):
 
     left = drop_flagged(manifest, drop or []) if drop else manifest
     for why, count in changes(left)["why"].value_counts(sort=False).items():
-        say(f"{count} photographs left out: {why}")
+        print(f"{count} photographs left out: {why}", flush=True)
     return left
 
 

@@ -1,8 +1,9 @@
 """Reproduce: the report's experiments run, and its tables and figures beside ours on one page."""
 
 import gc
+import logging
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from cervix_tf.runs import Run, load
 from cervix_tf.segmentation import segment
 from cervix_tf.training.trainer import fit
 
+log = logging.getLogger(__name__)
+
 
 def reproduce(
     manifest: pd.DataFrame,
@@ -30,7 +33,6 @@ def reproduce(
     weights: str | Mapping[str, str] | None = None,
     full: pd.DataFrame | None = None,
     cache: str | Path | None = None,
-    say: Callable[[str], None] | None = None,
 ) -> Path:
     """Run the experiments of the report and write its tables and figures beside ours.
 
@@ -51,7 +53,6 @@ def reproduce(
         full: The original and the additional photographs, for the rows of Table 2 that are of the full
             data; without it they are trained on the original data, and the page says so.
         cache: Where prepared squares are kept, as in `fit`.
-        say: Called with a line on each thing a person would want to know; silent by default.
 
     Returns:
         The page, `OUT/reproduction.html`. It needs no other file.
@@ -63,7 +64,7 @@ def reproduce(
     Example:
         >>> reproduce(manifest, only=["table3"], steps_scale=0.05, weights="none")
     """
-    say, out = say or (lambda line: None), Path(out)
+    out = Path(out)
     parts = list(only) or list(PARTS)
     for part in parts:
         if part not in PARTS:
@@ -79,11 +80,11 @@ def reproduce(
             progress(number, len(names), note=name)
             chosen = full if full is not None and name in FULL_DATA else manifest
             folder = out / "runs" / name
-            say(f"{name}, {number + 1} of {len(names)}")
+            log.info(f"{name}, {number + 1} of {len(names)}")
             if recipes[name].crop == "mask":
                 with bar("Segmenting", len(chosen)) as masks:
                     chosen = segment(chosen, (out / "segmented").absolute(), progress=masks)
-            runs[name] = _run(folder, recipes[name], chosen, cache, say)
+            runs[name] = _run(folder, recipes[name], chosen, cache)
             keras.backend.clear_session()
             gc.collect()
     notes = {name: _differences(name, runs[name], full is not None) for name in names}
@@ -126,12 +127,12 @@ def scaled(
     return load_recipe(keys, settings)
 
 
-def _run(folder: Path, recipe: Recipe, manifest: pd.DataFrame, cache, say) -> Run:
+def _run(folder: Path, recipe: Recipe, manifest: pd.DataFrame, cache) -> Run:
     """The finished run of a recipe: the one that is there, gone on with if need be, or a new one."""
     begun = (folder / "recipe.yaml").is_file()
     if begun:
         _same(load(folder), recipe, manifest)
-    run = fit(manifest, recipe, folder, resume=begun, cache=cache, say=say)
+    run = fit(manifest, recipe, folder, resume=begun, cache=cache)
     test = run.manifest[(run.manifest["split"] == "test") & run.manifest["label"].notna()]
     if len(test) and not run.path("test/metrics.json").is_file():
         evaluate(run, test, out=run.path("test"))

@@ -1,9 +1,11 @@
 """Search: many short fits over a space of settings, and the recipe of the best."""
 
 import gc
+import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -23,6 +25,8 @@ from cervix_tf.training.study import Claim, Study, check_sampler, optuna
 from cervix_tf.training.trainer import fit
 from cervix_tf.training.trial_plots import plot_trials
 
+log = logging.getLogger(__name__)
+
 COMPLETE, PRUNED, FAIL = (
     optuna.trial.TrialState.COMPLETE,
     optuna.trial.TrialState.PRUNED,
@@ -41,8 +45,7 @@ def search(
     settings: Iterable[str] = (),
     prune: bool = True,
     cache: str | Path | None = None,
-    say: Callable[[str], None] | None = None,
-    most: int | None = None,
+    max_trials: int | None = None,
 ) -> pd.DataFrame:
     """Fit a recipe with many settings and keep the best.
 
@@ -66,9 +69,8 @@ def search(
         prune: Whether to end a trial whose best log loss is above the median of the others at the same
             step (after five others, and not at the first validation).
         cache: Where prepared squares are kept, as in `fit`.
-        say: Called with a line a trial; silent by default.
-        most: How many trials this call runs at the most. TensorFlow never gives back what it compiled for
-            a trial, some 15 MB with a small network and more with a large one; `cervix-tf search`
+        max_trials: How many trials this call runs at most. TensorFlow never gives back what it compiled
+            for a trial, some 15 MB with a small network and more with a large one; `cervix-tf search`
             therefore goes on in a fresh process every few trials, which is what this is for.
 
     Returns:
@@ -84,7 +86,6 @@ def search(
         >>> space = ["model.dropout=[0.3, 0.5]"]
         >>> search(manifest, "cervixnet2", space, study="studies/dropout").nsmallest(1, "log_loss")
     """
-    say = say or (lambda line: None)
     check_sampler(sampler)
     settings, space = list(settings), load_space(space)
     base = with_values(recipe, settings, {})
@@ -103,13 +104,15 @@ def search(
     wanted = own.enqueue_grid(trials, seed) if sampler == "grid" else trials or 0
     ran = 0
     with bar("Trials", wanted) as progress:
-        while (most is None or ran < most) and (claim := own.claim(sampler, wanted, seed)):
+        while (max_trials is None or ran < max_trials) and (
+            claim := own.claim(sampler, wanted, seed)
+        ):
             ran += 1
             progress(claim.trial.number, wanted, note=f"trial {claim.trial.number}")
             trial_recipe = space.apply(base, settings, claim.values)
-            say(f"trial {claim.trial.number:03d} of {wanted}: {_worded(claim.values)}")
+            log.info(f"trial {claim.trial.number:03d} of {wanted}: {_worded(claim.values)}")
             try:
-                say(_run(own, claim, manifest, trial_recipe, prune, cache))
+                log.info(_run(own, claim, manifest, trial_recipe, prune, cache))
             finally:
                 claim.lock.release()  # after an error, too: the trial can be gone on with
                 keras.backend.clear_session()
@@ -134,7 +137,7 @@ def _run(
     )
     began = time.perf_counter()
 
-    def report(step: int, loss: float) -> None:
+    def on_validation(step: int, loss: float) -> None:
         if step not in reported:  # a resumed trial may validate a second time
             trial.report(loss, step)
         if trial.should_prune():
@@ -148,7 +151,10 @@ def _run(
 
     begun = (run.folder / "recipe.yaml").is_file()
     try:
-        done = fit(manifest, recipe, run.folder, resume=begun, cache=cache, report=report)
+        with _quiet_fits():
+            done = fit(
+                manifest, recipe, run.folder, resume=begun, cache=cache, on_validation=on_validation
+            )
     except optuna.TrialPruned:
         note()
         own.optuna.tell(trial, state=PRUNED)
@@ -165,6 +171,18 @@ def _run(
         f"  validation log loss {done.metrics['log_loss']:.4f}  accuracy "
         f"{100 * done.metrics['accuracy']:.1f} %"
     )
+
+
+@contextmanager
+def _quiet_fits() -> Iterator[None]:
+    """Leave out what each fit logs: the search has its own lines for a trial."""
+    fits = logging.getLogger("cervix_tf.training")
+    level = fits.level
+    fits.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        fits.setLevel(level)
 
 
 def _write(own: Study, base: Recipe) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The training loop: stages, validation, checkpoints, and going on after a kill."""
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from cervix_tf.recipes import Recipe, Stage
 from cervix_tf.runs import Run
 from cervix_tf.training.checkpoints import load_state, load_variables, save_variables
 from cervix_tf.training.steps import Stepper, balanced_weights
+
+log = logging.getLogger(__name__)
 
 LOG_EVERY = 10  # steps between two entries of the history
 
@@ -57,8 +60,8 @@ class Loop:
         recipe: Stages, optimiser, seed and the rest.
         run: Where checkpoints go.
         training, validation: The photographs of the two sides.
-        say: Called with a line after every validation.
-        report: Called with step and log loss after every validation; what it raises ends training.
+        on_validation: Called with step and log loss after every validation; what it raises ends
+            training.
     """
 
     def __init__(
@@ -68,11 +71,10 @@ class Loop:
         run: Run,
         training: Photographs,
         validation: Photographs,
-        say: Callable[[str], None],
-        report: Callable[[int, float], None] | None = None,
+        on_validation: Callable[[int, float], None] | None = None,
     ):
-        self.model, self.recipe, self.run, self.say = model, recipe, run, say
-        self.report = report
+        self.model, self.recipe, self.run = model, recipe, run
+        self.on_validation = on_validation
         self.training, self.validation = training, validation
         self.lengths = stage_lengths(recipe, len(training.labels))
         self.state = State()
@@ -157,14 +159,14 @@ class Loop:
             row["validation_loss"] = log_loss(self.validation.labels, share)
             row["validation_accuracy"] = float((share.argmax(1) == self.validation.labels).mean())
             self._compare(row["validation_loss"])
-            self.say(
+            log.info(
                 f"step {state.step:>5}  {stage.train:<8}  training {loss:.4f}  "
                 f"validation log loss {row['validation_loss']:.4f}  "
                 f"accuracy {100 * row['validation_accuracy']:.1f} %"
             )
         state.history.append(row)
-        if validating and self.report:
-            self.report(state.step, row["validation_loss"])
+        if validating and self.on_validation:
+            self.on_validation(state.step, row["validation_loss"])
 
     def _compare(self, loss: float) -> None:
         """Keep the weights if they are the best so far; end the stage if patience is at its end."""

@@ -1,5 +1,6 @@
 """Fit: a manifest and a recipe become a run."""
 
+import logging
 import shutil
 from collections.abc import Callable
 from datetime import datetime
@@ -33,7 +34,7 @@ def fit(
     resume: bool = False,
     cache: str | Path | None = None,
     say: Callable[[str], None] | None = None,
-    report: Callable[[int, float], None] | None = None,
+    on_validation: Callable[[int, float], None] | None = None,
 ) -> Run:
     """Train a model and write the run: weights, history, predictions, figures, plots and report.
 
@@ -51,8 +52,8 @@ def fit(
             the seed it was begun with; it ends with the weights of an uninterrupted run.
         cache: Where prepared squares are kept, as `data.prepare` takes it.
         say: Called with a line on each thing a person would want to know; silent by default.
-        report: Called with step and validation log loss after every validation. What it raises ends
-            the fit, which can be resumed.
+        on_validation: Called with step and validation log loss after every validation. What it raises
+            ends the fit, which can be resumed.
 
     Returns:
         The finished run.
@@ -64,7 +65,7 @@ def fit(
     Example:
         >>> fit(read_manifest("data"), "cervixnet2", run="runs/second").metrics["log_loss"]
     """
-    say = say or (lambda line: None)
+    say = say or logging.getLogger(__name__).info
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     if resume:
         if not run:
@@ -113,7 +114,7 @@ def fit(
         f"{len(validation.labels)} validation photographs, {total} steps of {recipe.batch_size} on "
         f"{', '.join(begun.environment['devices'])}"
     )
-    loop = Loop(model, recipe, begun, training, validation, say, report)
+    loop = Loop(model, recipe, begun, training, validation, on_validation)
     with bar("Training", total) as progress, repeatable():
         loop.train(progress, resume)
     say(

@@ -30,7 +30,7 @@ def test_a_search_goes_on_in_a_fresh_process(monkeypatch, phantoms, tmp_path, ca
         pass
 
     def search(manifest, recipe, space, **given):
-        assert given["most"] == searching.TRIALS_A_PROCESS
+        assert given["max_trials"] == searching.TRIALS_A_PROCESS
         state = states.pop(0)
         return pd.DataFrame(
             {"trial": [0, 1], "state": state, "log_loss": [0.9, 0.8], "model.l2": [0.0, 0.1]}

@@ -1,5 +1,6 @@
 import gc
 import json
+import logging
 import signal
 import subprocess
 import sys
@@ -20,8 +21,8 @@ SHORT = [{"train": "all", "steps": 4}]
 
 
 @pytest.mark.slow
-def test_table_plot_and_best_recipe(recipe, phantoms, tmp_path):
-    lines = []
+def test_table_plot_and_best_recipe(recipe, phantoms, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "cervix_tf")
     given = dict(
         recipe=recipe(stages=SHORT),
         space={"optimizer.learning_rate": [0.003, 1e30, 0.03], "model.widths": [[4, 4], [8, 8]]},
@@ -30,11 +31,14 @@ def test_table_plot_and_best_recipe(recipe, phantoms, tmp_path):
         trials=4,
         seed=4,
     )
-    table = search(read_manifest(phantoms), say=lines.append, **given)
+    table = search(read_manifest(phantoms), **given)
     assert table["trial"].tolist() == [0, 1, 2, 3]
     wild = table["optimizer.learning_rate"] == 1e30
     assert set(table["state"][wild]) == {"fail"}, "a trial that diverges does not end the search"
     assert set(table["state"][~wild]) == {"complete"}
+    lines = caplog.messages
+    assert [line[:9] for line in lines[::2]] == [f"trial 00{k}" for k in range(4)]
+    assert len(lines) == 8, "two a trial, and none of what its fit says"
     assert any("failed: The loss is" in line for line in lines)
     best = table.loc[table["log_loss"].idxmin()]
     metrics = json.loads(Path(best["run"], "metrics.json").read_text())
@@ -49,10 +53,10 @@ def test_table_plot_and_best_recipe(recipe, phantoms, tmp_path):
     assert np.allclose(written["log_loss"], table["log_loss"].astype(float), equal_nan=True)
     assert len(list((tmp_path / "cache").glob("*.npy"))) <= 1, "decoded once for all trials"
 
-    lines.clear()
-    again = search(read_manifest(phantoms), say=lines.append, **given)
+    caplog.clear()
+    again = search(read_manifest(phantoms), **given)
     pd.testing.assert_frame_equal(again, table)
-    assert not lines, "nothing is run twice"
+    assert not caplog.messages, "nothing is run twice"
     with pytest.raises(UserError, match="a search with another recipe"):
         search(read_manifest(phantoms), **{**given, "recipe": recipe(stages=SHORT, seed=5)})
 
@@ -62,11 +66,11 @@ def curves(monkeypatch):
     """Trials whose validation losses are given instead of trained, and what was run."""
     ran = []
 
-    def fake(manifest, recipe, run, resume, cache, report):
+    def fake(manifest, recipe, run, resume, cache, on_validation):
         ran.append((Path(run).name, resume))
         rate = recipe.optimizer.learning_rate
         for step in (2, 4, 6, 8):
-            report(step, rate + 1 / step)
+            on_validation(step, rate + 1 / step)
         return SimpleNamespace(metrics={"log_loss": rate + 1 / 8, "accuracy": 0.5})
 
     monkeypatch.setattr("cervix_tf.training.hyperparameter_search.fit", fake)
@@ -100,10 +104,10 @@ def test_an_interrupted_trial_is_gone_on_with(curves, recipe, phantoms, tmp_path
     given = {"space": {"optimizer.learning_rate": [0.1, 0.2]}, "study": tmp_path / "study"}
     fake = hyperparameter_search.fit
 
-    def interrupted(manifest, recipe, run, resume, cache, report):
+    def interrupted(manifest, recipe, run, resume, cache, on_validation):
         Path(run).mkdir(parents=True)
         (Path(run) / "recipe.yaml").write_text("")
-        report(2, 0.7)
+        on_validation(2, 0.7)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(hyperparameter_search, "fit", interrupted)
@@ -204,26 +208,27 @@ def test_two_processes_one_killed_and_restarted(phantoms, recipe, tmp_path):
 
 def test_a_call_runs_no_more_trials_than_it_may(curves, recipe, phantoms, tmp_path):
     given = {"space": {"optimizer.learning_rate": [0.1, 0.2, 0.3]}, "study": tmp_path / "study"}
-    table = search(read_manifest(phantoms), recipe(), most=2, **given)
+    table = search(read_manifest(phantoms), recipe(), max_trials=2, **given)
     assert table["state"].tolist() == ["complete", "complete", "waiting"]
     assert len(curves) == 2
-    search(read_manifest(phantoms), recipe(), most=2, **given)
+    search(read_manifest(phantoms), recipe(), max_trials=2, **given)
     assert len(curves) == 3
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads Linux' /proc")
-def test_memory_of_a_trial(recipe, phantoms, tmp_path):
+def test_memory_of_a_trial(recipe, phantoms, tmp_path, monkeypatch):
     """What TensorFlow keeps of a tiny trial's compiled step is known, and nothing comes to it."""
     held = []
 
-    def note(line):
+    def note(line):  # twice a trial
         gc.collect()
         held.append(int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20)
 
+    monkeypatch.setattr("cervix_tf.training.hyperparameter_search.log.info", note)
     search(
         read_manifest(phantoms), recipe(stages=SHORT), {"optimizer.learning_rate": [1e-3, 1e-2]},
-        sampler="random", trials=6, study=tmp_path / "study", cache="memory", prune=False, say=note,
+        sampler="random", trials=6, study=tmp_path / "study", cache="memory", prune=False,
     )  # fmt: skip
     later = held[5::2]  # after the third trial and each later one
     assert (later[-1] - later[0]) / (len(later) - 1) < 45, [round(m) for m in held]

@@ -1,4 +1,5 @@
 import json
+import logging
 import signal
 import subprocess
 import sys
@@ -230,15 +231,15 @@ def test_a_part_of_the_network_by_its_first_layer(recipe, phantoms, tmp_path):
     assert not (tmp_path / "run").exists(), "found before the first stage"
 
 
-def test_progress_lines(recipe, phantoms, tmp_path):
-    lines = []
+def test_progress_lines(recipe, phantoms, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "cervix_tf")
     fit(
         read_manifest(phantoms),
         recipe(stages=[{"train": "all", "steps": 4}]),
         run=tmp_path / "run",
         cache="memory",
-        say=lines.append,
     )
+    lines = caplog.messages
     assert "training and" in lines[0]
     assert "validation log loss" in lines[1]
     assert "images/s" in lines[-1]
