@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.crops import BOX, square_around
+from cervix_tf.data.crops import BOX, Region, square_around
 from cervix_tf.data.photographs import dimensions_of
 from cervix_tf.data.squares import UnreadablePhotographs, decode_all
 from cervix_tf.errors import UserError
@@ -78,7 +78,7 @@ def examine(
     side = run.square_size
     squares, reasons = np.zeros((len(every), side, side, 3), np.uint8), {}
     try:
-        wanted = [(path, boxes.get(path)) for path in every]
+        wanted: list[tuple[Path, Region]] = [(path, boxes.get(path)) for path in every]
         decode_all(wanted, side, range(len(every)), squares.__setitem__, None)
     except UnreadablePhotographs as error:
         reasons = {every[row]: error.reasons[row] for row in sorted(error.reasons)}

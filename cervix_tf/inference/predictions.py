@@ -123,7 +123,7 @@ def predictions_of(
         >>> predictions.squares.shape[0] == len(predictions)
         True
     """
-    opened = [load(run) for run in (runs if isinstance(runs, list | tuple) else [runs])]  # type: ignore[list-item]
+    opened = [load(run) for run in (runs if isinstance(runs, list | tuple) else [runs])]
     if not opened:
         raise UserError("No run to predict with: give at least one run folder.")
     if not 1 <= tta <= VIEWS:

@@ -19,7 +19,7 @@ from cervix_tf.reproduction.page import write_page
 from cervix_tf.reproduction.report_tables import FULL_DATA, PARTS
 from cervix_tf.runs import Run, load
 from cervix_tf.segmentation import segment
-from cervix_tf.training.trainer import fit
+from cervix_tf.training.trainer import fit, resume
 
 log = logging.getLogger(__name__)
 
@@ -129,10 +129,11 @@ def scaled(
 
 def _run(folder: Path, recipe: Recipe, manifest: pd.DataFrame, cache) -> Run:
     """The finished run of a recipe: the one that is there, gone on with if need be, or a new one."""
-    begun = (folder / "recipe.yaml").is_file()
-    if begun:
+    if (folder / "recipe.yaml").is_file():
         _same(load(folder), recipe, manifest)
-    run = fit(manifest, recipe, folder, resume=begun, cache=cache)
+        run = resume(folder, cache)
+    else:
+        run = fit(manifest, recipe, folder, cache)
     test = run.manifest[(run.manifest["split"] == "test") & run.manifest["label"].notna()]
     if len(test) and not run.path("test/metrics.json").is_file():
         evaluate(run, test, out=run.path("test"))

@@ -149,6 +149,7 @@ class Run:
             "input": "RGB, uint8 or float32 in [0, 255]; normalised inside the model",
         }
         save_model(model, self.path("model.keras"), card, CARD)
+        vars(self)["model"] = model  # it need not be read back
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write a table of the run as CSV."""

@@ -78,6 +78,9 @@ class Loop:
         self.training, self.validation = training, validation
         self.lengths = stage_lengths(recipe, len(training.labels))
         self.state = State()
+        # Of the validation photographs, by the present weights and the best; None if not predicted yet.
+        self.probabilities: np.ndarray | None = None
+        self.best_probabilities: np.ndarray | None = None
         self.checkpoint = run.path("checkpoint/last.npz")
         self.best = run.path("checkpoint/best.npz")
         self.seconds, self.timed = {"step": 0.0, "wait": 0.0}, 0
@@ -90,13 +93,13 @@ class Loop:
             else np.ones(classes, "float32")
         )
 
-    def train(self, bar: Bar, resume: bool) -> None:
-        """Go through the stages, from the last checkpoint if `resume`, and keep the weights asked for.
+    def train(self, bar: Bar) -> None:
+        """Go through the stages, from the last checkpoint if there is one; keep the weights asked for.
 
         Raises:
             Diverged: The loss is no longer a number; the message names the step.
         """
-        resuming = resume and self.checkpoint.is_file()
+        resuming = self.checkpoint.is_file()
         if resuming:
             self.state = State(**load_state(self.checkpoint))
         for number in range(self.state.stage, len(self.recipe.stages)):
@@ -110,6 +113,7 @@ class Loop:
             self.state.stage_best, self.state.waited = math.inf, 0
         if self.recipe.keep == "best" and self.best.is_file():
             load_variables(self.best, self.model.variables)
+            self.probabilities = self.best_probabilities
 
     def _stage(self, stepper: Stepper, stage: Stage, length: int, bar: Bar) -> None:
         state = self.state
@@ -155,9 +159,10 @@ class Loop:
             "train_accuracy": float(accuracy),
         }
         if validating:
-            share = probabilities(self.model, self.validation.squares)
-            row["validation_loss"] = log_loss(self.validation.labels, share)
-            row["validation_accuracy"] = float((share.argmax(1) == self.validation.labels).mean())
+            self.probabilities = probabilities(self.model, self.validation.squares)
+            predicted, targets = self.probabilities.argmax(axis=1), self.validation.labels
+            row["validation_loss"] = log_loss(targets, self.probabilities)
+            row["validation_accuracy"] = float((predicted == targets).mean())
             self._compare(row["validation_loss"])
             log.info(
                 f"step {state.step:>5}  {stage.train:<8}  training {loss:.4f}  "
@@ -173,6 +178,7 @@ class Loop:
         state = self.state
         if loss < state.best:
             state.best, state.best_step = loss, state.step
+            self.best_probabilities = self.probabilities
             save_variables(self.best, self.model.variables, {"step": state.step})
         if loss < state.stage_best:
             state.stage_best, state.waited = loss, 0
