@@ -1,6 +1,6 @@
 """Do the maps point at the transformation zone? Measured against the true mask of phantoms.
 
-    python benchmarks/attribution.py [--run RUN] [--write docs/explain.md]
+    python benchmarks/attribution.py [--run RUN] [--write docs/appendix/explain.md]
 
 Without a run, CervixNet-2 is trained at 96 x 96 for 300 steps on 270 phantoms. Its validation phantoms
 are explained for their true class. About ten minutes on two cores.
@@ -123,7 +123,7 @@ def markdown(trained: list[dict], untrained: list[dict], run: Run) -> str:
         f"({counts}). {machine('tensorflow keras')}",
         "",
         "| network | region | method | mass inside | area | mass / area (95 %) | "
-        "mass inside / in others' regions (95 %) |",
+        "mass inside / mass in other patients' regions (95 %) |",
         "|---|---|---|---|---|---|---|",
     ]
     for network, part in (("trained", trained), ("random weights", untrained)):
@@ -140,7 +140,7 @@ def markdown(trained: list[dict], untrained: list[dict], run: Run) -> str:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, help="a CervixNet-2 trained on phantoms")
-    parser.add_argument("--write", type=Path, nargs="?", const=ROOT / "docs/explain.md")
+    parser.add_argument("--write", type=Path, nargs="?", const=ROOT / "docs/appendix/explain.md")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         run = cx.load(chosen.run) if chosen.run else trained(Path(scratch))

@@ -2,7 +2,7 @@
 
     python benchmarks/duplicates.py [--annocerv ../shared/data/annocerv] [--phantoms 300] [--each 100]
                                     [--seed 0] [--cost 64] [--many 8000] [--rounds 5]
-                                    [--only cost] [--write docs/audit.md]
+                                    [--only cost] [--write docs/appendix/audit.md]
 
 Altered copies of a sample of photographs are audited beside the originals, one kind of change at a
 time. Cost is measured on AnnoCerv's photographs and phantoms as they are, and on those of the first set
@@ -26,7 +26,7 @@ from tables import ROOT, Row, machine, markdown, ratio, take_turns, write
 import cervix_tf as cx
 from cervix_tf.quality.appearance import measure, shrunk
 from cervix_tf.quality.near_duplicates.candidates import candidates
-from cervix_tf.quality.near_duplicates.signatures import prints
+from cervix_tf.quality.near_duplicates.signatures import compute_signatures
 
 PHOTOGRAPHS = ["path", "image", "label", "group", "source", "split"]
 
@@ -112,9 +112,9 @@ def accuracy(sets: dict[str, pd.DataFrame], each: int, seed: int) -> str:
     ]
     lines.append(f"| of different patients, originals alone | {' | '.join(strangers)} |")
     per = [f"{1000 * results[n]['wrong'] / len(PROMISED | BEYOND) / rest[n][1]:.3f}" for n in sets]
-    lines.append(f"| of different patients, in 1,000, with the copies | {' | '.join(per)} |")
+    lines.append(f"| of different patients, per 1,000, with the copies | {' | '.join(per)} |")
     lines.append(f"| of one patient | {' | '.join(relatives)} |")
-    return "\n".join([f"Seed {seed}, {each} copies a kind.", "", *lines, "", *notes])
+    return "\n".join([f"Seed {seed}, {each} copies of each kind.", "", *lines, "", *notes])
 
 
 def large(manifest: pd.DataFrame, count: int, folder: Path) -> pd.DataFrame:
@@ -174,7 +174,9 @@ def beside_the_first_pass(own: pd.DataFrame, name: str, rounds: int, kept: bool)
         f"{wall[1]:.2f} and {wall[0]:.2f} ms a photograph; processor time {processor[1]:.2f} and "
         f"{processor[0]:.2f} ms, {np.median(shares):.2f} times"
     )
-    title = f"Audit beside the first pass, {name}, cache in {'a folder' if kept else 'memory'}"
+    title = (
+        f"Audit compared with the first pass, {name}, cache in {'a folder' if kept else 'memory'}"
+    )
     return title, figure, f"{ratio(turns, 'prepare', 'audit'):.2f}", "1.3"
 
 
@@ -186,7 +188,7 @@ def comparing(manifest: pd.DataFrame, counts: tuple[int, ...], seed: int) -> lis
     for count in counts:
         one, other = random.integers(0, len(greys), (2, count))
         mix = (0.65 * greys[one] + 0.35 * np.rot90(greys[other], 1, (1, 2))).astype(np.uint8)
-        own = prints(mix)
+        own = compute_signatures(mix)
         began, spent = time.perf_counter(), time.process_time()
         candidates(own, np.arange(count), 50 * count)
         seconds, spent = time.perf_counter() - began, time.process_time() - spent

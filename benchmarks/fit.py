@@ -1,6 +1,6 @@
 """Training as `fit` does it, from a filled cache and with views, beside the bare step on one batch.
 
-    python benchmarks/fit.py [--rounds 5] [--only cervixnet2] [--write docs/pipeline.md]
+    python benchmarks/fit.py [--rounds 5] [--only cervixnet2] [--write docs/appendix/pipeline.md]
 
 The bare step trains on one constant batch of centre crops. Both take turns in one process and share
 the network; a ratio is the median over the rounds, each round of fit beside its own bare steps.
@@ -60,7 +60,7 @@ def measured(name: str, views: bool, target: float, steps: int, folder: Path, ro
     rate = {name: steps * batch / np.median(turns) for name, turns in seconds.items()}
     return (
         f"`fit` of `{name}` at {size}, {'full augmentation' if views else 'no augmentation'}, "
-        f"beside the bare step, batches of {batch}",
+        f"compared with the bare step, batches of {batch}",
         f"{rate['fit']:.1f} and {rate['step']:.1f} images/s",
         f"{ratio(seconds, 'fit', 'step'):.2f}",
         f"{target}",

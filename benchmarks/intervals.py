@@ -1,6 +1,6 @@
 """How often a 95 % interval holds the true figure, in simulated studies of patients.
 
-    python benchmarks/intervals.py [--write docs/evaluation.md]
+    python benchmarks/intervals.py [--write docs/appendix/intervals.md]
 
 A patient has one class, 1 to 6 photographs, and a deviation that these share. The truth is what 400,000
 patients give. It takes about six minutes on two cores.
@@ -75,7 +75,7 @@ WORLDS = {
     "strong": World(signal=4.2, shared=1.3, own=0.8),
     "near chance": World(signal=0.1),
     "calibrated, rare class": World((0.17, 0.53, 0.3), calibrated=True),
-    "too sure": World((0.17, 0.53, 0.3), signal=1.6, own=0.6, sharpness=3.0),
+    "overconfident": World((0.17, 0.53, 0.3), signal=1.6, own=0.6, sharpness=3.0),
 }
 
 
@@ -99,8 +99,10 @@ def main():
                 for key in SHOWN:
                     found.setdefault((key, column), []).append(summary([s[key] for s in studies]))
     numbers = {
-        "Studies in 100 whose interval holds the truth": lambda held, _: f"{100 * held[0]:.0f}",
-        "The same of percentile intervals": lambda held, _: f"{100 * held[1]:.0f}",
+        "Percentage of studies whose interval contains the true value": lambda held, _: (
+            f"{100 * held[0]:.0f}"
+        ),
+        "The same for percentile intervals": lambda held, _: f"{100 * held[1]:.0f}",
         "Mean width": lambda _, width: f"{width[0]:.2f}",
         "Mean width of percentile intervals": lambda _, width: f"{width[1]:.2f}",
     }

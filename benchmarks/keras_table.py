@@ -1,4 +1,4 @@
-"""The harness over every registered network, once; its table goes into docs/models.md.
+"""The harness over every registered network, once; its table goes into docs/appendix/networks.md.
 
     python benchmarks/keras_table.py [--only NAME ...]
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from cervix_tf import models
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "models.md"
+PAGE = ROOT / "docs" / "appendix" / "networks.md"
 START, END = "<!-- networks: written by benchmarks/keras_table.py -->", "<!-- networks: end -->"
 
 
@@ -65,7 +65,7 @@ def markdown(rows):
 def write(table, note):
     """Replace the section between the two marks, or add it."""
     section = f"{START}\n\n{note}\n\n{table}\n\n{END}"
-    text = PAGE.read_text() if PAGE.exists() else "# The networks\n"
+    text = PAGE.read_text() if PAGE.exists() else "# Tables of the networks\n"
     if START in text:
         before, _, rest = text.partition(START)
         text = before + section + rest.partition(END)[2]

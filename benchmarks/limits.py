@@ -1,7 +1,7 @@
 """Where the audit's limits lie: what copies, strangers, and altered and strange photographs come to.
 
     python benchmarks/limits.py [--annocerv ../shared/data/annocerv] [--phantoms 300] [--seed 77]
-                                [--write docs/audit.md]
+                                [--write docs/appendix/audit.md]
 
 Every photograph is altered once in each way that is promised to be found as a near-duplicate, and
 compared with its copy step by step; and altered in each way that is to be flagged.
@@ -47,9 +47,11 @@ def correlation(one: np.ndarray, other: np.ndarray, way: int) -> float:
 
 def of_copies(originals: np.ndarray, copies: np.ndarray) -> np.ndarray:
     """What each copy comes to beside its original at each step; NaN where a step lets it go."""
-    one, other = hashing.prints(originals), hashing.prints(copies)
-    turned = hashing.low(hashing.laid(other.shapes[:, :1], TURNS[None]))
-    long = np.vecdot(turned, hashing.low(one.shapes[:, 0])[:, None])
+    one, other = hashing.compute_signatures(originals), hashing.compute_signatures(copies)
+    turned = hashing.low_frequencies(
+        hashing.turned_directions(other.directions[:, :1], TURNS[None])
+    )
+    long = np.vecdot(turned, hashing.low_frequencies(one.directions[:, 0])[:, None])
     back = other.windows[:, :, None] ^ one.turns[:, None, hashing.BACK]
     bits = np.bitwise_count(np.stack([one.windows[:, :, None] ^ other.turns[:, None], back], 1))
     bits = bits.min(axis=1)  # by photograph, window and turn
@@ -60,7 +62,7 @@ def of_copies(originals: np.ndarray, copies: np.ndarray) -> np.ndarray:
     found[:, 1], found[:, 2] = bits[:, : steps._CENTRAL].min(axis=1), bits.min(axis=1)
     for row, pair in enumerate(zip(originals, copies, strict=True)):
         both = np.stack(pair)
-        for each in steps.candidates(hashing.prints(both), np.arange(2), most=1):
+        for each in steps.candidates(hashing.compute_signatures(both), np.arange(2), max_pairs=1):
             ways = both[each["a"]], both[each["b"]], each["way"]
             found[row, 3:] = each["alike"], correlation(*ways)
     return found
@@ -68,16 +70,18 @@ def of_copies(originals: np.ndarray, copies: np.ndarray) -> np.ndarray:
 
 def of_strangers(greys: np.ndarray, patient: np.ndarray) -> list[float]:
     """The correlations of those of different patients that pass the steps before."""
-    pairs = steps.candidates(hashing.prints(greys), np.arange(len(greys)), most=10**9)
+    pairs = steps.candidates(
+        hashing.compute_signatures(greys), np.arange(len(greys)), max_pairs=10**9
+    )
     pairs = pairs[patient[pairs["a"]] != patient[pairs["b"]]]
     return [correlation(greys[p["a"]], greys[p["b"]], p["way"]) for p in pairs]
 
 
 def passing(greys: np.ndarray) -> float:
     """The share of pairs that the first step, of the long waves, does not let go."""
-    shapes = hashing.prints(greys).shapes[:, 0]
-    turned = hashing.low(hashing.laid(shapes[:, None], TURNS[None]))
-    alike = np.max(turned.swapaxes(0, 1) @ hashing.low(shapes).T, axis=0)
+    shapes = hashing.compute_signatures(greys).directions[:, 0]
+    turned = hashing.low_frequencies(hashing.turned_directions(shapes[:, None], TURNS[None]))
+    alike = np.max(turned.swapaxes(0, 1) @ hashing.low_frequencies(shapes).T, axis=0)
     return float(np.mean(alike[np.triu_indices(len(greys), 1)] >= steps.ALIKE_AT_ALL))
 
 
@@ -95,25 +99,36 @@ def near_duplicates(sets: dict[str, pd.DataFrame], seed: int) -> str:
             found[name].append(of_copies(originals, small(copies)))
         found[name] = np.concatenate(found[name])
         far = of_strangers(originals, patients(manifest)[0])
-        highest = f", highest {max(far):.2f}" if far else ""
+        highest = f", highest correlation {max(far):.2f}" if far else ""
         lost = int(np.isnan(found[name][:, 4]).sum())
         rest.append(
             f"{name}: {passing(originals):.0%} of all pairs pass the first step; {lost} of "
-            f"{len(found[name])} copies are let go before they are aligned; {len(far)} pairs of "
-            f"different patients are aligned{highest}."
+            f"{len(found[name])} copies are lost before alignment; {len(far)} pairs of different "
+            f"patients reach alignment{highest}."
         )
     least = (
-        ("long waves, correlation", np.nanmin, f"at least {steps.ALIKE_AT_ALL}"),
-        ("bits by the central windows", np.nanmax, f"at most {steps.GLANCE}"),
-        ("bits by the nearest window", np.nanmax, f"at most {steps.DISTANCE}"),
-        ("all waves of the best window, correlation", np.nanmin, f"at least {steps.ALIKE_AT_BEST}"),
-        ("detail when aligned, correlation", np.nanmin, f"at least {aligning.SAME}"),
+        ("low frequencies, correlation", np.nanmin, f"at least {steps.ALIKE_AT_ALL}"),
+        (
+            "pHash distance in bits, two central windows",
+            np.nanmax,
+            f"at most {steps.CENTRAL_DISTANCE}",
+        ),
+        ("pHash distance in bits, nearest window", np.nanmax, f"at most {steps.DISTANCE}"),
+        (
+            "72 DCT coefficients of the nearest window, correlation",
+            np.nanmin,
+            f"at least {steps.ALIKE_AT_BEST}",
+        ),
+        ("detail after alignment, correlation", np.nanmin, f"at least {aligning.SAME}"),
     )
     lines = [f"| step | limit | {' | '.join(sets)} |", "|---|---|" + "---|" * len(sets)]
     for k, (step, extreme, limit) in enumerate(least):
         figures = " | ".join(f"{extreme(found[name][:, k]):.3g}" for name in sets)
         lines.append(f"| {step} | {limit} | {figures} |")
-    head = f"Every photograph, altered once in each of {len(PROMISED)} ways, seed {seed}: the farthest."
+    head = (
+        f"Every photograph, altered once in each of {len(PROMISED)} ways, seed {seed}: the copy that is "
+        "hardest to find."
+    )
     return "\n".join([head, "", *lines, "", *rest])
 
 
@@ -136,12 +151,13 @@ def looks(sets: dict[str, pd.DataFrame]) -> str:
         shares = []
         for own in squares.values():
             measures = flags.measure([flags.shrunk(alter(each)) for each in own])[1]
-            shares.append(f"{flags.looks(measures)[flag].mean():.2f}")
+            shares.append(f"{flags.appearance_flags(measures)[flag].mean():.2f}")
         return ", ".join(shares)
 
     named = ", ".join(sets)
     lines = [
-        f"| flag | limit | {named}: farthest | altered: flagged | altered less |",
+        f"| flag | limit | {named}: nearest to the limit | altered: proportion flagged "
+        "| altered less: proportion flagged |",
         "|---" * 5 + "|",
     ]
     for flag, (measure, extreme, limit) in limits.items():

@@ -1,6 +1,7 @@
 """The localiser on phantoms it has not seen, its speed, and what `crop: box` gains.
 
-    python benchmarks/localizer.py FOLDER [--parts train overlap speed crop] [--write docs/localizer.md]
+    python benchmarks/localizer.py FOLDER [--parts train overlap speed crop]
+                                          [--write docs/appendix/localizer.md]
 
 Everything is drawn into FOLDER and every result written there as it comes; what is there already is not
 done again. `train` makes the localiser that comes with the package (FOLDER/localizer.keras). All of it
@@ -9,6 +10,7 @@ takes about half an hour on two cores.
 
 import argparse
 import json
+import logging
 import os
 import time
 import warnings
@@ -23,7 +25,7 @@ from tables import machine, write
 
 import cervix_tf as cx
 from cervix_tf.recipes import load_recipe
-from cervix_tf.segmentation import fit_localizer, load_localizer, locate, overlap, squeezed
+from cervix_tf.segmentation import fit_localizer, load_localizer, overlap, segment, squeezed
 from cervix_tf.training import fit
 
 SMALL, LARGE = [(480, 640), (640, 480), (480, 480)], [(600, 800), (960, 540)]
@@ -53,7 +55,9 @@ def train(folder: Path) -> Path:
         sets = [drawn(folder, name) for name in ("near", "afar")]
         sets = [each.assign(group=f"{k} " + each["group"]) for k, each in enumerate(sets)]
         manifest = pd.concat(sets, ignore_index=True)
-        fit_localizer(manifest, path, steps=600, seed=0, say=lambda line: print(line, flush=True))
+        logging.basicConfig(format="%(message)s")
+        logging.getLogger("cervix_tf").setLevel(logging.INFO)
+        fit_localizer(manifest, path, steps=600, seed=0)
     return path
 
 
@@ -123,7 +127,7 @@ def speed(folder: Path) -> list[str]:
 
 def crops(folder: Path, seeds: list[int]) -> list[str]:
     manifest = drawn(folder, "framed")
-    boxes = locate(manifest, train(folder))
+    boxes = segment(manifest, method="localizer", model=train(folder))
     results = folder / "crops.jsonl"
     known = {}
     if results.is_file():

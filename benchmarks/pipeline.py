@@ -1,7 +1,7 @@
 """The input pipeline beside what a user would otherwise write, and beside the decoder alone.
 
     python benchmarks/pipeline.py [--photographs FOLDER] [--annocerv FOLDER] [--rounds 5]
-                                  [--memory 2000] [--write docs/pipeline.md]
+                                  [--memory 2000] [--write docs/appendix/pipeline.md]
 
 Draws 96 phantoms of 2448 x 3264 unless a folder of photographs is given. All that is compared takes
 turns in one run; a ratio is the median over the rounds.
@@ -79,7 +79,7 @@ def first_pass(manifest: pd.DataFrame, folder: Path, rounds: int) -> tuple[list[
     named = "First pass to 256 x 256, with cache"
     rows = [
         (
-            f"{named}, beside {what}",
+            f"{named}, compared with {what}",
             f"{rate['ours']:.0f} and {rate[other]:.0f} images/s",
             f"{ratio(seconds, 'ours', other):.2f}",
             target,
@@ -107,7 +107,7 @@ def cached_pass(manifest: pd.DataFrame, folder: Path, rounds: int, first: float)
         8 * rounds,
     )
     rate = {name: len(images) / np.median(turns) for name, turns in seconds.items()}
-    what = f"Cached pass, centre crop of {SIZE}, beside "
+    what = f"Cached pass, centre crop of {SIZE}, compared with "
     return [
         (
             what + "the first pass",
@@ -147,7 +147,8 @@ def augmentation(rounds: int) -> list[Row]:
     rate = {name: BATCH / np.median(turns) for name, turns in seconds.items()}
     return [
         (
-            "Augmentation, `RandomView`, beside RandomFlip + RandomRotation + RandomZoom + RandomCrop",
+            "Augmentation, `RandomView`, compared with RandomFlip + RandomRotation + RandomZoom + "
+            "RandomCrop",
             f"{rate['ours']:.0f} and {rate['keras']:.0f} images/s",
             f"{ratio(seconds, 'ours', 'keras'):.1f}",
             "3.5",

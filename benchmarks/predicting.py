@@ -1,6 +1,6 @@
 """Predicting a folder, beside decoding it alone and beside the network alone.
 
-    python benchmarks/predicting.py [--rounds 5] [--write docs/pipeline.md]
+    python benchmarks/predicting.py [--rounds 5] [--write docs/appendix/pipeline.md]
 
 The three take turns in one process, on phantoms of a camera's size. A run's network has been called
 before, as a second call in a notebook finds it.
@@ -38,8 +38,8 @@ def measured(name: str, size: int, manifest, folder: Path, rounds: int) -> Row:
     rate = {work: len(manifest) / np.median(turns) for work, turns in seconds.items()}
     seconds["both"] = seconds["decode"] + seconds["network"]
     return (
-        f"Predicting {len(manifest)} photographs with `{name}` at {size}, beside decoding them alone "
-        f"and then the network alone ({rate['decode']:.0f} and {rate['network']:.0f} images/s)",
+        f"Predicting {len(manifest)} photographs with `{name}` at {size}, compared with decoding them "
+        f"alone and then the network alone ({rate['decode']:.0f} and {rate['network']:.0f} images/s)",
         f"{rate['predict']:.0f} images/s",
         f"{ratio(seconds, 'predict', 'both'):.2f}",
         "0.9",

@@ -1,7 +1,7 @@
 """Masks of the cervix beside the truth, and how fast they are made.
 
     python benchmarks/segmentation.py [--per-class 50] [--seed 7] [--annocerv FOLDER] [--rounds 5]
-                                      [--write docs/segmentation.md]
+                                      [--write docs/appendix/segmentation.md]
 
 Draws phantoms, whose true masks are known. With AnnoCerv's folder also on the photographs in
 `outlines.csv` that the shipped colours were not made from. IoU is intersection over union of the
@@ -23,7 +23,7 @@ from tables import ROOT, machine, markdown, ratio, take_turns, write
 import cervix_tf as cx
 from cervix_tf.data.photographs import cores
 from cervix_tf.segmentation import superpixel_mask
-from cervix_tf.segmentation.locating import locator
+from cervix_tf.segmentation.methods import METHODS as PACKAGED
 
 SIDE = 256
 Method = Callable[[np.ndarray], np.ndarray]
@@ -42,8 +42,8 @@ def superpixels(**options) -> Method:
 
 
 def localizer() -> Method:
-    find, _ = locator()
-    return lambda image: find([image])[0][0]
+    find, _ = PACKAGED["localizer"](None, {})
+    return lambda image: find([image], map)[0].mask
 
 
 METHODS: dict[str, Method] = {

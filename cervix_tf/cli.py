@@ -1,8 +1,10 @@
 """The command line: one verb a command; each parses, calls one public function and prints."""
 
+import functools
 import os
 import sys
 import warnings
+from collections.abc import Callable
 
 import typer
 
@@ -51,8 +53,28 @@ VERBS = (
     explaining.explain,
     demonstrating.demo,
 )
+
+
+def _interruptible(verb: Callable) -> Callable:
+    """The verb, which ends on Ctrl-C with exit code 130 and one line that says how to go on.
+
+    Typer would end with the code alone.
+    """
+
+    @functools.wraps(verb)
+    def run(**options) -> None:
+        try:
+            verb(**options)
+        except KeyboardInterrupt as stop:
+            how = str(stop) or "give the same command again, which keeps what is finished"
+            print(f"Interrupted: {how}.", file=sys.stderr)
+            sys.exit(130)
+
+    return run
+
+
 for verb in VERBS:  # in the order in which --help lists them
-    app.command()(verb)
+    app.command()(_interruptible(verb))
 
 
 def main() -> None:
@@ -66,9 +88,6 @@ def main() -> None:
     except UserError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        sys.exit(130)
     except BrokenPipeError:  # such as `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

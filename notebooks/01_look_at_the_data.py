@@ -11,13 +11,13 @@
 # %% [markdown]
 # # A look at the data
 #
-# Before any network is trained: how many photographs of each type, what they look like, whether the types fall
-# into clusters, and what is wrong with the files. These are Table 1 and Figures 2 to 4 of the report, and then
-# what the report wished it had done: an audit for duplicates and leaks.
+# Before any network is trained: how many photographs of each type there are, what they look like, whether the types
+# form clusters, and what is wrong with the files. These are Table 1 and Figures 2 to 4 of the report, and then what
+# the report's authors wished they had done: an audit for duplicates and leaks.
 #
-# Phantoms, drawn photographs, stand in for real ones, so that the notebook runs anywhere. **To look at your own,
-# change `DATA` in the next cell**: Kaggle's folder, a folder with one subfolder for each class, or a CSV with the
-# columns `path` and `label`.
+# The photographs here are phantoms (drawn), so that the notebook runs anywhere. **To look at your photographs, change
+# `DATA` in the next cell**: Kaggle's folder, a folder with one subfolder for each class, or a CSV with the columns
+# `path` and `label`.
 
 # %%
 DATA = None  # None draws phantoms
@@ -45,7 +45,7 @@ manifest = cx.data.read_manifest(DATA or WORK / "phantoms")
 # ## Table 1: how many of each type
 #
 # A manifest is a pandas table with one row a photograph. In Kaggle's set more than half of the photographs are of
-# Type 2 and a sixth of Type 1; the phantoms are drawn in about these shares.
+# Type 2 and a sixth of Type 1; the phantoms are drawn in about these proportions.
 
 # %%
 cx.data.summary(manifest)
@@ -60,7 +60,7 @@ found = cx.exploration.explore(manifest, WORK / "explore")
 Image.open(found["files"]["samples.png"]).reduce(2)
 
 # %% [markdown]
-# ## Do the types fall into clusters?
+# ## Do the types form clusters?
 #
 # The report projected the raw pixels on their first two principal components (Figure 3) and the first four by
 # t-SNE (Figure 4), and saw no clusters.
@@ -72,8 +72,8 @@ Image.open(found["files"]["pixels_pca.png"])
 Image.open(found["files"]["pixels_tsne.png"])
 
 # %% [markdown]
-# A picture can deceive. The nearest neighbour of another patient says the same in one number: how often it is of
-# the same type, beside how often the commonest type would be right.
+# A picture can deceive, so here is a number: how often a photograph's nearest neighbour among other patients has the
+# same type, compared with how often the commonest type would be right.
 
 # %%
 neighbour = found["embeddings"]["pixels"]["neighbour"]
@@ -88,9 +88,9 @@ print(f"commonest type: {100 * neighbour['prior']:.1f} %")
 # ## What is wrong with the files?
 #
 # Kaggle's set has empty and truncated files, the same photograph twice with different labels, and test photographs
-# that lie in the training set too. The phantoms have none of this, so three faults are planted: a mirrored, smaller
-# copy of a Type 1 photograph that is called Type 2, a compressed copy of a test photograph among the training ones,
-# and an empty file. Nothing in your folders is changed.
+# that are in the training set too. The phantoms have none of this, so three faults are planted: a mirrored, smaller
+# copy of a Type 1 photograph labelled Type 2, a compressed copy of a test photograph among the training ones, and an
+# empty file. Nothing in your folders is changed.
 
 # %%
 if DATA is None:
@@ -111,11 +111,12 @@ if DATA is None:
     manifest = cx.data.read_manifest(WORK / "planted.csv")
 
 audited = cx.quality.audit(manifest, cache="memory")
-audited
+pd.options.display.max_colwidth = 100
+cx.data.flag_counts(audited)
 
 # %% [markdown]
-# `cluster` says which photographs belong together. Those of clusters whose labels disagree, or that reach from the
-# training set into the test set, side by side:
+# `cluster` says which photographs belong together. Below, side by side, are clusters whose labels disagree, and
+# clusters that have photographs in both the training set and the test set:
 
 
 # %%
@@ -146,10 +147,10 @@ page = cx.quality.write_audit_report(audited, WORK / "audit.html")
 print(f"{page}: {page.stat().st_size / 1e3:.0f} kB, needs no other file")
 
 # %% [markdown]
-# ## A split that parts no patient
+# ## A split that keeps each patient on one side
 #
 # Photographs of one patient, and near-duplicates, have the same `group` and stay on one side. Otherwise a network
-# could know the validation photographs by heart, and its figures would be too good.
+# could memorise the validation photographs, and its figures would be too good.
 
 # %%
 usable = cx.quality.drop_flagged(audited, ["zero bytes", "leak", "label conflict"])

@@ -11,12 +11,12 @@
 # %% [markdown]
 # # Fine-tuning in two stages
 #
-# A pretrained network is fitted to new photographs in two stages: first its head, the layers that name the
-# classes, while the backbone stays as it was; then the whole network. Trained all at once, the random head's large
-# gradients would first spoil what the backbone has learned.
+# A pretrained network is fitted to new photographs in two stages: first its head, the layers that classify, while the
+# backbone is frozen; then the whole network. If all were trained at once, the large gradients of the random head would
+# first damage what the backbone has learned.
 #
-# On real photographs the backbone comes from ImageNet. Here a CervixNet-2 that has seen other phantoms stands in for
-# it, so that nothing has to be downloaded. **To fit your own photographs, change the next cell**: `DATA` is Kaggle's
+# On real photographs the backbone comes from ImageNet. Here a CervixNet-2 trained on other phantoms replaces it, so
+# that nothing has to be downloaded. **To fit your photographs, change the next cell**: `DATA` is Kaggle's
 # folder, a folder with one subfolder for each class, or a CSV with the columns `path` and `label`.
 
 # %%
@@ -42,8 +42,8 @@ SMALL = ["image_size=64", "optimizer.clip_norm=2"]  # quick on two cores
 # %% [markdown]
 # ## The pretrained network
 #
-# A CervixNet-2 from random weights, on 330 phantoms. A recipe holds all that determines a run but the photographs;
-# settings change its keys as `--set` does on the command line.
+# A CervixNet-2 from random weights, on 330 phantoms. A recipe holds every setting of a run; `load_recipe` reads one and
+# changes some, as `--set` does on the command line.
 
 # %%
 if DATA is None:
@@ -59,8 +59,8 @@ if DATA is None:
 # %% [markdown]
 # ## The photographs to fine-tune on
 #
-# Few, and other patients: 40 of each type, the cervix smaller and off-centre, so that the network has something to
-# learn anew. A third validates.
+# Few, and of other patients: 40 of each type, the cervix smaller and off-centre, so that the network has something new
+# to learn. A third is used for validation.
 
 # %%
 if DATA is None:
@@ -78,9 +78,9 @@ cx.data.summary(manifest)
 # %% [markdown]
 # ## Head first, then all
 #
-# `stages` is a list: what to train, for how many steps, how fast. The curves mark where the whole network begins to
-# train. From ImageNet the head would begin at random; here the pretrained network knows the same three classes, so its
-# head comes along, and the training loss begins below the prior's.
+# `stages` is a list: what to train, for how many steps, at what learning rate. The curves mark where training of the
+# whole network begins. With ImageNet's weights the head would start at random; here the pretrained network has the same
+# three classes, so its head is kept, and the training loss starts below the prior's.
 
 # %%
 if DATA is None:
@@ -114,7 +114,7 @@ run.history[
 # %% [markdown]
 # ## The same from random weights
 #
-# As many steps on the same photographs, without the pretrained backbone. Training is solid, validation dashed.
+# As many steps on the same photographs, without the pretrained backbone. Training is solid, validation is dashed.
 
 # %%
 if DATA is None:
@@ -158,7 +158,7 @@ if DATA is None:
 #
 # ## Where is it wrong?
 #
-# Every run draws its surest mistakes, and says how well its probabilities fit.
+# Every run draws its most confident mistakes, and its confusion matrix.
 
 # %%
 Image.open(run.path("plots/mistakes.png"))

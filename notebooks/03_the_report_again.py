@@ -11,13 +11,13 @@
 # %% [markdown]
 # # The report again
 #
-# "Cervical Cancer Screening" (Nguyen, Leavitt and Laloudakis, CS 231N, Stanford, 2017) compared two networks of its
-# own, CervixNet-1 and CervixNet-2, with ResNet v1 and Inception v2. Every experiment of it is a recipe here, and
-# `reproduce` runs them and sets the report's tables beside ours.
+# "Cervical Cancer Screening" (Nguyen, Leavitt and Laloudakis, CS 231N, Stanford, 2017) compared two new networks,
+# CervixNet-1 and CervixNet-2, with ResNet v1 and Inception v2. Each of its experiments is a recipe here, and
+# `reproduce` runs them and puts the report's tables beside ours.
 #
-# On phantoms, at 64 x 64, from random weights and with less than a hundredth of the steps, this shows the machinery
-# alone: **none of the figures below means anything but that it runs**. For figures that can be set beside the
-# report's, change the next cell: `DATA` is Kaggle's folder, `SCALE` is 1 and `WEIGHTS` is `imagenet`.
+# This notebook uses phantoms, at 64 x 64, random weights and less than a hundredth of the steps: **the figures below
+# mean nothing but that it runs**. For figures that can be compared with the report's, change the next cell: `DATA` is
+# Kaggle's folder, `SCALE` is 1 and `WEIGHTS` is `imagenet`.
 
 # %%
 DATA = None  # None draws phantoms
@@ -53,8 +53,8 @@ load_recipe("cervixnet2").model_dump(
 # %% [markdown]
 # ## Run them
 #
-# Table 5 is of the best setting of each of the four networks. A run that is complete is not run again, one that was
-# interrupted is gone on with.
+# Table 5 has the best setting of each of the four networks. A run that is complete is not run again, and one that was
+# interrupted is resumed.
 
 # %%
 page = cx.reproduction.reproduce(
@@ -71,7 +71,7 @@ print(page)
 # %% [markdown]
 # ## Table 5, the report's figures beside ours
 #
-# The page holds this and more, with the figures, and says for each run what keeps it from being compared.
+# The page has this and more, with the figures, and says for each run why it cannot be compared.
 
 # %%
 REPORT = pd.DataFrame(
@@ -92,7 +92,7 @@ REPORT["parameters"] = [f"{run.model.count_params():,}" for run in runs]
 REPORT.drop(columns="recipe").set_index("network").round(3)
 
 # %% [markdown]
-# The report's class priors alone score 1.00575 on Kaggle's first test set; a network is worth something below that.
+# The report's class priors alone score 1.00575 on Kaggle's first test set; a network is useful only below that.
 #
 # ## Learning curves (Figures 11 to 13 and 15)
 

@@ -11,12 +11,12 @@
 # %% [markdown]
 # # What the network looks at
 #
-# The report drew saliency maps of CervixNet-1 (Figure 17), found nearly all pixels lit, and could not tell those of
-# right answers from those of wrong ones. Here are four kinds of maps, and a way to measure what they point at: a
+# The report drew saliency maps of CervixNet-1 (Figure 17), found that nearly all pixels were bright, and saw no
+# difference between right and wrong answers. Here are four kinds of maps, and a way to measure what they show: a
 # phantom comes with the true mask of its transformation zone.
 #
-# **To explain your own run, change the next cell**: `RUN` is a folder that `fit` wrote. Or let one be trained on your
-# photographs: `DATA` is Kaggle's folder, a folder with one subfolder for each class, or a CSV.
+# **To explain your run, change the next cell**: `RUN` is a folder that `fit` wrote. To train one on your photographs,
+# set `DATA`: Kaggle's folder, a folder with one subfolder for each class, or a CSV.
 
 # %%
 RUN = None  # None trains a small network
@@ -60,8 +60,8 @@ run
 # %% [markdown]
 # ## Right and wrong, side by side
 #
-# Photographs that the run got right and others that it got wrong, each with the pixels that the true type's score
-# hangs on. Every map has a scale of its own: compare places, not strengths.
+# Photographs that the run classified correctly and others that it got wrong, each with the pixels that the score of the
+# true type depends on. Every map has its own colour scale: compare positions, not strengths.
 
 # %%
 sheet = cx.explanation.explain(run, photographs=6, out=WORK / "sheet.png")
@@ -74,7 +74,7 @@ sheet.table.drop(columns="path").round(2)
 # %% [markdown]
 # ## One photograph
 #
-# `saliency` takes any model and photographs; `overlay` lays a map over the crop that the network saw.
+# `saliency` takes any model and photographs; `overlay` draws a map over the crop that the network saw.
 
 # %%
 first, kinds = sheet.images[:1], ["gradient", "smoothgrad", "integrated", "gradcam"]
@@ -92,8 +92,8 @@ for axis in axes:
 # %% [markdown]
 # ## Do the maps point at the transformation zone?
 #
-# Of each map, how much lies inside the zone, beside the zone's share of the area, which a map that points nowhere
-# would reach. Only phantoms come with masks.
+# The proportion of each map that lies inside the zone, compared with the zone's proportion of the area, which a uniform
+# map would reach. Only phantoms come with masks.
 
 # %%
 if "tz_mask" in run.manifest:
@@ -131,6 +131,6 @@ if "tz_mask" in run.manifest:
     display(pd.DataFrame(rows).round(3))
 
 # %% [markdown]
-# A ratio above 1 says that the maps prefer the zone. It does not say that the network has understood it: the zone
-# lies near the middle, and maps that prefer the middle gain from that alone. The project's page on explanation
-# measures this too, by laying each map on the zones of other patients.
+# A ratio above 1 says that the maps prefer the zone. It does not prove that the network uses it: the zone lies near the
+# middle, and maps that prefer the middle reach a higher ratio by that alone. The project's page on explanation measures
+# this too, by comparing each map with the zones of other patients.

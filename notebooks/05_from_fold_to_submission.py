@@ -11,12 +11,12 @@
 # %% [markdown]
 # # From folds to a submission
 #
-# The strongest entries of the competition averaged networks trained on different folds. Here are three folds, each a
-# run that validates on photographs that the others train on; their predictions of the test photographs are averaged and
-# written as Kaggle wants them.
+# The strongest entries of the competition averaged networks trained on different folds. Here are three folds: each run
+# validates on photographs that the other two train on. Their predictions of the test photographs are averaged and
+# written as Kaggle expects them.
 #
-# Phantoms stand in for the photographs. **For the competition, change the next cell**: `DATA` is Kaggle's folder with
-# `train` and `test`, `RECIPE` a network such as `inception`, `SETTINGS` is empty.
+# The photographs here are phantoms (drawn). **For the competition, change the next cell**: `DATA` is Kaggle's folder
+# with `train` and `test`, `RECIPE` a network such as `inception`, `SETTINGS` is empty.
 
 # %%
 DATA = None  # None draws phantoms
@@ -52,7 +52,7 @@ cx.data.summary(manifest)
 # %% [markdown]
 # ## Folds
 #
-# Stratified by type, and a patient's photographs all in one fold.
+# Folds are stratified by type, and a patient's photographs are all in one fold.
 
 # %%
 folds = cx.data.folds(manifest, FOLDS, seed=SEED)
@@ -66,7 +66,7 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# ## A run for each
+# ## One run for each fold
 
 # %%
 runs = [
@@ -82,8 +82,8 @@ for run in runs:
     print(run)
 
 # %% [markdown]
-# Every labelled photograph was validated once, by a network that had not trained on it. Together these predictions
-# give a figure for the whole set. It is a little too good, since each fold chose its best weights by the same
+# Every labelled photograph was used for validation once, by a network that had not trained on it. Together these
+# predictions give a figure for the whole set. It is a little too good, since each run chose its best weights on the same
 # photographs.
 
 # %%
@@ -105,7 +105,7 @@ Image.open(WORK / "curves.png")
 # %% [markdown]
 # ## The test photographs
 #
-# Each is seen in eight views, turned and mirrored, by each of the runs; the 24 predictions are averaged.
+# Each run predicts eight views of each photograph, turned and mirrored; the 24 predictions are averaged.
 
 # %%
 test = manifest[manifest["split"] == "test"].reset_index(drop=True)
@@ -115,8 +115,8 @@ predictions.head().round(3)
 # %% [markdown]
 # ## The CSV
 #
-# `sample` is Kaggle's `sample_submission.csv`: exactly its names in its order are written. `floor` keeps a
-# probability from being so small that one mistake costs everything: Kaggle scores 34.5 for a true class at 1e-15.
+# `sample` is Kaggle's `sample_submission.csv`: exactly its names are written, in its order. `floor` is the smallest
+# probability written, which limits the cost of a mistake: Kaggle scores 34.5 for a true class at 1e-15.
 
 # %%
 sample = None if DATA is None else Path(DATA) / "sample_submission.csv"
@@ -127,7 +127,7 @@ path = cx.inference.write_submission(
 print(*path.read_text().splitlines()[:4], sep="\n")
 
 # %% [markdown]
-# Phantoms come with the types of their test photographs, so this submission can be scored as Kaggle would.
+# The types of the test phantoms are known, so this submission can be scored as Kaggle would score it.
 
 # %%
 if DATA is None:

@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -8,22 +7,18 @@ from cervix_tf import cli
 from cervix_tf.commands.training import photographs
 
 
-def test_help_is_fast_and_imports_no_tensorflow():
+def test_help_imports_nothing_heavy():
+    heavy = "tensorflow keras numpy pandas scipy sklearn skimage cv2 matplotlib pydantic optuna"
     program = (
         "import sys, cervix_tf.cli as c; sys.argv = ['cervix-tf', '--help']\n"
         "try: c.main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'tensorflow', 'keras', 'pandas', 'cv2', 'matplotlib'} & set(sys.modules)\n"
+        f"heavy = set({heavy.split()}) & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    best = 9.0
-    for _ in range(3):  # the machine may be busy: the best of three
-        began = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-        best = min(best, time.perf_counter() - began)
-        assert done.returncode == 0, done.stderr
-        assert "fit" in done.stdout
-    assert best < 0.5
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "fit" in done.stdout
 
 
 @pytest.mark.parametrize("verb", [c.callback.__name__ for c in cli.app.registered_commands])
@@ -37,8 +32,12 @@ def test_phantom_draws_and_counts(run, tmp_path):
     code, out, _ = run("phantom", tmp_path, "--per-class", 2, "--test", 1, "--size", "96x128")
     assert code == 0
     assert "7 phantoms" in out
-    assert "share   33.3%" in " ".join(out.split("  ")) or "33.3%" in out
+    rows = [line.split() for line in out.splitlines()]
+    assert ["train", "2", "2", "2", "0", "6"] in rows
+    assert ["test", "0", "0", "0", "1", "1"] in rows
+    assert ["share", "33.3%", "33.3%", "33.3%"] in rows
     assert len(list(tmp_path.glob("train/Type_*/*.jpg"))) == 6
+    assert len(list(tmp_path.glob("test/*.jpg"))) == 1
 
 
 def test_recipes(run, mistake):

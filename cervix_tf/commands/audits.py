@@ -50,7 +50,7 @@ def audit(
     from cervix_tf.commands.audit_checks import check_out, checked_decisions
     from cervix_tf.data import flag_counts, read_kaggle, read_manifest, write_manifest
     from cervix_tf.data.flags import check_flags
-    from cervix_tf.data.places import find_data
+    from cervix_tf.data.readers import find_data
     from cervix_tf.progress import bar
     from cervix_tf.quality import (
         apply_decisions,

@@ -25,6 +25,7 @@ def phantom(
     Example: cervix-tf phantom data --per-class 60
     """
     from cervix_tf.data import phantom, summary
+    from cervix_tf.data.manifests import photographs_or_phantoms
     from cervix_tf.progress import bar
 
     sizes = [_size(text) for text in size] if size else None
@@ -33,7 +34,7 @@ def phantom(
             folder, per_class=per_class, test=test, seed=seed, sizes=sizes, progress=progress
         )
     print(summary(table).to_string())
-    print(f"{len(table)} phantoms (drawn photographs) in {folder}")
+    print(f"{len(table)} {photographs_or_phantoms(table)} in {folder}")
 
 
 def fetch(
@@ -63,7 +64,7 @@ def prepare(
     Example: cervix-tf prepare --data data --size 224
     """
     from cervix_tf.data import prepare, read_manifest, square_size
-    from cervix_tf.data.places import find_data
+    from cervix_tf.data.readers import find_data
     from cervix_tf.progress import bar
 
     manifest = read_manifest(find_data(data), labelled=False)

@@ -37,7 +37,7 @@ def explore(
     Example: cervix-tf explore --data data --out explore
     """
     from cervix_tf.data import read_manifest, summary
-    from cervix_tf.data.places import find_data
+    from cervix_tf.data.readers import find_data
     from cervix_tf.progress import bar
 
     options = _options(settings or [])

@@ -113,7 +113,7 @@ def reproduce(
     Example: cervix-tf reproduce --data data --only table5 --steps-scale 0.05 --weights none
     """
     from cervix_tf.data import read_manifest
-    from cervix_tf.data.places import find_data
+    from cervix_tf.data.readers import find_data
     from cervix_tf.errors import UserError
 
     found = find_data(data)

@@ -42,7 +42,7 @@ def segment(
     manifest = read_manifest(data, labelled=False)
     if method == "localizer":
         import_tensorflow()
-    with bar("Segmenting", 2 * len(manifest)) as progress:
+    with bar("Segmenting", len(manifest)) as progress:
         table = segment(
             manifest, out, method, model=model, workers=workers, progress=progress, **options
         )

@@ -69,7 +69,7 @@ def bench(
     Example: cervix-tf bench --data data --model cervixnet2
     """
     from cervix_tf.data import read_manifest
-    from cervix_tf.data.places import find_data
+    from cervix_tf.data.readers import find_data
     from cervix_tf.models import spec
     from cervix_tf.progress import bar
     from cervix_tf.recipes import for_model, load_recipe
@@ -120,7 +120,7 @@ def chosen_recipe(
 def photographs(data: Path | None, additional: bool):
     """Read the manifest that `--data` and `--additional` ask for."""
     from cervix_tf.data import read_kaggle, read_manifest
-    from cervix_tf.data.places import find_data
+    from cervix_tf.data.readers import find_data
     from cervix_tf.errors import UserError
 
     found = find_data(data)

@@ -9,9 +9,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "manifests": ["class_names", "read_manifest", "summary"],
+        "manifests": ["class_names", "summary", "write_manifest"],
+        "readers": ["read_manifest"],
         "flags": ["FLAGS", "flag_counts"],
-        "writing": ["write_manifest"],
         "kaggle": ["fetch", "read_kaggle"],
         "splits": ["folds", "split"],
         "phantoms": ["phantom"],

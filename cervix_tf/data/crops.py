@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from cervix_tf.data.flags import NOT_LOCATED, WITHOUT_CERVIX, has_flag
 from cervix_tf.errors import UserError
 
 Crop = Literal["square", "box", "mask"]
@@ -21,9 +22,6 @@ BOX = (
     "box_h",
 )  # columns of a manifest: pixels of the upright photograph
 MARGIN = 0.1  # of the box's longer side, left at each side of it
-NOT_LOCATED = "cervix not located"
-# Besides, "no cervix" (known of some of Kaggle's) and "no cervix found" keep the whole square.
-_FLAGS = f"{NOT_LOCATED}|no cervix"
 _COMMAND = "run `cervix-tf segment` on these photographs and give the manifest that it writes"
 
 
@@ -58,13 +56,12 @@ def regions(manifest: pd.DataFrame, crop: Crop) -> list[Region]:
     for column in columns:
         if column not in manifest:
             raise UserError(f"crop: {crop} needs the manifest's column {column!r}: {_COMMAND}.")
-    flags = manifest["flags"] if "flags" in manifest else pd.Series("", index=manifest.index)
-    lost = flags.fillna("").astype(str).str.contains(_FLAGS).to_numpy()
-    known = manifest[columns].notna().all(axis=1).to_numpy()
+    lost = has_flag(manifest, *WITHOUT_CERVIX)
+    valid = manifest[columns].notna().all(axis=1).to_numpy()
     if crop == "box":
         boxes = manifest[columns].apply(pd.to_numeric, errors="coerce").to_numpy("float64")
-        known = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
-    bare = ~known & ~lost
+        valid = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
+    bare = ~valid & ~lost
     if bare.any():
         raise UserError(
             f"crop: {crop}: {int(bare.sum())} of {len(manifest)} photographs have nothing valid in "
@@ -77,11 +74,11 @@ def regions(manifest: pd.DataFrame, crop: Crop) -> list[Region]:
             stacklevel=3,
         )
     if crop == "mask":
-        found: list[Region] = [
+        masks: list[Region] = [
             None if skip else Path(p).absolute()
             for p, skip in zip(manifest["mask"], lost, strict=True)
         ]
-        return found
+        return masks
     return [
         None if skip else (row[0], row[1], row[2], row[3])
         for row, skip in zip(boxes.tolist(), lost, strict=True)

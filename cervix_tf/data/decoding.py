@@ -6,12 +6,14 @@ reading is what tells a damaged file from a whole one: OpenCV and TensorFlow han
 part of a truncated JPEG as grey.
 """
 
+import io
 import re
 import struct
 
 import cv2
 import numpy as np
 import simplejpeg
+from PIL import Image
 
 JPEG = b"\xff\xd8"
 
@@ -59,20 +61,37 @@ def decode(data: bytes, size: int = 1) -> np.ndarray:
     return picture[..., ::-1]
 
 
-def dimensions(data: bytes) -> tuple[int, int] | None:
-    """Read the height and width of a JPEG as it stands upright, without decoding it.
+def dimensions(data: bytes) -> tuple[int, int]:
+    """Read the height and width of a photograph as it stands upright, without decoding it.
 
     Args:
-        data: The content of the file.
+        data: The content of the file, or its head.
 
     Returns:
-        Height and width in pixels; None if it is no JPEG or its head cannot be read.
+        Height and width in pixels, those of what `decode` makes of it at full scale.
+
+    Raises:
+        UnreadableError: They cannot be read, and the photograph cannot be decoded either.
+
+    Example:
+        >>> dimensions(Path("1.jpg").read_bytes())
+        (3264, 2448)
     """
     try:
-        height, width = simplejpeg.decode_jpeg_header(data, strict=False)[:2]
-    except ValueError:
-        return None
-    return (width, height) if orientation(data) >= 5 else (height, width)
+        if data[:2] == JPEG:
+            height, width = simplejpeg.decode_jpeg_header(data, strict=False)[:2]
+            turned = orientation(data) >= 5
+        else:
+            with Image.open(io.BytesIO(data)) as picture:
+                width, height = picture.size
+                # Of a TIFF they are upright already; without EXIF, `getexif` would decode a PNG.
+                known = "exif" in picture.info and picture.format != "TIFF"
+                turned = known and picture.getexif().get(0x0112, 1) >= 5
+    except (ValueError, KeyError, OSError, Image.DecompressionBombError):
+        # Damaged, which `decode` words, or of a kind that only OpenCV reads.
+        height, width = decode(data).shape[:2]
+        return height, width
+    return (width, height) if turned else (height, width)
 
 
 def _decode_jpeg(data: bytes, size: int) -> np.ndarray:
@@ -107,7 +126,9 @@ def _padded(data: bytes, extra: int) -> bool:
 
 
 def orientation(data: bytes) -> int:
-    """Read the EXIF orientation of a JPEG.
+    """Read the EXIF orientation of a JPEG, in a microsecond.
+
+    Pillow's `getexif` takes 0.2 ms: 3 to 7 % of decoding a photograph to its square.
 
     Args:
         data: The content of the file.

@@ -1,4 +1,4 @@
-"""The column `flags`: words joined by `; `, explained, counted and added to."""
+"""The column `flags`: the vocabulary of all verbs, and words joined by `; ` read, counted and added."""
 
 from collections.abc import Iterable
 
@@ -7,32 +7,48 @@ import pandas as pd
 
 from cervix_tf.errors import UserError, unknown
 
-FLAGS: dict[str, str] = {
-    "zero bytes": "The file is empty.",
-    "truncated": "The file ends before the picture does; it cannot be read.",
-    "wrong type": "No picture, or another kind of picture than the file's name says.",
-    "unreadable": "The file is damaged, gone, or may not be read.",
-    "exact duplicate": "Another photograph has the same bytes.",
-    "near-duplicate": "Another photograph shows the same, re-encoded, resized, cropped, turned ...",
-    "label conflict": "Duplicates of one cluster have different labels.",
-    "leak": "Duplicates of one cluster are both in the test set and among the labelled for training.",
-    "green": "Taken through a green filter: green is the strongest colour.",
-    "iodine": "Brown and yellow as after iodine, which takes the blue light.",
-    "blurred": "Without fine detail even at the size that networks see.",
-    "dark": "Even the brightest parts are dark.",
-    "over-exposed": "A large part is at the end of the range of brightness.",
-    "text": "Text or paper: mostly bright and without colour.",
-    "outlier": "Far from all other photographs in colour and texture: perhaps no cervix.",
-    "no cervix": "Known of Kaggle's set: shows no cervix.",
-    "removed by Kaggle": "Listed in Kaggle's removed_files.csv.",
-}
-
-SEPARATOR = "; "
+ZERO_BYTES = "zero bytes"
+TRUNCATED = "truncated"
+WRONG_TYPE = "wrong type"
+UNREADABLE = "unreadable"
+EXACT_DUPLICATE = "exact duplicate"
+NEAR_DUPLICATE = "near-duplicate"
+LABEL_CONFLICT = "label conflict"
+LEAK = "leak"
+GREEN = "green"
+IODINE = "iodine"
+BLURRED = "blurred"
+DARK = "dark"
+OVER_EXPOSED = "over-exposed"
+TEXT = "text"
+OUTLIER = "outlier"
+NO_CERVIX = "no cervix"
+REMOVED_BY_KAGGLE = "removed by Kaggle"
+NOT_LOCATED = "cervix not located"
+NOT_FOUND = "no cervix found"
 LABEL_ERROR = "label error"
-CLEANVISION = "cleanvision: "
+CLEANVISION = "cleanvision: "  # before a name of its own
 
-# What is added after `audit`, by tools that are asked for. Cleanvision's names are its own.
-LATER = {
+FLAGS: dict[str, str] = {
+    ZERO_BYTES: "The file is empty.",
+    TRUNCATED: "The file ends before the picture does; it cannot be read.",
+    WRONG_TYPE: "No picture, or another kind of picture than the file's name says.",
+    UNREADABLE: "The file is damaged, gone, or may not be read.",
+    EXACT_DUPLICATE: "Another photograph has the same bytes.",
+    NEAR_DUPLICATE: "Another photograph shows the same, re-encoded, resized, cropped, turned ...",
+    LABEL_CONFLICT: "Duplicates of one cluster have different labels.",
+    LEAK: "Duplicates of one cluster are both in the test set and among the labelled for training.",
+    GREEN: "Taken through a green filter: green is the strongest colour.",
+    IODINE: "Brown and yellow as after iodine, which takes the blue light.",
+    BLURRED: "Without fine detail even at the size that networks see.",
+    DARK: "Even the brightest parts are dark.",
+    OVER_EXPOSED: "A large part is at the end of the range of brightness.",
+    TEXT: "Text or paper: mostly bright and without colour.",
+    OUTLIER: "Far from all other photographs in colour and texture: perhaps no cervix.",
+    NO_CERVIX: "Known of Kaggle's set: shows no cervix.",
+    REMOVED_BY_KAGGLE: "Listed in Kaggle's removed_files.csv.",
+    NOT_LOCATED: "The localiser, or a file of boxes, does not say where the cervix is.",
+    NOT_FOUND: "Segmentation found nothing: the mask is empty.",
     LABEL_ERROR: "A network that was not trained on the photograph contradicts its label (cleanlab).",
     CLEANVISION + "dark": "Cleanvision: even its brightest parts are dark.",
     CLEANVISION + "light": "Cleanvision: even its darkest parts are bright.",
@@ -44,6 +60,18 @@ LATER = {
     CLEANVISION + "grayscale": "Cleanvision: without colour.",
     CLEANVISION + "odd_size": "Cleanvision: far larger or smaller than the others.",
 }
+
+GIVEN_BY: dict[str, tuple[str, ...]] = {
+    "audit": tuple(FLAGS)[: list(FLAGS).index(NO_CERVIX)],
+    "audit --runs": (LABEL_ERROR,),
+    "audit --cleanvision": tuple(flag for flag in FLAGS if flag.startswith(CLEANVISION)),
+    "read_kaggle": (ZERO_BYTES, TRUNCATED, NO_CERVIX, REMOVED_BY_KAGGLE),
+    "segment": (NOT_LOCATED, NOT_FOUND),
+}
+FILE_FAULTS = (ZERO_BYTES, TRUNCATED, WRONG_TYPE, UNREADABLE)
+WITHOUT_CERVIX = (NO_CERVIX, NOT_LOCATED, NOT_FOUND)  # where nothing says what to crop
+
+_ORDER = {flag: position for position, flag in enumerate(FLAGS)}
 
 
 def flag_words(flags: object) -> list[str]:
@@ -64,24 +92,105 @@ def flag_words(flags: object) -> list[str]:
     return [word.strip() for word in flags.split(";") if word.strip()]
 
 
-def reflag(flags: object, own: Iterable[str], found: Iterable[str]) -> str | None:
-    """Replace one tool's flags of a photograph and leave the others.
+def join_flags(words: Iterable[str]) -> str | None:
+    """Join the flags of one photograph to a value of the column `flags`.
 
     Args:
-        flags: A value of the column `flags`.
-        own: The words of this tool, which an earlier look may have left.
-        found: Those it has found now.
+        words: Flags, in any order.
 
     Returns:
-        The new value of the column; None for none.
+        Each once, those of `FLAGS` in its order, then the others; None for none.
 
     Example:
-        >>> reflag("dark; no cervix found", ["no cervix found"], [])
-        'dark'
+        >>> join_flags(["dark", "blurred", "dark"])
+        'blurred; dark'
     """
-    found = list(found)
-    kept = [word for word in flag_words(flags) if word not in {*own, *found}]
-    return SEPARATOR.join(kept + found) or None
+    once = dict.fromkeys(words)
+    return "; ".join(sorted(once, key=lambda word: _ORDER.get(word, len(_ORDER)))) or None
+
+
+def flags_of(manifest: pd.DataFrame) -> list[list[str]]:
+    """List the flags of each photograph; none where the manifest has no column `flags`.
+
+    Args:
+        manifest: A manifest.
+
+    Example:
+        >>> flags_of(pd.DataFrame({"path": ["a.jpg"]}))
+        [[]]
+    """
+    return [flag_words(value) for value in manifest.get("flags", [None] * len(manifest))]
+
+
+def with_flags(manifest: pd.DataFrame, words: Iterable[Iterable[str]]) -> pd.DataFrame:
+    """Give each photograph these flags in place of those it has.
+
+    Args:
+        manifest: A manifest.
+        words: The flags of each row.
+
+    Returns:
+        A copy of the manifest with the column `flags`.
+
+    Example:
+        >>> with_flags(manifest, [["dark"]] + [[]] * (len(manifest) - 1))
+    """
+    values = [join_flags(each) for each in words]
+    return manifest.assign(flags=pd.Series(values, manifest.index, dtype="object"))
+
+
+def with_flag(manifest: pd.DataFrame, rows: np.ndarray, flag: str) -> pd.DataFrame:
+    """Add a flag to some photographs.
+
+    Args:
+        manifest: A manifest, with the column `flags` or without.
+        rows: (N,) bool, the photographs to flag.
+        flag: One word.
+
+    Returns:
+        A copy of the manifest; a photograph that has the flag already keeps it once.
+
+    Example:
+        >>> with_flag(manifest, manifest["width"] < 300, "small")
+    """
+    pairs = zip(flags_of(manifest), np.asarray(rows, bool), strict=True)
+    return with_flags(manifest, ([*words, flag] if chosen else words for words, chosen in pairs))
+
+
+def reflag(
+    manifest: pd.DataFrame, old: Iterable[str], new: Iterable[Iterable[str]]
+) -> pd.DataFrame:
+    """Replace the flags that one tool gives and leave the others.
+
+    Args:
+        manifest: A manifest, with the column `flags` or without.
+        old: The words of this tool, which an earlier call may have left.
+        new: Those it gives each photograph now.
+
+    Returns:
+        A copy of the manifest.
+
+    Example:
+        >>> reflag(manifest, GIVEN_BY["segment"], [[]] * len(manifest))
+    """
+    replaced, pairs = set(old), zip(flags_of(manifest), new, strict=True)
+    return with_flags(manifest, ([*(w for w in a if w not in replaced), *b] for a, b in pairs))
+
+
+def has_flag(manifest: pd.DataFrame, *flags: str) -> np.ndarray:
+    """Tell which photographs have one of some flags; without a column `flags` none has.
+
+    Args:
+        manifest: A manifest.
+        flags: Words.
+
+    Returns:
+        (N,) bool.
+
+    Example:
+        >>> manifest[has_flag(manifest, "blurred")]
+    """
+    return np.array([not set(flags).isdisjoint(words) for words in flags_of(manifest)], bool)
 
 
 def flag_counts(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -100,17 +209,12 @@ def flag_counts(manifest: pd.DataFrame) -> pd.DataFrame:
     Example:
         >>> flag_counts(audit(read_manifest("data")))
     """
-    counts = column_of_flags(manifest).map(flag_words).explode().dropna().value_counts()
-    explained = explanations()
-    order = [word for word in explained if word in counts.index]
+    need_flags(manifest)
+    counts = pd.Series(flags_of(manifest), dtype="object").explode().dropna().value_counts()
+    order = [flag for flag in FLAGS if flag in counts.index]
     order += sorted(set(counts.index) - set(order))
-    rows = [(word, int(counts[word]), explained.get(word, "")) for word in order]
+    rows = [(word, int(counts[word]), FLAGS.get(word, "")) for word in order]
     return pd.DataFrame(rows, columns=["flag", "photographs", "explanation"])
-
-
-def explanations() -> dict[str, str]:
-    """Explain every flag that this package gives: those of `audit`, then those of other tools."""
-    return {**FLAGS, **LATER}
 
 
 def check_flags(flags: Iterable[str], manifest: pd.DataFrame) -> None:
@@ -126,60 +230,26 @@ def check_flags(flags: Iterable[str], manifest: pd.DataFrame) -> None:
     Example:
         >>> check_flags(["blurred"], manifest)
     """
-    known = dict.fromkeys(explanations())
-    if "flags" in manifest:
-        known |= dict.fromkeys(word for value in manifest["flags"] for word in flag_words(value))
+    known = dict.fromkeys([*FLAGS, *(word for words in flags_of(manifest) for word in words)])
     for flag in flags:
         if flag not in known:
             raise unknown("flag", flag, known)
 
 
-def has_flag(manifest: pd.DataFrame, flag: str) -> np.ndarray:
-    """Tell which photographs have a flag.
+def need_flags(manifest: pd.DataFrame) -> None:
+    """Refuse a manifest without flags.
 
     Args:
-        manifest: A manifest with the column `flags`.
-        flag: One word.
-
-    Returns:
-        (N,) bool.
+        manifest: A manifest.
 
     Raises:
-        UserError: The manifest has no column `flags`.
+        UserError: It has no column `flags`; the message says how to get one.
 
     Example:
-        >>> manifest[has_flag(manifest, "blurred")]
+        >>> need_flags(audit(read_manifest("data")))
     """
-    return np.array([flag in flag_words(value) for value in column_of_flags(manifest)], bool)
-
-
-def with_flag(manifest: pd.DataFrame, rows: np.ndarray, flag: str) -> pd.DataFrame:
-    """Add a flag to some photographs, behind those they have.
-
-    Args:
-        manifest: A manifest, with the column `flags` or without.
-        rows: (N,) bool, the photographs to flag.
-        flag: One word.
-
-    Returns:
-        A copy of the manifest; a photograph that has the flag already keeps it once.
-
-    Example:
-        >>> with_flag(manifest, manifest["width"] < 300, "small")
-    """
-    flags = manifest["flags"] if "flags" in manifest else [None] * len(manifest)
-    added = [
-        SEPARATOR.join(dict.fromkeys([*flag_words(value), *([flag] if chosen else [])])) or None
-        for value, chosen in zip(flags, np.asarray(rows, bool), strict=True)
-    ]
-    return manifest.assign(flags=pd.Series(added, index=manifest.index, dtype="object"))
-
-
-def column_of_flags(manifest: pd.DataFrame) -> pd.Series:
-    """The column `flags`, or an error that says how to get one."""
     if "flags" not in manifest:
         raise UserError(
             "The manifest has no column 'flags': run `cervix-tf audit` first and use the manifest.csv "
             "it writes."
         )
-    return manifest["flags"]

@@ -1,4 +1,4 @@
-"""Manifests: one row a photograph, read from a CSV or a tree of folders and validated once."""
+"""A manifest: one row a photograph, its columns, and the CSV that keeps it."""
 
 import os
 import re
@@ -8,63 +8,126 @@ from pathlib import Path
 import pandas as pd
 
 from cervix_tf.errors import UserError, unknown
+from cervix_tf.files import replacing
 
 COLUMNS = ["image", "path", "label", "group", "source", "split"]
-FILES = ("path", "mask", "tz_mask")  # columns of paths, relative to the CSV they stand in
+FILES = ("path", "mask", "tz_mask")  # columns of paths, in a CSV relative to where it lies
+ALIASES = {"case": "group", "patient": "group"}
+# Text whatever it looks like: a patient called 7 is not the number 7.0.
+TEXT = (*COLUMNS, *ALIASES, *FILES[1:], "cluster", "flags", "sha256", "decision")
+WHOLE = ("width", "height")  # whole numbers, of which some may be missing
 SPLITS = ("train", "validation", "test")
 PHOTOGRAPHS = {".jpg", ".jpeg", ".png", ".bmp"}
-ALIASES = {"case": "group", "patient": "group"}
-AUDITED = ("cluster", "flags", "sha256", "decision")  # text too, whatever it looks like
-LISTS = ("manifest.csv", "metadata.csv", "phantom.csv")
+PHANTOMS = "phantoms (drawn photographs)"
 
 
-def read_manifest(path: Path | str, labelled: bool = True) -> pd.DataFrame:
-    """Read a manifest from a CSV, a folder-a-class tree or Kaggle's folders.
+def read_csv(path: Path | str, labelled: bool = True, existing: bool = True) -> pd.DataFrame:
+    """Read a manifest from a CSV, whoever wrote it.
 
     Args:
-        path: One of
-
-            - a CSV with the columns `path` or `image` (relative to the CSV) and `label`, and optionally
-              `group` (also called `case` or `patient`), `split` and `source`; other columns are kept;
-            - a folder that holds such a CSV, called `manifest.csv`, `metadata.csv` or, of a set
-              that `phantom` drew, `phantom.csv`;
-            - Kaggle's download, as `read_kaggle` takes it;
-            - a folder with one subfolder of photographs for each class;
-            - with `labelled=False` also a plain folder of photographs, or a single photograph.
-        labelled: Whether labels are needed, as for training. Single rows may lack one all the same:
-            they are test photographs.
+        path: A CSV as `read_manifest` describes it.
+        labelled: Whether labels are needed.
+        existing: Whether every photograph must exist; those of a finished run may be gone.
 
     Returns:
-        A DataFrame with at least the columns `image` (file name), `path`, `label` (missing for test
-        photographs), `group` (photographs of one group never part in a split), `source` and `split`
-        (`train`, `validation`, `test`, or missing while undecided).
+        The manifest, as `validated` gives it, all its paths absolute.
 
     Raises:
-        UserError: Nothing is there, a column or a file is missing, or a value is not allowed; the
-            message names file, row and column.
+        UserError: As in `read_manifest`.
 
     Example:
-        >>> read_manifest("audit/manifest.csv")["label"].value_counts()
+        >>> read_csv("audit/manifest.csv")["label"].value_counts()
     """
     path = Path(path)
-    if not path.exists():
-        raise UserError(f"{path} does not exist: give a CSV or a folder of photographs.")
-    if path.is_file():
-        if path.suffix.lower() in PHOTOGRAPHS and not labelled:
-            return validated(pd.DataFrame({"path": [str(path)]}), str(path))
-        return _from_csv(path, labelled)
-    for name in LISTS:
-        if (path / name).is_file():
-            return _from_csv(path / name, labelled)
-    if not labelled and (plain := _plain_folder(path)):
-        return validated(
-            pd.DataFrame({"path": [str(p) for p in photographs_in(plain)]}), str(plain)
-        )
-    from cervix_tf.data.kaggle.folders import find_root, read_kaggle
+    table = read_table(path, TEXT)
+    for alias, name in ALIASES.items():
+        if alias in table and name not in table:
+            table = table.rename(columns={alias: name})
+    if "path" not in table:
+        if "image" not in table:
+            raise UserError(
+                f"{path} has neither a column 'path' nor 'image'; it has: {', '.join(table.columns)}."
+            )
+        table["path"] = table.pop("image")
+    if labelled and "label" not in table:
+        raise UserError(f"{path} has no column 'label'; it has: {', '.join(table.columns)}.")
+    for column in [c for c in FILES if c in table]:
+        table[column] = [
+            p if pd.isna(p) else os.path.abspath(path.parent / p) for p in table[column]
+        ]
+    table = validated(table, str(path), existing)
+    if labelled and table["label"].isna().all():
+        raise UserError(f"{path}: the column 'label' is empty in every row.")
+    return table
 
-    if find_root(path) is not None:
-        return read_kaggle(path)
-    return _from_folders(path)
+
+def write_manifest(manifest: pd.DataFrame, path: Path | str, movable: bool = False) -> None:
+    """Write a manifest as CSV; `read_manifest` gives back what was written.
+
+    Args:
+        manifest: A manifest.
+        path: The CSV to write. Paths in it are absolute, so that it may lie anywhere.
+        movable: Whether files in the CSV's folder or below are named relative to it instead, so that
+            the folder may be moved as a whole.
+
+    Raises:
+        UserError: It cannot be written there.
+
+    Example:
+        >>> write_manifest(audit(read_manifest("data")), "audit/manifest.csv")
+    """
+    folder = Path(path).absolute().parent
+
+    def named(file: object) -> object:
+        if pd.isna(file):  # type: ignore[call-overload]
+            return file
+        absolute = Path(os.path.abspath(str(file)))
+        within = movable and absolute.is_relative_to(folder)
+        return absolute.relative_to(folder).as_posix() if within else str(absolute)
+
+    table = manifest.copy()
+    for column in [c for c in FILES if c in table]:
+        table[column] = table[column].map(named)
+    with replacing(path) as part:
+        table.to_csv(part, index=False, lineterminator="\n")
+
+
+def read_table(path: Path | str, text: Iterable[str] | None = None) -> pd.DataFrame:
+    """Read a CSV in UTF-8, with commas or, as some spreadsheets write it, semicolons.
+
+    Only an empty cell is missing: a class may be called None, NA or null.
+
+    Args:
+        path: The CSV.
+        text: The columns that are text; by default all are.
+
+    Returns:
+        The table as it stands there, text that is missing as NaN.
+
+    Raises:
+        UserError: It is not there or no CSV.
+
+    Example:
+        >>> read_table("data/solution_stg1_release.csv")["image_name"][0]
+        '0.jpg'
+    """
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            head = file.readline()
+        return pd.read_csv(
+            path,
+            sep=";" if ";" in head and "," not in head else ",",
+            dtype=str if text is None else dict.fromkeys(text, str),
+            encoding="utf-8-sig",
+            keep_default_na=False,
+            na_values=[""],
+            compression=None,
+            float_precision="round_trip",
+            low_memory=False,  # a column's type is that of all its values, however many they are
+        )
+    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise UserError(f"{path} cannot be read as a CSV: {reason}.") from error
 
 
 def class_names(manifest: pd.DataFrame) -> list[str]:
@@ -85,8 +148,8 @@ def class_names(manifest: pd.DataFrame) -> list[str]:
     """
     names = {str(name) for name in manifest["label"].dropna()}
     if len(names) < 2:
-        found = ", ".join(sorted(names)) or "none"
-        raise UserError(f"At least two classes are needed to train; found: {found}.")
+        few = ", ".join(sorted(names)) or "none"
+        raise UserError(f"At least two classes are needed to train; found: {few}.")
     return sorted(names, key=_natural)
 
 
@@ -138,9 +201,9 @@ def summary(manifest: pd.DataFrame) -> pd.DataFrame:
     if len(table) > 1:
         table.loc["all"] = totals
     if names:
-        share = 100 * totals[names] / totals[names].sum()
+        per_cent = 100 * totals[names] / totals[names].sum()
         table = table.astype("object")
-        table.loc["share"] = [f"{share[c]:.1f}%" if c in names else "" for c in table.columns]
+        table.loc["share"] = [f"{per_cent[c]:.1f}%" if c in names else "" for c in table.columns]
     return table
 
 
@@ -157,15 +220,49 @@ def is_phantom(manifest: pd.DataFrame) -> bool:
     return "phantom" in manifest and bool(manifest["phantom"].fillna(False).astype(bool).any())
 
 
-def validated(manifest: pd.DataFrame, where: str) -> pd.DataFrame:
+def photographs_or_phantoms(manifest: pd.DataFrame) -> str:
+    """Say what a page or a figure calls the photographs of a manifest.
+
+    Args:
+        manifest: A manifest.
+
+    Example:
+        >>> photographs_or_phantoms(phantom("phantoms", per_class=2))
+        'phantoms (drawn photographs)'
+    """
+    return PHANTOMS if is_phantom(manifest) else "photographs"
+
+
+def identities(manifest: pd.DataFrame) -> pd.Series:
+    """Name each photograph so that another manifest of the same set, wherever it lies, names it so too.
+
+    Kaggle's file names repeat between the sources and classes, so a name alone does not tell.
+
+    Args:
+        manifest: A manifest.
+
+    Returns:
+        `source/label/image` of each photograph, or its path where several have that in common.
+
+    Example:
+        >>> identities(read_manifest("data"))[0]
+        'train/Type_1/0.jpg'
+    """
+    name = manifest["source"] + "/" + manifest["label"].fillna("") + "/" + manifest["image"]
+    return name.where(~name.duplicated(keep=False), manifest["path"]).astype("object")
+
+
+def validated(manifest: pd.DataFrame, where: str, existing: bool = True) -> pd.DataFrame:
     """Check a manifest's values and put its columns in order.
 
     Args:
         manifest: A DataFrame with at least `path`.
         where: What the error messages call it, such as the CSV's path.
+        existing: Whether every photograph must exist.
 
     Returns:
-        The manifest with every column of `COLUMNS`, in their order, others behind.
+        The manifest with every column of `COLUMNS`, in their order, others behind. Text is of the
+        dtype object, None where it is missing; width and height are Int64.
 
     Raises:
         UserError: There is no row, a path is empty, repeated or not a file, or a split has another
@@ -190,7 +287,7 @@ def validated(manifest: pd.DataFrame, where: str) -> pd.DataFrame:
         raise UserError(
             f"{where}, row {row + first}: {manifest['path'][row]} is listed twice; keep one of the rows."
         )
-    absent = [p for p in manifest["path"] if not Path(p).is_file()]
+    absent = [p for p in manifest["path"] if existing and not Path(p).is_file()]
     if absent:
         raise UserError(f"{where}: {len(absent)} photographs do not exist: {listed(absent)}.")
     if "split" in manifest:
@@ -207,85 +304,53 @@ def validated(manifest: pd.DataFrame, where: str) -> pd.DataFrame:
     for column in ("label", "group", "source", "split"):
         if column not in manifest:
             manifest[column] = None
-        # One dtype whatever was read: text, or missing. A patient called 7 is not the number 7.0.
-        manifest[column] = manifest[column].map(_text).astype("object")
+    for column in [c for c in TEXT if c in manifest]:  # one dtype whatever was read
+        values = [_text(value) for value in manifest[column]]
+        manifest[column] = pd.Series(values, dtype="object")
+    for column in [c for c in WHOLE if c in manifest]:
+        numbers = pd.to_numeric(manifest[column], errors="coerce")
+        if (numbers % 1 == 0).equals(manifest[column].notna()):
+            manifest[column] = numbers.astype("Int64")
     unlabelled = manifest["label"].isna()
     manifest["source"] = manifest["source"].fillna(
         unlabelled.map({True: "test", False: "train"}).astype("object")
     )
     manifest.loc[unlabelled & manifest["split"].isna(), "split"] = "test"
-    alone = manifest["source"] + "/" + manifest["label"].fillna("") + "/" + manifest["image"]
-    alone = alone.where(~alone.duplicated(keep=False), manifest["path"])
-    manifest["group"] = manifest["group"].fillna(alone)
+    manifest["group"] = manifest["group"].fillna(identities(manifest))
     return manifest[COLUMNS + [c for c in manifest.columns if c not in COLUMNS]]
 
 
 def photographs_in(folder: Path) -> list[Path]:
-    """List the photographs directly in a folder, in natural order."""
-    found = (p for p in folder.iterdir() if p.suffix.lower() in PHOTOGRAPHS and p.is_file())
-    return sorted(found, key=lambda p: _natural(p.name))
+    """List the photographs directly in a folder, in natural order.
+
+    Args:
+        folder: A folder that exists.
+
+    Returns:
+        The paths of its JPEG, PNG and BMP files, by name, 2.jpg before 10.jpg.
+
+    Example:
+        >>> photographs_in(Path("data/train/Type_1"))[0].name
+        '0.jpg'
+    """
+    files = (p for p in folder.iterdir() if p.suffix.lower() in PHOTOGRAPHS and p.is_file())
+    return sorted(files, key=lambda p: _natural(p.name))
 
 
 def listed(names: Iterable[object], most: int = 10) -> str:
-    """Join names for an error message, naming the first few and counting the rest."""
+    """Join names for an error message, naming the first few and counting the rest.
+
+    Args:
+        names: What is to be named.
+        most: How many are named at most.
+
+    Example:
+        >>> listed(["a.jpg", "b.jpg", "c.jpg"], 2)
+        'a.jpg, b.jpg and 1 more'
+    """
     words = [str(name) for name in names]
     rest = f" and {len(words) - most} more" if len(words) > most else ""
     return ", ".join(words[:most]) + rest
-
-
-def _from_csv(path: Path, labelled: bool) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, dtype={c: str for c in (*COLUMNS, *ALIASES, *AUDITED)})
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as a CSV: {str(error).splitlines()[0]}.") from error
-    for alias, name in ALIASES.items():
-        if alias in table and name not in table:
-            table = table.rename(columns={alias: name})
-    if "path" not in table:
-        if "image" not in table:
-            raise UserError(
-                f"{path} has neither a column 'path' nor 'image'; it has: {', '.join(table.columns)}."
-            )
-        table["path"] = table.pop("image")
-    if labelled and "label" not in table:
-        raise UserError(f"{path} has no column 'label'; it has: {', '.join(table.columns)}.")
-    for column in [c for c in FILES if c in table]:
-        table[column] = [
-            p if pd.isna(p) else os.path.abspath(path.parent / p) for p in table[column]
-        ]
-    table = validated(table, str(path))
-    if labelled and table["label"].isna().all():
-        raise UserError(f"{path}: the column 'label' is empty in every row.")
-    return table
-
-
-def _plain_folder(path: Path) -> Path | None:
-    """The folder itself if photographs lie in it, or its only subfolder, as Kaggle's test/test."""
-    if photographs_in(path):
-        return path
-    below = [p for p in path.iterdir() if p.is_dir() and not p.name.startswith(".")]
-    return below[0] if len(below) == 1 and photographs_in(below[0]) else None
-
-
-def _from_folders(folder: Path) -> pd.DataFrame:
-    classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    if not classes and not photographs_in(folder):
-        raise UserError(f"{folder} holds no photograph and no folder of photographs.")
-    if photographs_in(folder):
-        raise UserError(
-            f"{folder} holds photographs that are in no class folder, so they have no label: put them "
-            "in one folder for each class, or write a CSV with the columns path and label."
-        )
-    rows = []
-    for directory in classes:
-        found = photographs_in(directory)
-        if not found:
-            raise UserError(
-                f"The class folder {directory} holds no photograph "
-                f"({', '.join(sorted(PHOTOGRAPHS))}): fill it or remove it."
-            )
-        rows += [{"path": str(p), "label": directory.name} for p in found]
-    return validated(pd.DataFrame(rows), str(folder))
 
 
 def _natural(name: str) -> list:

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 
 from cervix_tf.data.crops import Region, painted_out, square_around
 from cervix_tf.data.decoding import UnreadableError, decode, dimensions
 from cervix_tf.errors import UserError
 
 Progress = Callable[[int, int], None]
+
+_HEAD = 1 << 17  # bytes within which the head of nearly every photograph ends
 
 
 def read_square(path: Path | str, size: int) -> np.ndarray:
@@ -132,21 +135,45 @@ def whole(path: Path, size: int) -> np.ndarray:
     return _resized(decode(read_bytes(path), size), size)
 
 
-def dimensions_of(path: Path) -> tuple[int, int]:
-    """Read the height and width of an upright photograph, of a JPEG without decoding it."""
-    data = read_bytes(path)
-    known = dimensions(data) or decode(data).shape
-    return known[0], known[1]
+def picture_sizes(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Read how large photographs are from the first bytes of their files; nothing is decoded.
+
+    Args:
+        manifest: A manifest; only its column `path` is used.
+
+    Returns:
+        A table in the manifest's order and with its index: `width` and `height` in pixels, upright
+        (the EXIF orientation is honoured), and `bytes` of the file.
+
+    Raises:
+        UserError: A photograph cannot be read.
+
+    Example:
+        >>> picture_sizes(read_manifest("photographs"))["width"].max()
+    """
+    with ThreadPoolExecutor(cores()) as pool:
+        rows = list(pool.map(_picture_size, map(Path, manifest["path"])))
+    return pd.DataFrame(rows, columns=["width", "height", "bytes"], index=manifest.index)
+
+
+def _picture_size(path: Path) -> tuple[int, int, int]:
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+        try:
+            height, width = dimensions(head)
+        except UnreadableError:
+            height, width = dimensions(read_bytes(path))
+        return width, height, path.stat().st_size
+    except (OSError, UnreadableError) as error:
+        raise UserError(f"{path} cannot be read: {error}; replace it or leave it out.") from error
 
 
 def _around(data: bytes, size: int, box: tuple[float, float, float, float]) -> np.ndarray:
     """Decode as small as lets the square around a box keep `size` pixels, and cut that out."""
-    full = dimensions(data)
-    picture = None if full else decode(data)
-    height, width = full or picture.shape[:2]  # type: ignore[union-attr]
+    height, width = dimensions(data)
     left, top, side = square_around(box, height, width)
-    if picture is None:
-        picture = decode(data, min(math.ceil(size * min(height, width) / side), min(height, width)))
+    picture = decode(data, min(math.ceil(size * min(height, width) / side), min(height, width)))
     scale = min(picture.shape[:2]) / min(height, width)  # one for both sides, but for rounding
     pixels = max(1, min(round(side * scale), *picture.shape[:2]))
     x = min(round(left * scale), picture.shape[1] - pixels)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
+from cervix_tf.data.flags import LEAK, has_flag
 from cervix_tf.errors import UserError
 
 MOST = 6  # shares named in a warning
@@ -40,15 +41,15 @@ def split(manifest: pd.DataFrame, validation: float = 0.1, seed: int = 0) -> pd.
     """
     if not 0 < validation <= 0.5:
         raise UserError(f"validation={validation}: give a share above 0 and at most 0.5.")
-    chosen = _divisible(manifest)
-    classes, label = np.unique(chosen["label"].astype(str), return_inverse=True)
+    photographs = _divisible(manifest)
+    classes, label = np.unique(photographs["label"].astype(str), return_inverse=True)
     all_counts = np.bincount(label)
     target = validation * all_counts
     share = Fraction(validation).limit_denominator(20)
-    most = min(share.denominator, chosen["group"].nunique(), int(all_counts.max()))
+    most = min(share.denominator, photographs["group"].nunique(), int(all_counts.max()))
     # Small sets may have no such share with every class on both sides: then the next larger one.
     for number in range(most, 1, -1):
-        folds = _folds(chosen, number, seed)
+        folds = _folds(photographs, number, seed)
         taken = max(1, min(number - 1, round(validation * number)))
         # Every run of neighbouring folds is a candidate; ties go to the first, so the seed decides.
         candidates = [
@@ -65,14 +66,14 @@ def split(manifest: pd.DataFrame, validation: float = 0.1, seed: int = 0) -> pd.
             f"validation with seed={seed}: add photographs, or give the split in a CSV."
         )
     best = candidates[min(whole, key=lambda k: float(np.sum(((counts[k] - target) / target) ** 2)))]
-    actual = len(best) / len(chosen)
+    actual = len(best) / len(photographs)
     if abs(actual - validation) > 0.05:
         warnings.warn(
             f"{100 * actual:.0f} % of the photographs validate, not {100 * validation:.0f} %: the groups "
             "(patients) are too few or too large for a share nearer to it.",
             stacklevel=2,
         )
-    done = _with_validation(manifest, chosen, best)
+    done = _with_validation(manifest, photographs, best)
     _warn_of_shares({"": done})
     return done
 
@@ -103,14 +104,14 @@ def folds(manifest: pd.DataFrame, number: int = 5, seed: int = 0) -> list[pd.Dat
     Example:
         >>> [len(each[each["split"] == "validation"]) for each in folds(read_manifest("data"))]
     """
-    chosen = _divisible(manifest)
-    groups = chosen["group"].nunique()
+    photographs = _divisible(manifest)
+    groups = photographs["group"].nunique()
     if not 2 <= number <= groups:
         raise UserError(
             f"number={number}: give 2 to {groups} folds, the number of groups (patients)."
         )
-    classes, label = np.unique(chosen["label"].astype(str), return_inverse=True)
-    parts = _folds(chosen, number, seed)
+    classes, label = np.unique(photographs["label"].astype(str), return_inverse=True)
+    parts = _folds(photographs, number, seed)
     for part in parts:
         left = np.bincount(np.delete(label, part), minlength=len(classes))
         if not len(part) or not left.all():
@@ -118,7 +119,7 @@ def folds(manifest: pd.DataFrame, number: int = 5, seed: int = 0) -> list[pd.Dat
                 f"There are too few groups (patients) for {number} folds with seed={seed}: ask for "
                 "fewer, or add photographs."
             )
-    done = [_with_validation(manifest, chosen, part) for part in parts]
+    done = [_with_validation(manifest, photographs, part) for part in parts]
     _warn_of_shares({f"fold {k}, ": each for k, each in enumerate(done, 1)})
     return done
 
@@ -145,8 +146,8 @@ def check_split(manifest: pd.DataFrame) -> None:
         >>> check_split(split(read_manifest("data")))
     """
     labelled = manifest[manifest["label"].notna()]
-    known = set(manifest["group"][_flagged(manifest, "leak")])
-    divided = labelled[~((labelled["split"] == "test") & labelled["group"].isin(known))]
+    leaking = set(manifest["group"][has_flag(manifest, LEAK)])
+    divided = labelled[~((labelled["split"] == "test") & labelled["group"].isin(leaking))]
     sides = divided.groupby("group")["split"].nunique()
     parted = sides[sides > 1].index.tolist()
     if parted:
@@ -159,14 +160,6 @@ def check_split(manifest: pd.DataFrame) -> None:
             raise UserError(f"The manifest has no labelled photograph whose split is '{side}'.")
     _warn_of_leaks(manifest)
     _warn_of_shares({"": manifest})
-
-
-def _flagged(manifest: pd.DataFrame, flag: str) -> pd.Series:
-    if "flags" not in manifest:
-        return pd.Series(False, manifest.index)
-    return manifest["flags"].map(
-        lambda text: pd.notna(text) and flag in [word.strip() for word in str(text).split(";")]
-    )
 
 
 def _warn_of_leaks(manifest: pd.DataFrame) -> None:
@@ -186,30 +179,30 @@ def _warn_of_leaks(manifest: pd.DataFrame) -> None:
 
 def _divisible(manifest: pd.DataFrame) -> pd.DataFrame:
     """The rows that may train or validate, in an order that is the same whatever the manifest's."""
-    chosen = manifest[manifest["label"].notna() & (manifest["split"] != "test")]
-    for name, groups in chosen.groupby("label")["group"].nunique().items():
+    photographs = manifest[manifest["label"].notna() & (manifest["split"] != "test")]
+    for name, groups in photographs.groupby("label")["group"].nunique().items():
         if groups < 2:
             raise UserError(
                 f"Class {name}: all its photographs belong to one group (patient), so it cannot be "
                 "both trained on and validated: add photographs of others or leave the class out."
             )
-    return chosen.sort_values("path", kind="stable")
+    return photographs.sort_values("path", kind="stable")
 
 
 def _with_validation(
-    manifest: pd.DataFrame, chosen: pd.DataFrame, validation: np.ndarray
+    manifest: pd.DataFrame, photographs: pd.DataFrame, validation: np.ndarray
 ) -> pd.DataFrame:
     """A copy in which these positions of `chosen` validate and its others train."""
     manifest = manifest.copy()
-    manifest.loc[chosen.index, "split"] = "train"
-    manifest.loc[chosen.index[validation], "split"] = "validation"
+    manifest.loc[photographs.index, "split"] = "train"
+    manifest.loc[photographs.index[validation], "split"] = "validation"
     manifest.loc[manifest["label"].isna(), "split"] = "test"
     return manifest
 
 
 def _warn_of_shares(manifests: dict[str, pd.DataFrame]) -> None:
     """Warn, in one line, of every side whose class shares are far from those of both sides."""
-    found = []
+    differences = []
     for name, manifest in manifests.items():
         both = manifest[manifest["label"].notna() & manifest["split"].isin(["train", "validation"])]
         if both.empty:
@@ -217,24 +210,25 @@ def _warn_of_shares(manifests: dict[str, pd.DataFrame]) -> None:
         counts = pd.crosstab(both["split"], both["label"])
         whole = counts.sum() / len(both)
         for side, row in counts.div(counts.sum(axis=1), axis=0).iterrows():
-            found += [
+            differences += [
                 f"{name}{side}: {label} is {100 * share:.0f} %, of all {100 * all_share:.0f} %"
                 for label, share, all_share in zip(counts.columns, row, whole, strict=True)
                 if abs(share - all_share) > 0.05
             ]
-    if found:
-        more = f"; and {len(found) - MOST} more" if len(found) > MOST else ""
+    if differences:
+        more = f"; and {len(differences) - MOST} more" if len(differences) > MOST else ""
         warnings.warn(
-            f"Class shares differ from the whole by more than 5 points: {'; '.join(found[:MOST])}{more}.",
+            "Class shares differ from the whole by more than 5 points: "
+            f"{'; '.join(differences[:MOST])}{more}.",
             stacklevel=3,
         )
 
 
-def _folds(chosen: pd.DataFrame, number: int, seed: int) -> list[np.ndarray]:
+def _folds(photographs: pd.DataFrame, number: int, seed: int) -> list[np.ndarray]:
     """Row positions of each fold."""
     folds = StratifiedGroupKFold(number, shuffle=True, random_state=seed)
-    label = chosen["label"].astype(str)
+    label = photographs["label"].astype(str)
     with warnings.catch_warnings():
         # A class smaller than the number of folds is no fault here: only some folds are taken.
         warnings.simplefilter("ignore", UserWarning)
-        return [test for _, test in folds.split(np.zeros(len(label)), label, chosen["group"])]
+        return [test for _, test in folds.split(np.zeros(len(label)), label, photographs["group"])]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.manifests import is_phantom, validated
 from cervix_tf.data.manifests import labels as class_indices
+from cervix_tf.data.manifests import photographs_or_phantoms, validated
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation.intervals.bootstrap import RESAMPLES
 from cervix_tf.evaluation.intervals.grouped import METHODS, gain_intervals, intervals
@@ -147,9 +147,7 @@ def figures_of(predictions: Predictions, split: str) -> dict:
         if name not in ("bin_weight", "bin_confidence")
     }
     return {
-        "data": "phantoms (drawn photographs)"
-        if is_phantom(predictions.photographs)
-        else "photographs",
+        "data": photographs_or_phantoms(predictions.photographs),
         "split": split,
         "photographs": len(predictions),
         "groups": int(groups.nunique()),

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from cervix_tf.data.manifests import PHANTOMS
 from cervix_tf.pages.figures import DPI, WIDTH, bare, class_colour, save
 
 HATCHED: dict[str, Any] = {"facecolor": "white", "hatch": "///"}
@@ -153,6 +154,6 @@ def _name_classes(axes: Axes, classes: list[str], room: float) -> None:
 
 def _on(metrics: dict) -> str:
     """What the figures were measured on, in a line short enough for a title."""
-    kind = "phantoms" if metrics["data"].startswith("phantoms") else "photographs"
+    kind = "phantoms" if metrics["data"] == PHANTOMS else "photographs"
     words = metrics["split"].split(" (")[0].split(":")[0]
     return f"{metrics['photographs']} {kind} ({words})"

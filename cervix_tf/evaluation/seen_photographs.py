@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data.kaggle.labels import SOLUTION_CSV
+from cervix_tf.data.manifests import identities
 from cervix_tf.runs import Run
 
 
@@ -45,7 +46,7 @@ def least_seen(run: Run, manifest: pd.DataFrame) -> tuple[pd.DataFrame, str, boo
         )
         return chosen, "training photographs: the run has learned these", True
     trained = run.manifest[run.manifest["split"] == "train"]
-    alike = chosen["group"].isin(set(trained["group"])) & (chosen["group"] != _alone(chosen))
+    alike = chosen["group"].isin(set(trained["group"])) & (chosen["group"] != identities(chosen))
     if alike.any():
         warnings.warn(
             f"{alike.sum()} of these {len(chosen)} photographs are of groups named as groups that the "
@@ -111,8 +112,3 @@ def _named(chosen: pd.DataFrame) -> str:
 def _stage_1(path: Path) -> bool:
     """Whether the CSV of stage 1's labels lies beside the folder `test` or `test/test`."""
     return any((above / SOLUTION_CSV).is_file() for above in list(path.parents)[1:3])
-
-
-def _alone(manifest: pd.DataFrame) -> pd.Series:
-    """The groups that manifests give photographs of which no patient is known."""
-    return manifest["source"] + "/" + manifest["label"].fillna("") + "/" + manifest["image"]

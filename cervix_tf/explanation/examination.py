@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.crops import BOX, Region, square_around
-from cervix_tf.data.photographs import dimensions_of
+from cervix_tf.data import unreadable
+from cervix_tf.data.crops import Region, regions, square_around
+from cervix_tf.data.decoding import dimensions
+from cervix_tf.data.photographs import read_bytes
 from cervix_tf.data.squares import UnreadablePhotographs, decode_all
 from cervix_tf.errors import UserError
 from cervix_tf.explanation.attribution import saliency
 from cervix_tf.explanation.overlays import overlay
 from cervix_tf.inference import Predictions, probabilities
 from cervix_tf.runs import Run, load
-from cervix_tf.segmentation import Localizer, locate
+from cervix_tf.segmentation import Localizer, segment
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,7 @@ def examine(
     run = load(run)
     check_crop(run, localizer)
     every = list(dict.fromkeys(Path(path) for path in paths))
-    boxes = (
-        _boxes([path for path in every if path.is_file()], localizer) if run.crop == "box" else {}
-    )
+    boxes = _boxes(every, localizer) if run.crop == "box" else {}
     side = run.square_size
     squares, reasons = np.zeros((len(every), side, side, 3), np.uint8), {}
     try:
@@ -106,19 +106,17 @@ def examine(
     ], reasons
 
 
-def _boxes(
-    paths: list[Path], localizer: Localizer | Path | str | None
-) -> dict[Path, tuple[float, float, float, float] | None]:
-    """The box of the cervix in each photograph, None where it was not located."""
+def _boxes(paths: list[Path], localizer: Localizer | Path | str | None) -> dict[Path, Region]:
+    """The box of the cervix in each photograph that can be read, None where it was not located."""
+    bad = unreadable(paths)
+    paths = [path for path in paths if path not in bad]
     if not paths:
         return {}
+    table = pd.DataFrame({"path": [str(path) for path in paths]})
+    table = segment(table, method="localizer", model=localizer)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of cervices not located: `Examined.located` says which
-        table = locate(pd.DataFrame({"path": [str(path) for path in paths]}), localizer)
-    boxes = table[list(BOX)].to_numpy("float64").tolist()
-    located = table["box_x"].notna()
-    pairs = zip(boxes, located, strict=True)
-    return dict(zip(paths, (tuple(box) if yes else None for box, yes in pairs), strict=True))
+        return dict(zip(paths, regions(table, "box"), strict=True))
 
 
 def check_crop(run: Run, localizer: Localizer | Path | str | None = None) -> None:
@@ -143,11 +141,10 @@ def check_crop(run: Run, localizer: Localizer | Path | str | None = None) -> Non
         )
 
 
-def _frame(
-    path: Path, box: tuple[float, float, float, float] | None, share: float
-) -> tuple[float, float, float, float]:
+def _frame(path: Path, region: Region, share: float) -> tuple[float, float, float, float]:
     """The centre `share` of the square that was cut out, in shares of the photograph's sides."""
-    height, width = dimensions_of(path)
+    height, width = dimensions(read_bytes(path))
+    box = region if isinstance(region, tuple) else None
     # Around all of the photograph, the largest square there is: the centred one.
     left, top, side = square_around(box or (0, 0, width, height), height, width)
     margin = side * (1 - share) / 2

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.manifests import is_phantom, validated
 from cervix_tf.data.manifests import labels as class_indices
+from cervix_tf.data.manifests import photographs_or_phantoms, validated
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.explanation.attribution import METHODS, saliency
 from cervix_tf.explanation.overlays import Explanation, plot_explanation
@@ -93,8 +93,7 @@ def explain(
     table[chosen.class_names] = chosen.probabilities
     path = Path(out) if out else opened.path("plots/saliency.png")
     explanation = Explanation(path, table, images, maps)
-    phantoms = is_phantom(predictions.photographs)
-    what = "phantoms (drawn photographs)" if phantoms else "photographs"
+    what = photographs_or_phantoms(predictions.photographs)
     counts = (int(right.sum()), len(right)) if known else None
     plot_explanation(explanation, f"{opened.recipe.model.name} on {what}", counts, path)
     return explanation

@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data import prepare, summary
-from cervix_tf.data.dimensions import measure
-from cervix_tf.data.manifests import is_phantom, validated
-from cervix_tf.data.photographs import Progress
+from cervix_tf.data.manifests import photographs_or_phantoms, validated
+from cervix_tf.data.photographs import Progress, picture_sizes
 from cervix_tf.errors import UserError
 from cervix_tf.exploration import embedding
 from cervix_tf.exploration import plots as exploring_plots
@@ -82,7 +81,7 @@ def explore(
     table = summary(manifest)
     classes = [c for c in table.columns if c not in (exploring_plots.UNLABELLED, "all")]
     shown = exploring_plots.kinds(manifest, classes)
-    kind = "phantoms (drawn photographs)" if is_phantom(manifest) else "photographs"
+    kind = photographs_or_phantoms(manifest)
     groups = int(manifest["group"].nunique())
     found: dict[str, Any] = {
         "name": name,
@@ -115,7 +114,7 @@ def explore(
         rows[backbone] = pooled_features(
             manifest, backbone, weights or "imagenet", options, seed, cache, progress
         )
-    sizes = measure(manifest)
+    sizes = picture_sizes(manifest)
 
     _write_csv(table, path("classes.csv"), index=True)
     extents = _size_table(manifest, sizes)

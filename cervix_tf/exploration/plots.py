@@ -120,13 +120,14 @@ def plot_sizes(sizes: pd.DataFrame, shown: list[Kind], about: str, path: Path) -
     """Plot widths and heights, aspects and file sizes, by class where they may tell it.
 
     Args:
-        sizes: `width`, `height` and `bytes`, as `data.headers.measure` gives them.
+        sizes: `width`, `height` and `bytes`, as `data.photographs.picture_sizes` gives them.
         shown: The `kinds` of the photographs.
         about: What the photographs are and how many, written below.
         path: The PNG to write.
 
     Example:
-        >>> plot_sizes(measure(manifest), kinds(manifest, classes), "1481 photographs", Path("sizes.png"))
+        >>> sizes = picture_sizes(manifest)
+        >>> plot_sizes(sizes, kinds(manifest, classes), "1481 photographs", Path("sizes.png"))
     """
     figure = new_figure(11.5, 4.2)
     extent, aspect, weight = figure.subplots(1, 3)

@@ -79,9 +79,7 @@ def likeliest_classes(checkpoint: str | Path, picture: str | Path, top: int = 5)
         raise errors.UserError(f"{checkpoint} has no logits: only a whole classifier has classes.")
     model = construction.backbone(top=True)
     square = data.read_square(str(picture), construction.size)[None]
-    logits = model(
-        construction.spec.preprocess(keras.ops.convert_to_tensor(square), construction.options)
-    )
+    logits = model(construction.preprocessing()(square))
     probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))[0]
     order = np.argsort(-probabilities, kind="stable")[:top]
     labels = _labels(len(probabilities))

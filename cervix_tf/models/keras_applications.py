@@ -2,29 +2,24 @@
 
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from cervix_tf import errors
-from cervix_tf.models.keras_facts import KerasFacts
 
 
 def features(
-    x: keras.KerasTensor,
-    facts: KerasFacts,
-    options: Mapping[str, Any],
-    weights: str | None = None,
+    x: keras.KerasTensor, application: str, weights: str | None = None, **options: Any
 ) -> keras.KerasTensor:
     """Add one of Keras' networks to an input.
 
     Args:
         x: Input of shape (N, S, S, 3) in the network's convention.
-        facts: Which network.
-        options: Its own options.
+        application: The network's name in `keras.applications`.
         weights: None for random ones, or "imagenet" for what Keras publishes.
+        **options: Its own options.
 
     Returns:
         Its feature maps (N, s, s, C).
@@ -33,7 +28,7 @@ def features(
         UserError: The weights can neither be found in Keras' cache nor downloaded, or are not
             published for these options.
     """
-    build = getattr(keras.applications, facts.name)
+    build = getattr(keras.applications, application)
     try:
         network = build(
             include_top=False,
@@ -48,7 +43,7 @@ def features(
         if weights and address:
             raise errors.UserError(_not_downloaded(address[0])) from None
         if isinstance(error, (ValueError, OSError)):
-            raise errors.UserError(f"keras:{facts.name}: {reason}") from None
+            raise errors.UserError(f"keras:{application}: {reason}") from None
         raise
     return network.output
 

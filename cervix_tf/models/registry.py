@@ -1,72 +1,15 @@
 """The networks by name: the facts about each, and one way to build them all."""
 
-import dataclasses
+import importlib
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cervix_tf import errors
+from cervix_tf.models.catalogue import SPECS
+from cervix_tf.models.specs import COMMON_OPTIONS, Spec
 
 if TYPE_CHECKING:
     import keras
-
-# Options every network takes beside its own. Strengths of L2 are TF-Slim's, as the report's are: the
-# loss gains strength * sum(w^2) / 2 for each kernel.
-COMMON_OPTIONS = MappingProxyType({"dropout": 0.0, "l2": 0.0, "head_l2": 0.0})
-
-
-@dataclasses.dataclass(frozen=True)
-class Spec:
-    """What is known of a network before it is built.
-
-    Attributes:
-        name: As given on the command line.
-        summary: One line on where the network comes from.
-        image_size: Side in pixels it was made for, the default.
-        smallest: Least side in pixels it can be built for.
-        value_range: What its first layer expects, reached by `preprocess` from RGB in [0, 255].
-        options: The network's own options and their defaults; `dropout`, `l2` and `head_l2` may be
-            among them where the network's defaults differ from those common to all.
-        imagenet: What `weights="imagenet"` stands for: a TensorFlow Hub handle, "keras", or None
-            where there are no such weights.
-        slim: Whether TF-Slim checkpoints and TensorFlow Hub modules hold this network.
-        parameters: Parameters of the classifier of three classes at `image_size`.
-        top_classes: Classes of the ImageNet logits that `top=True` adds, None where there are none.
-    """
-
-    name: str
-    summary: str
-    image_size: int
-    smallest: int
-    value_range: str
-    options: Mapping[str, Any]
-    imagenet: str | None
-    slim: bool
-    parameters: int
-    top_classes: int | None
-    preprocess: "Callable[..., keras.KerasTensor]" = dataclasses.field(repr=False)
-    features: "Callable[..., keras.KerasTensor]" = dataclasses.field(repr=False)
-    head: "Callable[..., keras.KerasTensor]" = dataclasses.field(repr=False)
-
-    @property
-    def weights(self) -> tuple[str, ...]:
-        """The kinds of weights `build` takes for this network."""
-        return ("none", "imagenet", "PATH") if self.imagenet else ("none", "PATH")
-
-
-_SPECS: dict[str, Spec] = {}
-
-
-def register(spec: Spec) -> Spec:
-    """Add a network to the registry."""
-    _SPECS[spec.name] = spec
-    return spec
-
-
-def _specs() -> dict[str, Spec]:
-    from cervix_tf.models import catalogue  # noqa: F401  (fills the registry)
-
-    return _SPECS
 
 
 def names() -> list[str]:
@@ -80,7 +23,7 @@ def names() -> list[str]:
         >>> names()[:4]
         ['cervixnet1', 'cervixnet2', 'inception', 'resnet']
     """
-    return list(_specs())
+    return list(SPECS)
 
 
 def spec(name: str) -> Spec:
@@ -100,9 +43,9 @@ def spec(name: str) -> Spec:
         224
     """
     try:
-        return _specs()[name]
+        return SPECS[name]
     except KeyError:
-        raise errors.unknown("model", name, _specs()) from None
+        raise errors.unknown("model", name, SPECS) from None
 
 
 def options(name: str) -> dict[str, Any]:
@@ -138,7 +81,7 @@ def table() -> "list[dict[str, Any]]":
     columns = ("name", "parameters", "image_size", "smallest", "value_range", "weights", "options")
     return [
         {**{column: getattr(each, column) for column in columns}, "summary": each.summary}
-        for each in _specs().values()
+        for each in SPECS.values()
     ]
 
 
@@ -256,8 +199,23 @@ class Construction:
         return keras.Input((self.size, self.size, 3), name="image")
 
     def _features(self, x: "keras.KerasTensor") -> "keras.KerasTensor":
-        own = {key: self.options[key] for key in self.spec.options if key not in COMMON_OPTIONS}
-        return self.spec.features(x, **own, **self.source.feature_arguments())
+        options = {key: self.options[key] for key in self.spec.feature_options}
+        features = _function(self.spec.features)
+        return features(x, **options, **self.spec.fixed, **self.source.feature_arguments())
+
+    def preprocessing(self) -> "keras.layers.Layer":
+        """Make the layer from RGB in [0, 255] to the network's convention."""
+        from cervix_tf.models import preprocessing
+
+        convention = self.options.get("preprocessing", "auto")
+        if convention == "unknown":
+            raise errors.UserError(
+                "These weights do not say how their photographs were normalised: set the option "
+                "preprocessing to inception or vgg."
+            )
+        return preprocessing.preprocessing(
+            self.spec.convention if convention == "auto" else convention
+        )
 
     def classifier(self, classes: int) -> "keras.Model":
         """Build photographs to probabilities, with the weights."""
@@ -266,8 +224,8 @@ class Construction:
         from cervix_tf.models import fine_tuning
 
         image = self._input()
-        x = self._features(self.spec.preprocess(image, self.options))
-        logits = self.spec.head(x, classes, self.options)
+        x = self._features(self.preprocessing()(image))
+        logits = _function(self.spec.head)(x, classes, self.options)
         probabilities = keras.layers.Activation("softmax", dtype="float32", name="probabilities")(
             logits
         )
@@ -292,6 +250,12 @@ class Construction:
         if load:
             self.source.load(model)
         return model
+
+
+def _function(name: str) -> Callable:
+    """The function of a `module:function` of this room, imported now."""
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(f"cervix_tf.models.{module}"), function)
 
 
 def _identifier(name: str) -> str:

@@ -10,7 +10,7 @@ from cervix_tf import errors
 if TYPE_CHECKING:
     import keras
 
-    from cervix_tf.models.registry import Spec
+    from cervix_tf.models.specs import Spec
 
 
 class Source:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from cervix_tf.files import replacing
 
@@ -30,12 +31,29 @@ def bare(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def save(figure: Figure, path: Path | str) -> None:
-    """Write a figure, whole or not at all.
+def save(figure: Figure, path: Path | str | None = None) -> Figure:
+    """Finish a figure, and write it where a path is given, whole or not at all.
+
+    The names of classes and files are shown as they are: `$` does not begin a formula in them.
 
     Args:
         figure: The figure.
         path: The file; its suffix chooses the format.
+
+    Returns:
+        The figure.
+
+    Raises:
+        UserError: It cannot be written there.
+
+    Example:
+        >>> save(Figure(), "empty.png")
     """
-    with replacing(path) as part:
-        figure.savefig(part)
+    for text in figure.findobj(Text):
+        # The numbers of a logarithmic axis are formulas.
+        if "$" in text.get_text() and "\\mathdefault" not in text.get_text():
+            text.set_parse_math(False)
+    if path is not None:
+        with replacing(path) as part:
+            figure.savefig(part)
+    return figure

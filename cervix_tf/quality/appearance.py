@@ -65,7 +65,7 @@ def shrunk(square: np.ndarray) -> Shrunk:
 
 
 def measure(pictures: Sequence[Shrunk]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Measure the looks of some photographs, a few at a time being cheaper than one by one.
+    """Measure the appearance of some photographs; a few at a time cost less than one by one.
 
     Args:
         pictures: N photographs, of squares of one size.
@@ -137,8 +137,8 @@ def sharpness(lines: np.ndarray) -> np.ndarray:
     return lost / np.maximum(before, 1)
 
 
-def looks(measures: np.ndarray) -> dict[str, np.ndarray]:
-    """Tell from the measures of photographs which of them look amiss.
+def appearance_flags(measures: np.ndarray) -> dict[str, np.ndarray]:
+    """Tell from the measures of photographs which of them are to be flagged.
 
     Args:
         measures: float32 (N, len(MEASURES)), as `measure` gives them.

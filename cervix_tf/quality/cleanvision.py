@@ -8,11 +8,9 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from cervix_tf.data.flags import CLEANVISION, flag_words, with_flag
+from cervix_tf.data.flags import CLEANVISION, TRUNCATED, UNREADABLE, ZERO_BYTES, has_flag, with_flag
 from cervix_tf.data.manifests import listed
 from cervix_tf.errors import UserError
-
-UNREADABLE = {"zero bytes", "truncated", "unreadable"}
 
 
 def flag_with_cleanvision(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -37,12 +35,7 @@ def flag_with_cleanvision(manifest: pd.DataFrame) -> pd.DataFrame:
         >>> flag_with_cleanvision(audit(read_manifest("data")))["flags"].value_counts()
     """
     need_cleanvision()
-    flags = manifest["flags"] if "flags" in manifest else [None] * len(manifest)
-    paths = [
-        path
-        for path, value in zip(manifest["path"], flags, strict=True)
-        if not UNREADABLE & set(flag_words(value))
-    ]
+    paths = manifest["path"][~has_flag(manifest, ZERO_BYTES, TRUNCATED, UNREADABLE)].tolist()
     try:
         issues = _issues(paths)
     except OSError:  # it names no file: find them all, and go on without

@@ -6,9 +6,11 @@ Nothing on disk but that CSV is ever written: to drop a photograph is to leave i
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from cervix_tf.data.flags import column_of_flags, flag_words
+from cervix_tf.data.flags import flags_of, need_flags
+from cervix_tf.data.manifests import read_table
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.files import replacing
 from cervix_tf.quality.exclusions import noted
@@ -40,16 +42,17 @@ def write_decisions(
         >>> write_decisions(audit(read_manifest("data")), "audit/audit.csv")
     """
     path = Path(path)
-    known = read_decisions(path, audited) if path.exists() else _none_decided()
+    earlier = read_decisions(path, audited) if path.exists() else _none_decided()
     if decided is not None and not decided.empty:
-        known = agreed(known, decided, path)
-    flagged = column_of_flags(audited).map(flag_words).astype(bool)
-    rows = audited[flagged | audited["path"].isin(known.index)].reindex(columns=COLUMNS)
+        earlier = agreed(earlier, decided, path)
+    need_flags(audited)
+    flagged = np.array([bool(words) for words in flags_of(audited)])
+    rows = audited[flagged | audited["path"].isin(earlier.index)].reindex(columns=COLUMNS)
     for column in ("decision", "new_label"):
-        rows[column] = rows["path"].map(known[column])
+        rows[column] = rows["path"].map(earlier[column])
     with replacing(path) as part:
         rows.to_csv(part, index=False, lineterminator="\n")
-    return len(known)
+    return len(earlier)
 
 
 def read_decisions(path: Path | str, manifest: pd.DataFrame) -> pd.DataFrame:
@@ -128,26 +131,38 @@ def apply_decisions(manifest: pd.DataFrame, path: Path | str) -> pd.DataFrame:
     """
     path = Path(path)
     decided = read_decisions(path, manifest)
-    chosen = manifest["path"].map(decided["decision"]).astype("object")
+    decision = manifest["path"].map(decided["decision"]).astype("object")
     label = manifest["path"].map(decided["new_label"]).astype("object")
     line = manifest["path"].map(decided["row"])
     relabelled = label.notna() & (label != manifest["label"])
-    done = []
-    for rows, change in ((chosen == "drop", "dropped"), (relabelled, "relabelled")):
+    changed = []
+    for rows, change in ((decision == "drop", "dropped"), (relabelled, "relabelled")):
         part = manifest[rows].assign(change=change, new_label=label[rows], row=line[rows])
-        done.append(part.assign(why=f"decided in {path.name}"))
+        changed.append(part.assign(why=f"decided in {path.name}"))
     # To give a label is to want the photograph.
-    keep = (chosen == "keep") | (label.notna() & (chosen != "drop"))
+    keep = (decision == "keep") | (label.notna() & (decision != "drop"))
     after = manifest.copy()
     after["label"] = after["label"].where(~relabelled, label)
     before = after.get("decision", pd.Series(None, after.index, dtype="object"))
     after["decision"] = before.astype("object").mask(keep, "keep")
-    return noted(after[chosen != "drop"], done)
+    return noted(after[decision != "drop"], changed)
 
 
-def agreed(known: pd.DataFrame, decided: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Put the decisions of two CSVs together; `path`, that of the first, is for the message."""
-    both = known.join(decided, how="inner", rsuffix="_other")
+def agreed(earlier: pd.DataFrame, decided: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Put the decisions of two CSVs together.
+
+    Args:
+        earlier: Decisions as `read_decisions` returns them.
+        decided: Others of the same photographs.
+        path: The CSV of the first, for the message.
+
+    Returns:
+        All of them, each photograph once.
+
+    Raises:
+        UserError: They decide differently on a photograph.
+    """
+    both = earlier.join(decided, how="inner", rsuffix="_other")
     for column in ("decision", "new_label"):
         one, other = (both[name].fillna("") for name in (column, f"{column}_other"))
         if (one != other).any():
@@ -156,17 +171,11 @@ def agreed(known: pd.DataFrame, decided: pd.DataFrame, path: Path) -> pd.DataFra
                 f"{path}, row {row}, column '{column}': decides otherwise than the CSV handed back; make "
                 "them agree, or choose another folder to write to."
             )
-    return pd.concat([known, decided[~decided.index.isin(known.index)]])
+    return pd.concat([earlier, decided[~decided.index.isin(earlier.index)]])
 
 
 def _read(path: Path) -> pd.DataFrame:
-    try:
-        head = path.read_text(encoding="utf-8-sig").partition("\n")[0]
-        separator = ";" if ";" in head and "," not in head else ","
-        table = pd.read_csv(path, dtype=str, encoding="utf-8-sig", sep=separator)
-    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise UserError(f"{path} cannot be read as a CSV: {reason}.") from error
+    table = read_table(path)
     lacking = [c for c in ("path", "decision", "new_label") if c not in table]
     if lacking:
         raise UserError(

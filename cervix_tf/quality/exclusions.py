@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from cervix_tf.data.flags import check_flags, has_flag
+from cervix_tf.data.flags import EXACT_DUPLICATE, NEAR_DUPLICATE, check_flags, has_flag, need_flags
 from cervix_tf.errors import UserError
 
 CHANGES = ["image", "path", "source", "label", "change", "new_label", "why", "row", "flags"]
 # Of photographs that repeat each other one stays: to drop all of them would lose the picture.
-REPEATS = {"exact duplicate": "sha256", "near-duplicate": "cluster"}
+REPEATS = {EXACT_DUPLICATE: "sha256", NEAR_DUPLICATE: "cluster"}
 
 
 def drop_flagged(manifest: pd.DataFrame, flags: Iterable[str]) -> pd.DataFrame:
@@ -33,6 +33,7 @@ def drop_flagged(manifest: pd.DataFrame, flags: Iterable[str]) -> pd.DataFrame:
     """
     flags = list(flags)
     check_flags(flags, manifest)
+    need_flags(manifest)
     kept = manifest["decision"] == "keep" if "decision" in manifest else manifest["path"].isin([])
     why = pd.Series(None, manifest.index, dtype="object")
     # The duplicates last: one that stays is not to be one that another flag drops.

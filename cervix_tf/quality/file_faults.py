@@ -1,12 +1,6 @@
 """What is wrong with the file of a photograph, in the words that flags use."""
 
-import io
 from pathlib import Path
-
-import simplejpeg
-from PIL import Image
-
-from cervix_tf.data.decoding import JPEG, orientation
 
 # What the content of a file begins with, by the endings its name may have.
 _SIGNATURES = {
@@ -53,19 +47,3 @@ def fault(path: Path, data: bytes | None, reason: str | None) -> str | None:
         or (".bmp" in endings and len(data) < int.from_bytes(data[2:6], "little"))
     )
     return "truncated" if "truncated" in reason or lacks_end else "unreadable"
-
-
-def size_of(data: bytes) -> tuple[int, int]:
-    """Read the width and height of a picture, upright, from the head of its file.
-
-    Args:
-        data: The content of a file that can be decoded.
-
-    Returns:
-        Width and height in pixels, as the photograph is seen.
-    """
-    if data.startswith(JPEG):
-        height, width = simplejpeg.decode_jpeg_header(data, strict=False)[:2]
-        return (height, width) if orientation(data) >= 5 else (width, height)
-    with Image.open(io.BytesIO(data)) as picture:  # reads no more than the head
-        return picture.size

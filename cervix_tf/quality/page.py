@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from cervix_tf.data import flag_counts, summary
 from cervix_tf.data.flags import LABEL_ERROR, flag_words, has_flag
-from cervix_tf.data.manifests import is_phantom
+from cervix_tf.data.manifests import photographs_or_phantoms
 from cervix_tf.files import write_text
 from cervix_tf.pages.figures import class_colour
 from cervix_tf.pages.pictures import thumbnails
@@ -76,7 +76,7 @@ def write_audit_report(
     page = environment.get_template("page.html").render(
         photographs=len(audited),
         flagged=int(audited["flags"].map(flag_words).astype(bool).sum()),
-        phantom=is_phantom(audited),
+        what=photographs_or_phantoms(audited),
         findings=_findings(audited, counts),
         sources=list(dict.fromkeys(audited["source"])),
         table=summary(audited).to_html(border=0),

@@ -1,7 +1,6 @@
 """The audit of a set of photographs: what is broken, double, leaking, or looks amiss."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,13 +9,23 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from cervix_tf.data.decoding import UnreadableError
-from cervix_tf.data.flags import FLAGS
+from cervix_tf.data.decoding import UnreadableError, dimensions
+from cervix_tf.data.flags import (
+    EXACT_DUPLICATE,
+    FILE_FAULTS,
+    LABEL_CONFLICT,
+    LEAK,
+    NEAR_DUPLICATE,
+    OUTLIER,
+    UNREADABLE,
+    flags_of,
+    with_flags,
+)
+from cervix_tf.data.manifests import identities
 from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.data.squares import square_size
-from cervix_tf.quality.appearance import FAR, distances, looks
-from cervix_tf.quality.audited import Audited
-from cervix_tf.quality.file_faults import fault, size_of
+from cervix_tf.quality.appearance import FAR, appearance_flags, distances
+from cervix_tf.quality.file_faults import fault
 from cervix_tf.quality.measurements import Measurements
 from cervix_tf.quality.near_duplicates.clusters import near_duplicates
 from cervix_tf.quality.survey import survey
@@ -39,8 +48,7 @@ def audit(
         progress: Called with the number of photographs done so far and of all.
 
     Returns:
-        A copy of the manifest, same rows in the same order, which shows its findings in a notebook,
-        with
+        A copy of the manifest, same rows in the same order (`flag_counts` sums up its findings), with
 
         - `group`: groups that share near-duplicates are one, called as the first of them in
           alphabetical order, so that no split parts duplicates or patients;
@@ -70,44 +78,49 @@ def audit(
     faults: list[str | None] = [None] * count
     paths = manifest["path"].to_numpy(object)
 
-    with Measurements(count) as seen:
+    seen = Measurements(count)
 
-        def see(row: int, square: np.ndarray, data: bytes) -> None:
+    def see(row: int, square: np.ndarray, data: bytes) -> None:
+        sums[row] = hashlib.sha256(data).hexdigest()
+        sizes[row] = dimensions(data)[::-1]
+        faults[row] = fault(Path(paths[row]), data, None)
+        seen.add(row, square)
+
+    reasons = survey(manifest, _SQUARE, see, cache, progress)
+    seen.finish()
+    for row, reason in reasons.items():
+        try:
+            data = read_bytes(Path(paths[row]))
             sums[row] = hashlib.sha256(data).hexdigest()
-            sizes[row] = size_of(data)
-            faults[row] = fault(Path(paths[row]), data, None)
-            seen.add(row, square)
-
-        reasons = survey(manifest, _SQUARE, see, cache, progress)
-        seen.finish()
-        for row, reason in reasons.items():
-            try:
-                data = read_bytes(Path(paths[row]))
-                sums[row] = hashlib.sha256(data).hexdigest()
-                faults[row] = fault(Path(paths[row]), data, reason)
-            except UnreadableError:
-                faults[row] = "unreadable"
-        readable = np.ones(count, bool)
-        readable[list(reasons)] = False
-        cluster, exact, distance = _alike(sums, readable, seen)
+            faults[row] = fault(Path(paths[row]), data, reason)
+        except UnreadableError:
+            faults[row] = UNREADABLE
+    readable = np.ones(count, bool)
+    readable[list(reasons)] = False
+    cluster, exact, distance = _alike(sums, readable, seen)
 
     measures = seen.measures
     cluster = np.unique(cluster, return_inverse=True)[1]
-    found = {word: np.array([each == word for each in faults]) for word in list(FLAGS)[:4]}
-    found["exact duplicate"] = exact
-    found["near-duplicate"] = _several(cluster, sums)
-    found |= _across(manifest, cluster)
-    found |= looks(measures)
-    found["outlier"] = distance > FAR
-    keys = _keys(manifest)
+    findings = {word: np.array([each == word for each in faults]) for word in FILE_FAULTS}
+    findings[EXACT_DUPLICATE] = exact
+    findings[NEAR_DUPLICATE] = _several(cluster, sums)
+    findings |= _across(manifest, cluster)
+    findings |= appearance_flags(measures)
+    findings[OUTLIER] = distance > FAR
+    keys = identities(manifest).to_numpy(object)
     group = manifest["group"].to_numpy(object)
     names = [str(name) for name in np.where(pd.isna(group), keys, group)]
-    done["group"] = _merged(np.array(names, object), cluster)
+    groups = _merged(np.array(names, object), cluster)
     clusters = _first_names(keys, cluster)
     clusters[np.bincount(cluster)[cluster] == 1] = None
-    done["cluster"] = clusters
-    done["flags"] = _worded(manifest.get("flags"), found, count)
-    done["sha256"] = sums
+    for column, values in (("group", groups), ("cluster", clusters)):
+        done[column] = pd.Series(values, done.index, dtype="object")
+    flags = flags_of(manifest)
+    for flag, flagged in findings.items():
+        for row in np.flatnonzero(flagged).tolist():
+            flags[row].append(flag)
+    done = with_flags(done, flags)
+    done["sha256"] = pd.Series(sums, done.index, dtype="object")
     for k, column in enumerate(("width", "height")):
         done[column] = pd.Series(sizes[:, k], done.index, "Int64").mask(~readable)
     done["sharpness"], done["brightness"] = (
@@ -115,7 +128,7 @@ def audit(
         measures[:, 1].astype(float),
     )
     done["distance"] = distance
-    return Audited(done)
+    return done
 
 
 def _alike(
@@ -137,7 +150,7 @@ def _alike(
     )
     chosen = rows[first]
     cluster = cluster + len(sums)  # numbers that no cluster of contents has
-    cluster[rows] = near_duplicates(seen.prints, seen.greys, chosen)[content]
+    cluster[rows] = near_duplicates(seen.signatures, seen.greys, chosen)[content]
     exact[rows] = times[content] > 1
     distance[rows] = distances(seen.features[chosen])[content]
     return cluster, exact, distance
@@ -158,29 +171,18 @@ def _across(manifest: pd.DataFrame, cluster: np.ndarray) -> dict[str, np.ndarray
     trains = labelled & ~test
     has_test, has_trains = (np.bincount(cluster, each)[cluster] > 0 for each in (test, trains))
     return {
-        "label conflict": _several(cluster, manifest["label"]) & labelled,
-        "leak": (test & has_trains) | (trains & has_test),
+        LABEL_CONFLICT: _several(cluster, manifest["label"]) & labelled,
+        LEAK: (test & has_trains) | (trains & has_test),
     }
-
-
-def _keys(manifest: pd.DataFrame) -> np.ndarray:
-    """What each photograph is called: source, label and name, or its path where these repeat."""
-    columns = (manifest[column].tolist() for column in ("source", "label", "image", "path"))
-    known = [
-        (f"{source}/{'' if pd.isna(label) else label}/{image}", str(path))
-        for source, label, image, path in zip(*columns, strict=True)
-    ]
-    times = Counter(key for key, _ in known)
-    return np.array([key if times[key] == 1 else path for key, path in known], object)
 
 
 def _first_names(names: np.ndarray, number: np.ndarray) -> np.ndarray:
     """For each photograph the first name, in alphabetical order, of those with the same number."""
     order = np.argsort(names, kind="stable")
     _, first, place = np.unique(number[order], return_index=True, return_inverse=True)
-    found = np.empty(len(names), object)
-    found[order] = names[order[first]][place]
-    return found
+    firsts = np.empty(len(names), object)
+    firsts[order] = names[order[first]][place]
+    return firsts
 
 
 def _merged(names: np.ndarray, cluster: np.ndarray) -> np.ndarray:
@@ -193,18 +195,3 @@ def _merged(names: np.ndarray, cluster: np.ndarray) -> np.ndarray:
     graph = coo_array((np.ones(len(number), bool), (number, size + node)), (total, total))
     parts = connected_components(graph, directed=False)[1][number]
     return _first_names(names, parts)
-
-
-def _worded(before: pd.Series | None, found: dict[str, np.ndarray], count: int) -> list[str | None]:
-    """Old and new flags of each photograph, each once, the known ones in the order of `FLAGS`."""
-    old = [None] * count if before is None else before.tolist()
-    had = [[] if pd.isna(text) else str(text).split(";") for text in old]
-    words = [dict.fromkeys(word.strip() for word in each) for each in had]
-    for word, flagged in found.items():
-        for row in np.flatnonzero(flagged):
-            words[row][word] = None
-    order = {word: place for place, word in enumerate(FLAGS)}
-    return [
-        "; ".join(sorted(filter(None, each), key=lambda word: order.get(word, len(order)))) or None
-        for each in words
-    ]

@@ -76,6 +76,8 @@ class Optimizer(_Frozen):
         name: `sgd` (with `momentum`), `rmsprop`, `adam` or `adamw`.
         learning_rate: At the start of a stage that gives none of its own.
         momentum: Of `sgd` and `rmsprop`; the others do not use it.
+        weight_decay: Share of a kernel, times the learning rate, that every step takes off it
+            (decoupled); biases and BatchNorm keep theirs. By default 0.004 for `adamw`, else 0.
         clip_norm: Largest global norm of the gradient; none by default.
         anneal: The steps by which the learning rate falls; constant by default.
     """
@@ -83,6 +85,9 @@ class Optimizer(_Frozen):
     name: Literal["sgd", "rmsprop", "adam", "adamw"] = "sgd"
     learning_rate: Positive = 0.001
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = Field(
+        default_factory=lambda keys: 0.004 if keys.get("name") == "adamw" else 0.0
+    )
     clip_norm: Positive | None = None
     anneal: Anneal | None = None
 

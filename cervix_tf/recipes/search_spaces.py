@@ -111,9 +111,11 @@ class Space(_Frozen):
 
 def with_values(recipe: Recipe | str | dict, settings: Iterable[str], values: Mapping) -> Recipe:
     """Apply settings, then the values of a trial, to a recipe."""
-    keys = recipe.model_dump(mode="json") if isinstance(recipe, Recipe) else recipe
+    if isinstance(recipe, Recipe):
+        # What was not given still follows from the values: the weight decay from the optimiser.
+        recipe = recipe.model_dump(mode="json", exclude_unset=True)
     varied = [f"{k}={v if isinstance(v, str) else as_text(v)}" for k, v in values.items()]
-    return load_recipe(keys, [*settings, *varied])
+    return load_recipe(recipe, [*settings, *varied])
 
 
 def space_names() -> list[str]:

@@ -109,31 +109,34 @@ def scaled(
         >>> [s.steps for s in scaled("inception-exp1", 0.01, "none", []).stages]
         [10, 10]
     """
-    keys: dict[str, Any] = load_recipe(name).model_dump(mode="json")
+    recipe = load_recipe(name)
+    # What the recipe leaves out still follows from `settings`: the weight decay from the optimiser.
+    keys: dict[str, Any] = recipe.model_dump(mode="json", exclude_unset=True)
     if scale < 1:
         for stage in keys["stages"]:
             stage["steps"] = max(1, round(stage["steps"] * scale))
-        if keys["optimizer"]["anneal"]:
-            anneal = keys["optimizer"]["anneal"]
+        if anneal := keys["optimizer"].get("anneal"):
             anneal["every"] = max(1, round(anneal["every"] * scale))
         if "batch_norm_decay" in keys["model"]:
             decay = keys["model"]["batch_norm_decay"] ** (1 / scale)
             keys["model"]["batch_norm_decay"] = max(0.5, round(decay, 4))
         total = sum(stage["steps"] for stage in keys["stages"])
-        keys["validate_every"] = min(keys["validate_every"], math.ceil(total / 10))
-    if weights is not None and keys["model"]["weights"] != "none":
+        keys["validate_every"] = min(recipe.validate_every, math.ceil(total / 10))
+    if weights is not None and recipe.model.weights != "none":
         given = weights if isinstance(weights, str) else weights.get(keys["model"]["name"])
-        keys["model"]["weights"] = given or keys["model"]["weights"]
+        keys["model"]["weights"] = given or recipe.model.weights
     return load_recipe(keys, settings)
 
 
 def _run(folder: Path, recipe: Recipe, manifest: pd.DataFrame, cache) -> Run:
     """The finished run of a recipe: the one that is there, gone on with if need be, or a new one."""
-    if (folder / "recipe.yaml").is_file():
+    begun = (folder / "recipe.yaml").is_file()
+    if begun:
         _same(load(folder), recipe, manifest)
-        run = resume(folder, cache)
-    else:
-        run = fit(manifest, recipe, folder, cache)
+    try:
+        run = resume(folder, cache) if begun else fit(manifest, recipe, folder, cache)
+    except KeyboardInterrupt:  # the same command goes on, not one fit
+        raise KeyboardInterrupt from None
     test = run.manifest[(run.manifest["split"] == "test") & run.manifest["label"].notna()]
     if len(test) and not run.path("test/metrics.json").is_file():
         evaluate(run, test, out=run.path("test"))

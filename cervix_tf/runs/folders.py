@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from cervix_tf.data import square_size
+from cervix_tf.data import square_size, write_manifest
+from cervix_tf.data.manifests import TEXT, read_csv, read_table
 from cervix_tf.errors import UserError
 from cervix_tf.files import replacing, write_text
 from cervix_tf.keras_card import load_card, save_model
@@ -64,8 +65,7 @@ class Run:
     @functools.cached_property
     def manifest(self) -> pd.DataFrame:
         """The photographs with the split they were trained and validated on."""
-        text = {c: str for c in ("image", "path", "label", "group", "source", "split")}
-        return pd.read_csv(self._existing("manifest.csv"), dtype=text)
+        return read_csv(self._existing("manifest.csv"), labelled=False, existing=False)
 
     @functools.cached_property
     def history(self) -> pd.DataFrame:
@@ -75,7 +75,7 @@ class Run:
     @functools.cached_property
     def predictions(self) -> pd.DataFrame:
         """Probabilities of the validation photographs."""
-        return pd.read_csv(self._existing("predictions.csv"), dtype={"image": str, "label": str})
+        return read_table(self._existing("predictions.csv"), TEXT)
 
     @functools.cached_property
     def metrics(self) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class Run:
 
     def write_inputs(self, recipe: Recipe, manifest: pd.DataFrame, environment: dict) -> None:
         """Write what the run starts from: manifest, environment and, last, the recipe."""
-        self.write_table("manifest.csv", manifest)
+        write_manifest(manifest, self.path("manifest.csv"))
         self.write_json("environment.json", environment)
         write_text(self.path("recipe.yaml"), to_yaml(recipe))
 

@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "colours": ["highlight_mask", "reference_colours", "shipped_reference"],
         "superpixels": ["superpixel_mask", "superpixel_patches"],
         "superpixel_figure": ["plot_superpixels"],
-        "segmented_photographs": ["segment"],
+        "segmenter": ["segment"],
         "boxes": ["add_boxes", "read_boxes"],
         "localizer": [
             "Localizer",
@@ -22,6 +22,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "overlap",
             "squeezed",
         ],
-        "locating": ["locate"],
     },
 )

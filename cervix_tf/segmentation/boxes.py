@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.crops import BOX, NOT_LOCATED
-from cervix_tf.data.flags import reflag
+from cervix_tf.data.crops import BOX
+from cervix_tf.data.flags import NOT_LOCATED, flags_of, with_flags
 from cervix_tf.data.manifests import listed
 from cervix_tf.errors import UserError
 
@@ -38,13 +38,13 @@ def read_boxes(file: Path | str) -> pd.DataFrame:
     for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), 1):
         if not line.strip():
             continue
-        found = _parsed(line.split())
-        if found is None:
+        parsed = _parsed(line.split())
+        if parsed is None:
             raise UserError(
                 f"{file}, line {number}: write `path count x y w h ...`, as many fours of numbers as "
                 f"the count says, widths and heights above 0; received {line.strip()!r}."
             )
-        path, box = found
+        path, box = parsed
         if path in rows:
             raise UserError(f"{file}, line {number}: {path} stands there twice; keep one line.")
         rows[path] = box
@@ -76,40 +76,33 @@ def add_boxes(manifest: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
     Example:
         >>> add_boxes(read_manifest("data"), read_boxes("Type_1_bbox.tsv"))
     """
-    ends = {tuple(_words(path)): row for row, path in enumerate(boxes["path"])}
-    longest = max(map(len, ends))
-    manifest = manifest.copy()
-    for column in (*BOX, "flags"):
-        if column not in manifest:
-            manifest[column] = None
-        manifest[column] = manifest[column].astype("float64" if column in BOX else "object")
-    taken: dict[int, list[str]] = {}
-    flags = manifest["flags"].tolist()
-    values = manifest[list(BOX)].to_numpy(copy=True)
-    for place, path in enumerate(manifest["path"]):
+    lines = {_words(path): line for line, path in enumerate(boxes["path"])}
+    rows_of: dict[int, list[int]] = {}
+    for row, path in enumerate(manifest["path"]):
         words = _words(path)
-        for length in range(min(longest, len(words)), 0, -1):
-            row = ends.get(tuple(words[-length:]))
-            if row is None:
-                continue
-            taken.setdefault(row, []).append(str(path))
-            values[place] = boxes[list(BOX)].iloc[row].to_numpy("float64")
-            lost = [NOT_LOCATED] if np.isnan(values[place]).any() else []
-            flags[place] = reflag(flags[place], [NOT_LOCATED], lost)
-            break
-    if not taken:
+        ends = (words[k:] for k in range(len(words)))  # the longest first
+        line = next((lines[end] for end in ends if end in lines), None)
+        if line is not None:
+            rows_of.setdefault(line, []).append(row)
+    if not rows_of:
         raise UserError(
             f"None of the boxes' paths, such as {boxes['path'].iloc[0]}, is the end of a path of the "
             f"manifest, such as {manifest['path'].iloc[0]}."
         )
-    for row, paths in taken.items():
-        if len(paths) > 1:
+    values = manifest.reindex(columns=list(BOX)).to_numpy("float64", copy=True)
+    flags = flags_of(manifest)
+    for line, rows in rows_of.items():
+        if len(rows) > 1:
             raise UserError(
-                f"The box of {boxes['path'].iloc[row]} is that of several photographs "
-                f"({listed(paths, 3)}): give a manifest of one source, such as train alone."
+                f"The box of {boxes['path'].iloc[line]} is that of several photographs "
+                f"({listed(manifest['path'].iloc[rows], 3)}): give a manifest of one source, such as "
+                "train alone."
             )
-    manifest[list(BOX)] = values
-    return manifest.assign(flags=flags)
+        row = rows[0]
+        values[row] = boxes[list(BOX)].iloc[line].to_numpy("float64")
+        lost = [NOT_LOCATED] if np.isnan(values[row]).any() else []
+        flags[row] = [word for word in flags[row] if word != NOT_LOCATED] + lost
+    return with_flags(manifest.assign(**dict(zip(BOX, values.T, strict=True))), flags)
 
 
 def _parsed(words: list[str]) -> tuple[str, tuple] | None:
@@ -125,7 +118,8 @@ def _parsed(words: list[str]) -> tuple[str, tuple] | None:
         if not numbers:
             return path, (None,) * 4
         lefts, tops, widths, heights = (numbers[k::4] for k in range(4))
-        if min(widths + heights) <= 0 or not all(map(_finite, numbers)):
+        # A comparison with NaN is false.
+        if min(widths + heights) <= 0 or not all(abs(number) < 1e9 for number in numbers):
             return None
         left, top = min(lefts), min(tops)
         right = max(x + w for x, w in zip(lefts, widths, strict=True))
@@ -134,9 +128,6 @@ def _parsed(words: list[str]) -> tuple[str, tuple] | None:
     return None
 
 
-def _finite(number: float) -> bool:
-    return abs(number) < 1e9  # not so for NaN either
-
-
-def _words(path: str) -> list[str]:
-    return [word for word in re.split(r"[\\/]+", str(path).lower()) if word not in ("", ".")]
+def _words(path: str) -> tuple[str, ...]:
+    words = re.split(r"[\\/]+", str(path).lower())
+    return tuple(word for word in words if word not in ("", "."))

@@ -18,7 +18,7 @@ class Cell:
         name: What stands below it.
         picture: RGB, uint8 (H, W, 3).
         mask: bool (H, W); empty where nothing was found.
-        box: Left, top, width and height as shares of width and height; None where nothing was found.
+        box: Left, top, width and height as fractions of width and height; None where nothing was found.
         flag: What is wrong, written over the picture; None where nothing is.
     """
 
@@ -30,7 +30,9 @@ class Cell:
 
 
 def draw_page(cells: Sequence[Cell]) -> np.ndarray:
-    """Draw up to 40 photographs, 8 in a row: outline green, box yellow, flags red, the rest dark.
+    """Draw up to 40 photographs on a page, 8 in a row, with outline, box and flag.
+
+    Outlines are green, boxes yellow, flags red, and what a mask leaves out is dark.
 
     Args:
         cells: The photographs, in the order in which they are drawn.
@@ -72,7 +74,7 @@ def _drawn(cell: Cell) -> np.ndarray:
     return picture
 
 
-def _write(page: np.ndarray, text: str, place: tuple[int, int], colour: tuple) -> None:
+def _write(page: np.ndarray, text: str, corner: tuple[int, int], colour: tuple) -> None:
     # OpenCV's fonts hold ASCII alone.
     plain = text.encode("ascii", "replace").decode()
-    cv2.putText(page, plain, place, cv2.FONT_HERSHEY_SIMPLEX, 0.36, colour, 1, cv2.LINE_AA)
+    cv2.putText(page, plain, corner, cv2.FONT_HERSHEY_SIMPLEX, 0.36, colour, 1, cv2.LINE_AA)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import struct
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,14 +9,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-import simplejpeg
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from cervix_tf.data.decoding import JPEG, orientation
 from cervix_tf.files import replacing
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_HEADER = len(_SIGNATURE) + 25  # the signature and the first chunk, IHDR
-_KEYWORD = b"cervix_tf\0"
+_KEYWORD = "cervix_tf"  # of the text chunk that holds the note
 
 
 def fingerprint(path: Path | None, settings: Mapping[str, Any]) -> str:
@@ -28,8 +25,8 @@ def fingerprint(path: Path | None, settings: Mapping[str, Any]) -> str:
         settings: What else the result depends on; whatever JSON can hold.
     """
     stat = path.stat() if path else None
-    known = [str(path), stat.st_size, stat.st_mtime_ns] if stat else []
-    text = json.dumps([*known, settings], sort_keys=True)
+    file = [str(path), stat.st_size, stat.st_mtime_ns] if stat else []
+    text = json.dumps([*file, settings], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -43,26 +40,22 @@ def write_png(path: Path, picture: np.ndarray, note: Mapping[str, Any]) -> None:
         picture: Grey (H, W) or RGB (H, W, 3), uint8.
         note: What `read_note` is to give back; whatever JSON can hold.
     """
-    _, encoded = cv2.imencode(".png", picture[..., ::-1] if picture.ndim == 3 else picture)
-    data = encoded.tobytes()
-    chunk = b"tEXt" + _KEYWORD + json.dumps(note).encode("ascii")
-    size, check = struct.pack(">I", len(chunk) - 4), struct.pack(">I", zlib.crc32(chunk))
+    text = PngInfo()
+    text.add_text(_KEYWORD, json.dumps(note))
     with replacing(path) as part:
-        part.write_bytes(data[:_HEADER] + size + chunk + check + data[_HEADER:])
+        # Run lengths take a third less time than the default, and masks less room.
+        Image.fromarray(picture).save(
+            part, pnginfo=text, compress_level=1, compress_type=zlib.Z_RLE
+        )
 
 
 def read_note(path: Path) -> dict[str, Any]:
     """Read the note of a PNG; empty where there is no such file, or no note of ours in it."""
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEADER + 8)
-            (size,) = struct.unpack(">I", head[_HEADER : _HEADER + 4])
-            text = file.read(min(size, 1 << 20))
-        if head.startswith(_SIGNATURE) and text.startswith(_KEYWORD):
-            return json.loads(text[len(_KEYWORD) :])
-    except (OSError, struct.error, ValueError):
-        pass
-    return {}
+        with Image.open(path, formats=["PNG"]) as picture:
+            return json.loads(picture.info[_KEYWORD])
+    except (OSError, KeyError, ValueError, SyntaxError):
+        return {}
 
 
 def read_mask(path: Path) -> np.ndarray | None:
@@ -74,28 +67,10 @@ def read_mask(path: Path) -> np.ndarray | None:
     return None if mask is None else mask > 127
 
 
-def full_size(data: bytes, picture: np.ndarray) -> tuple[int, int]:
-    """Tell how large a photograph is, of which `picture` was decoded at some scale.
-
-    Args:
-        data: The content of the file.
-        picture: What `data.decoding.decode` made of it.
-
-    Returns:
-        Height and width in pixels, upright.
-    """
-    if data[:2] != JPEG:
-        return picture.shape[0], picture.shape[1]
-    height, width = simplejpeg.decode_jpeg_header(data, strict=False)[:2]
-    return (width, height) if orientation(data) >= 5 else (height, width)
-
-
 def largest_part(mask: np.ndarray) -> np.ndarray:
     """Keep the largest connected part of a mask, bool (H, W)."""
-    _, parts, facts, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    if len(facts) < 2:
-        return mask
-    return parts == 1 + int(facts[1:, cv2.CC_STAT_AREA].argmax())
+    count, parts, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    return mask if count < 2 else parts == 1 + int(statistics[1:, cv2.CC_STAT_AREA].argmax())
 
 
 def box_and_centre(mask: np.ndarray, size: tuple[int, int]) -> dict[str, float]:
@@ -113,7 +88,7 @@ def box_and_centre(mask: np.ndarray, size: tuple[int, int]) -> dict[str, float]:
     across, down = size[1] / mask.shape[1], size[0] / mask.shape[0]
     columns, rows = np.flatnonzero(part.any(axis=0)), np.flatnonzero(part.any(axis=1))
     y, x = np.nonzero(part)
-    found = {
+    pixels = {
         "box_x": columns[0] * across,
         "box_y": rows[0] * down,
         "box_w": (columns[-1] + 1 - columns[0]) * across,
@@ -121,4 +96,4 @@ def box_and_centre(mask: np.ndarray, size: tuple[int, int]) -> dict[str, float]:
         "centre_x": (x.mean() + 0.5) * across,
         "centre_y": (y.mean() + 0.5) * down,
     }
-    return {name: round(float(value), 1) for name, value in found.items()}
+    return {name: round(float(value), 1) for name, value in pixels.items()}

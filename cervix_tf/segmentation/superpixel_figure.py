@@ -7,20 +7,25 @@ import numpy as np
 from matplotlib.figure import Figure
 from skimage.segmentation import find_boundaries
 
-from cervix_tf.files import replacing
+from cervix_tf.pages.figures import save
 from cervix_tf.segmentation.superpixels import superpixel_mask, superpixel_patches
 
 PANELS = ("photograph", "patches", "mask", "result")
 
 
-def plot_superpixels(image: np.ndarray, path: Path | str, segments: int = 10, **options) -> None:
+def plot_superpixels(
+    image: np.ndarray, path: Path | str | None = None, segments: int = 10, **options
+) -> Figure:
     """Show photograph, patches, mask and result, as Figures 5 to 7 of the report.
 
     Args:
         image: RGB, uint8 (H, W, 3).
-        path: The PNG to write.
+        path: The file to write, such as a PNG; None to write nothing.
         segments: About how many patches, from 1.
         options: What else `superpixel_mask` takes.
+
+    Returns:
+        The figure.
 
     Raises:
         UserError: As `superpixel_mask`, or the file cannot be written.
@@ -47,5 +52,4 @@ def plot_superpixels(image: np.ndarray, path: Path | str, segments: int = 10, **
         axes.imshow(panel)
         axes.set_title(title, fontsize=9)
         axes.axis("off")
-    with replacing(path) as part:
-        figure.savefig(part)
+    return save(figure, path)

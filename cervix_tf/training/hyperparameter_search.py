@@ -113,6 +113,8 @@ def search(
             log.info(f"trial {claim.trial.number:03d} of {wanted}: {_worded(claim.values)}")
             try:
                 log.info(_run(own, claim, manifest, trial_recipe, prune, cache))
+            except KeyboardInterrupt:  # the same search goes on, not the fit of one trial
+                raise KeyboardInterrupt from None
             finally:
                 claim.lock.release()  # after an error, too: the trial can be gone on with
                 keras.backend.clear_session()

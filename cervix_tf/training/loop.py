@@ -98,8 +98,18 @@ class Loop:
 
         Raises:
             Diverged: The loss is no longer a number; the message names the step.
+            KeyboardInterrupt: Ctrl-C; the message says how to go on.
         """
-        resuming = self.checkpoint.is_file()
+        try:
+            self._stages(bar, self.checkpoint.is_file())
+        except KeyboardInterrupt:
+            how = f"go on with cervix-tf fit --resume {self.run.folder}"
+            raise KeyboardInterrupt(how) from None
+        if self.recipe.keep == "best" and self.best.is_file():
+            load_variables(self.best, self.model.variables)
+            self.probabilities = self.best_probabilities
+
+    def _stages(self, bar: Bar, resuming: bool) -> None:
         if resuming:
             self.state = State(**load_state(self.checkpoint))
         for number in range(self.state.stage, len(self.recipe.stages)):
@@ -111,9 +121,6 @@ class Loop:
             self._stage(stepper, stage, self.lengths[number], bar)
             self.state.stage, self.state.stage_step, self.state.stage_over = number + 1, 0, False
             self.state.stage_best, self.state.waited = math.inf, 0
-        if self.recipe.keep == "best" and self.best.is_file():
-            load_variables(self.best, self.model.variables)
-            self.probabilities = self.best_probabilities
 
     def _stage(self, stepper: Stepper, stage: Stage, length: int, bar: Bar) -> None:
         state = self.state

@@ -50,12 +50,10 @@ class Stepper:
         )
         rate = stage.learning_rate or recipe.optimizer.learning_rate
         self.parts = [
-            (_optimizer(recipe.optimizer, rate * relative), variables)
+            (_optimizer(recipe.optimizer, rate * relative, variables), variables)
             for variables, relative in parts
             if variables
         ]
-        for optimizer, variables in self.parts:
-            optimizer.build(variables)
         self._compiled = tf.function(self._step, reduce_retracing=True)
 
     @property
@@ -129,14 +127,18 @@ def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
     return (len(labels) / (classes * counts)).astype("float32")
 
 
-def _optimizer(choice: Optimizer, rate: float) -> keras.optimizers.Optimizer:
+def _optimizer(choice: Optimizer, rate: float, variables: list) -> keras.optimizers.Optimizer:
     schedule = rate
     if choice.anneal:
         schedule = keras.optimizers.schedules.ExponentialDecay(
             rate, choice.anneal.every, choice.anneal.factor, staircase=True
         )
-    if choice.name == "sgd":
-        return keras.optimizers.SGD(schedule, momentum=choice.momentum)
-    if choice.name == "rmsprop":
-        return keras.optimizers.RMSprop(schedule, momentum=choice.momentum)
-    return {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[choice.name](schedule)
+    optimizers = keras.optimizers  # AdamW is Adam with weight decay, but refuses to be without
+    kinds = {"sgd": optimizers.SGD, "rmsprop": optimizers.RMSprop}
+    momentum = {"momentum": choice.momentum} if choice.name in kinds else {}
+    kind = kinds.get(choice.name, optimizers.Adam)
+    optimizer = kind(schedule, weight_decay=choice.weight_decay or None, **momentum)
+    # Biases and BatchNorm are vectors, kernels are not.
+    optimizer.exclude_from_weight_decay([v for v in variables if len(v.shape) < 2])
+    optimizer.build(variables)
+    return optimizer

@@ -8,7 +8,7 @@ import cv2
 import pandas as pd
 import pytest
 
-import cervix_tf.data
+import cervix_tf.quality
 from cervix_tf.data import read_manifest, write_manifest
 
 ADDED = ["cluster", "flags", "sha256", "width", "height", "sharpness", "brightness", "distance"]
@@ -27,7 +27,7 @@ def data(audited, tmp_path, monkeypatch):
             group=groups, **{c: manifest["path"].map(found[c]) for c in ADDED if c != "group"}
         )
 
-    monkeypatch.setattr(cervix_tf.data, "audit", audit)
+    monkeypatch.setattr(cervix_tf.quality, "audit", audit)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "photographs/list.csv"
 
@@ -111,7 +111,7 @@ def test_an_edited_csv_is_never_overwritten_silently(run, mistake, data):
 
 
 def test_mistakes_before_any_work(mistake, data, tmp_path, monkeypatch):
-    monkeypatch.setattr(cervix_tf.data, "audit", None)
+    monkeypatch.setattr(cervix_tf.quality, "audit", None)
     assert "did you mean 'blurred'" in mistake("audit", "--data", data, "--drop", "blured")
     assert "nowhere" in mistake("audit", "--data", data, "--decisions", "nowhere.csv")
     assert "not a run" in mistake("audit", "--data", data, "--runs", tmp_path)

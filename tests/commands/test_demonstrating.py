@@ -40,7 +40,7 @@ def served(finished, port, tmp_path):
             assert line == f"http://127.0.0.1:{port}/ (Ctrl+C ends it)\n", process.stderr.read()
             yield line.split()[0]
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate()
             assert (process.returncode, out) == (0, "")
             assert "Traceback" not in err
             assert not list(temporary.iterdir()), "nothing is left behind"

@@ -58,4 +58,4 @@ def test_mistakes_are_one_line_and_exit_code_2(run, folder, tmp_path):
         assert err.startswith("Error: ")
         assert err.count("\n") == 1
         assert said in err
-        assert not (out / "masks").exists()
+        assert not (out / "manifest.csv").exists()

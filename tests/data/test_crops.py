@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cervix_tf.data import batches, phantom, prepare, read_manifest
-from cervix_tf.data.crops import MARGIN, NOT_LOCATED, regions, square_around
-from cervix_tf.data.photographs import dimensions_of, square
+from cervix_tf.data.crops import MARGIN, regions, square_around
+from cervix_tf.data.decoding import dimensions
+from cervix_tf.data.flags import NOT_LOCATED
+from cervix_tf.data.photographs import square
 from cervix_tf.errors import UserError
 
 SIZE = 32
@@ -63,7 +65,7 @@ def field(tmp_path):
 @pytest.mark.parametrize("size", [20, 64, 400])
 def test_box_is_cut_out_of_the_full_photograph(field, name, size):
     path = field(name)
-    assert dimensions_of(path) == (600, 800)
+    assert dimensions(path.read_bytes()) == (600, 800)
     cut = square(path, size, (500.0, 100.0, 200.0, 150.0))  # the square is 480 to 720, 55 to 295
     assert cut.shape == (size, size, 3)
     step = 240 / size
@@ -75,7 +77,7 @@ def test_box_is_cut_out_of_the_full_photograph(field, name, size):
 
 def test_box_is_that_of_the_upright_photograph(field):
     path = field("turned.jpg", turned=True)
-    assert dimensions_of(path) == (800, 600)
+    assert dimensions(path.read_bytes()) == (800, 600)
     cut = square(path, 50, (100.0, 500.0, 200.0, 200.0))
     # Upright, the row is the stored column, and the column counts the stored rows from below.
     assert cut[25, 25, 0] == pytest.approx(600 * 255 / 799, abs=4)

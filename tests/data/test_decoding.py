@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from cervix_tf.data.decoding import UnreadableError, decode, orientation
+from cervix_tf.data.decoding import UnreadableError, decode, dimensions, orientation
 
 
 def picture(height=96, width=128, seed=0):
@@ -39,6 +39,25 @@ def test_every_exif_orientation_is_turned_upright(value, order):
     with Image.open(io.BytesIO(data)) as file:
         expected = np.asarray(ImageOps.exif_transpose(file))
     assert difference(decode(data, 96), expected) < 1
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "BMP"])
+@pytest.mark.parametrize("value", [None, *range(1, 9)])
+def test_dimensions_are_those_of_the_upright_photograph(form, value):
+    options = {}
+    if value and form != "BMP":
+        options["exif"] = Image.Exif()
+        options["exif"][0x0112] = value
+    data = encoded(picture(), form, **options)
+    assert dimensions(data) == decode(data, 96).shape[:2]
+
+
+def test_dimensions_stand_in_the_head_of_a_file():
+    whole = encoded(np.random.default_rng(0).integers(0, 256, (600, 800, 3), "uint8"))
+    assert dimensions(whole[:5000]) == (600, 800)
+    for data in (b"", b"no picture", whole[:30]):
+        with pytest.raises(UnreadableError):
+            dimensions(data)
 
 
 @pytest.mark.parametrize(

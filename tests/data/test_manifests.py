@@ -1,9 +1,24 @@
+import os
+import string
+from pathlib import Path
+
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from cervix_tf.data import class_names, read_manifest, summary
-from cervix_tf.data.manifests import COLUMNS, labels
+from cervix_tf.data import class_names, read_manifest, summary, write_manifest
+from cervix_tf.data.manifests import (
+    COLUMNS,
+    PHANTOMS,
+    identities,
+    labels,
+    photographs_or_phantoms,
+    read_csv,
+    validated,
+)
 from cervix_tf.errors import UserError
+from cervix_tf.quality import audit
 
 
 def csv(tmp_path, photograph, text, files=("a.jpg", "b.jpg", "c.jpg")):
@@ -56,49 +71,6 @@ def test_csv_faults_name_file_row_and_column(tmp_path, photograph, text, message
     assert "\n" not in str(caught.value)
 
 
-def test_folder_for_each_class(tmp_path, photograph):
-    for seed, name in enumerate(["Type_10/a.png", "Type_2/a.jpg", "Type_2/b.JPG"]):
-        photograph(tmp_path / name, seed)
-    (tmp_path / "Type_2/notes.txt").write_text("no photograph")
-    table = read_manifest(tmp_path)
-    assert class_names(table) == ["Type_2", "Type_10"]
-    assert labels(table, ["Type_2", "Type_10"]).tolist() == [1, 0, 0]
-    assert table["group"].nunique() == 3
-
-
-def test_class_folder_without_photograph(tmp_path, photograph):
-    photograph(tmp_path / "x/a.jpg")
-    (tmp_path / "y").mkdir()
-    with pytest.raises(UserError, match="class folder .*y holds no photograph"):
-        read_manifest(tmp_path)
-
-
-def test_missing_and_empty_folder(tmp_path):
-    with pytest.raises(UserError, match="does not exist"):
-        read_manifest(tmp_path / "nowhere")
-    with pytest.raises(UserError, match="holds no photograph"):
-        read_manifest(tmp_path)
-
-
-def test_plain_folder_only_to_predict(tmp_path, photograph):
-    photograph(tmp_path / "10.jpg", 0)
-    photograph(tmp_path / "9.jpg", 1)
-    with pytest.raises(UserError, match="in no class folder"):
-        read_manifest(tmp_path)
-    table = read_manifest(tmp_path, labelled=False)
-    assert table["image"].tolist() == ["9.jpg", "10.jpg"]
-    assert table["label"].isna().all()
-    assert (table["split"] == "test").all()
-    one = read_manifest(tmp_path / "9.jpg", labelled=False)
-    assert one["image"].tolist() == ["9.jpg"]
-
-
-def test_csv_in_a_folder_is_found(tmp_path, photograph):
-    path = csv(tmp_path, photograph, "path,label\na.jpg,x\nb.jpg,y\n")
-    path.rename(tmp_path / "metadata.csv")
-    assert len(read_manifest(tmp_path)) == 2
-
-
 def test_one_class_is_too_few():
     with pytest.raises(UserError, match="two classes.*found: x"):
         class_names(pd.DataFrame({"label": ["x", "x", None]}))
@@ -132,3 +104,129 @@ def test_a_row_without_a_name_is_called_as_its_file(tmp_path, photograph):
     photograph(tmp_path / "b.jpg", 2)
     (tmp_path / "list.csv").write_text("image,path,label\n7,a.jpg,x\n,b.jpg,y\n")
     assert read_manifest(tmp_path / "list.csv")["image"].tolist() == ["7", "b.jpg"]
+
+
+# What a cell may hold and be taken for something else: a number, a date, a missing value, two cells.
+TRICKY = [
+    "None",
+    "NA",
+    "null",
+    "nan",
+    "7",
+    "007",
+    "1e5",
+    "True",
+    "a,b",
+    'say "a"',
+    "two\nlines",
+    " x ",
+]
+# Not the carriage return: Python's csv does not quote it where lines end in a line feed alone.
+CHARACTERS = string.printable.replace("\r", "") + "äß漢"
+text = st.sampled_from(TRICKY) | st.text(CHARACTERS, max_size=8)
+missing_text = st.none() | text
+OWN = {
+    "width": st.integers(1, 10_000) | st.none(),
+    "height": st.integers(1, 10_000),
+    "box_x": st.floats(),
+    "distance": st.floats(0, 1e3),
+    "flags": missing_text,
+    "cluster": missing_text,
+    "sha256": missing_text,
+    "decision": missing_text,
+    "patient": text,
+    "mask": st.none() | st.sampled_from(["masks/a.png", "/far/away.png", "../b.png"]),
+    "phantom": st.booleans(),
+}
+
+
+@st.composite
+def tables(draw):
+    """Columns of a manifest of one to five photographs, `path` aside."""
+    count = draw(st.integers(1, 5))
+    own = draw(st.sets(st.sampled_from(sorted(OWN))))
+    cells = {"label": missing_text, "group": missing_text, "source": missing_text}
+    cells |= {
+        "image": missing_text,
+        "split": st.sampled_from([None, "train", "validation", "test"]),
+    }
+    cells |= {name: OWN[name] for name in sorted(own)}
+    rows = {
+        name: st.lists(values, min_size=count, max_size=count) for name, values in cells.items()
+    }
+    return {name: draw(values) for name, values in rows.items()}
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(tables(), st.booleans())
+def test_what_is_written_reads_back_equal(tmp_path, monkeypatch, table, movable):
+    """Values, dtypes, missing ones and order; the paths are absolute."""
+    count = len(table["label"])
+    paths = [tmp_path / f"{name}.jpg" for name in ("a", "None", "b;c", "7", "ü, v")][:count]
+    for path in paths:
+        path.touch()
+    monkeypatch.chdir(tmp_path)
+    manifest = validated(pd.DataFrame({"path": [p.name for p in paths], **table}), "a test")
+    write_manifest(manifest, tmp_path / "manifest.csv", movable)
+    again = read_manifest(tmp_path / "manifest.csv", labelled=False)
+    if "mask" in manifest:
+        masks = [mask and os.path.abspath(mask) for mask in manifest["mask"]]
+        manifest["mask"] = pd.Series(masks, dtype="object")
+    pd.testing.assert_frame_equal(again, manifest, check_exact=True)
+    assert again["path"].tolist() == [str(p) for p in paths]
+
+
+@pytest.mark.parametrize("name", ["None", "NA", "null", "nan", "N/A"])
+def test_a_class_may_be_called_as_missing_values_are(tmp_path, photograph, name):
+    path = csv(tmp_path, photograph, f"path,label\na.jpg,{name}\nb.jpg,other\nc.jpg,\n")
+    assert class_names(read_manifest(path)) == sorted([name, "other"])
+
+
+def test_a_spreadsheet_writes_semicolons_and_a_mark(tmp_path, photograph):
+    path = csv(tmp_path, photograph, "\ufeffpath;label;score\na.jpg;x;0.5\nb.jpg;y;1\n")
+    assert read_manifest(path)[["label", "score"]].values.tolist() == [["x", 0.5], ["y", 1.0]]
+
+
+def test_a_movable_manifest_moves_with_its_folder(tmp_path, photograph):
+    photograph(tmp_path / "one/photographs/a.jpg")
+    photograph(tmp_path / "b.jpg")
+    table = pd.DataFrame({"path": [tmp_path / "one/photographs/a.jpg", tmp_path / "b.jpg"]})
+    manifest = validated(table, "a test")
+    write_manifest(manifest, tmp_path / "one/manifest.csv", movable=True)
+    (tmp_path / "one").rename(tmp_path / "two")
+    again = read_manifest(tmp_path / "two", labelled=False)["path"].tolist()
+    assert again == [str(tmp_path / "two/photographs/a.jpg"), str(tmp_path / "b.jpg")]
+    write_manifest(manifest, tmp_path / "two/manifest.csv")
+    with pytest.raises(UserError, match="1 photographs do not exist: .*one/photographs/a.jpg"):
+        read_manifest(tmp_path / "two", labelled=False)
+    assert len(read_csv(tmp_path / "two/manifest.csv", labelled=False, existing=False)) == 2
+
+
+def test_an_audited_manifest_and_masks_read_back_equal(audited, phantoms, tmp_path, monkeypatch):
+    monkeypatch.chdir(phantoms.parent)
+    drawn = read_manifest(
+        phantoms.relative_to(phantoms.parent)
+    )  # its masks are relative in the CSV
+    really = pd.DataFrame(audit(audited[COLUMNS], cache="memory"))
+    for number, manifest in enumerate((drawn, validated(audited, "an audit"), really)):
+        write_manifest(manifest, tmp_path / f"{number}/manifest.csv")
+        again = read_manifest(tmp_path / f"{number}", labelled=False)
+        pd.testing.assert_frame_equal(again, manifest)
+    for path in drawn["mask"].dropna():
+        assert Path(path).read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_photograph_has_the_same_identity_wherever_the_set_lies(tmp_path, photograph):
+    found = []
+    for place in ("here", "there"):
+        for name in ("x/0.jpg", "y/0.jpg", "y/1.jpg"):
+            photograph(tmp_path / place / name)
+        found.append(identities(read_manifest(tmp_path / place)).tolist())
+    assert found[0] == found[1] == ["train/x/0.jpg", "train/y/0.jpg", "train/y/1.jpg"]
+    table = read_manifest(tmp_path / "here").assign(label="x")
+    repeated = identities(table).tolist()
+    assert repeated == [table["path"][0], table["path"][1], "train/x/1.jpg"]
+    assert photographs_or_phantoms(table) == "photographs"
+    assert photographs_or_phantoms(table.assign(phantom=[None, True, None])) == PHANTOMS

@@ -1,9 +1,11 @@
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import simplejpeg
 
 from cervix_tf.data import phantom, read_square, unreadable
+from cervix_tf.data.photographs import picture_sizes
 from cervix_tf.errors import UserError
 
 
@@ -77,3 +79,28 @@ def test_grey_large_photograph(tmp_path):
     (tmp_path / "g.jpg").write_bytes(simplejpeg.encode_jpeg(grey, colorspace="GRAY"))
     square = read_square(tmp_path / "g.jpg", 50)
     assert np.ptp(square, axis=2).max() == 0
+
+
+def test_sizes_of_pictures_in_order(photograph, tmp_path):
+    wide = photograph(tmp_path / "wide.jpg", size=(20, 50))
+    png = photograph(tmp_path / "tall.png", size=(40, 30))
+    table = picture_sizes(pd.DataFrame({"path": [str(wide), str(png)]}, index=[7, 3]))
+    assert table.index.tolist() == [7, 3]
+    assert table[["width", "height"]].to_numpy().tolist() == [[50, 20], [30, 40]]
+    assert table["bytes"].tolist() == [wide.stat().st_size, png.stat().st_size]
+
+
+def test_sizes_of_what_has_a_long_head(photograph, tmp_path):
+    path = photograph(tmp_path / "long.jpg", size=(20, 50))
+    data = path.read_bytes()
+    comment = b"\xff\xfe\xff\xff" + bytes(0xFFFD)
+    path.write_bytes(data[:2] + 3 * comment + data[2:])
+    assert picture_sizes(pd.DataFrame({"path": [path]})).iloc[0].tolist()[:2] == [50, 20]
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture at all"])
+def test_sizes_of_no_picture(tmp_path, content):
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="broken.jpg cannot be read"):
+        picture_sizes(pd.DataFrame({"path": [str(path)]}))

@@ -31,6 +31,7 @@ PAGES = [
     ROOT / "kaggle_submission/README.md",
     ROOT / "docs/api/index.md",
     *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("docs/appendix/*.md")),
 ]
 SHOWN = ("inception on phantoms (drawn photographs)",)  # what the README's `make demo` prints
 # Commands that are read, but not carried out, and why.

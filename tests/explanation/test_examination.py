@@ -7,7 +7,7 @@ from cervix_tf.data import read_manifest, read_square
 from cervix_tf.errors import UserError
 from cervix_tf.explanation import examine, overlay, saliency
 from cervix_tf.inference import predict
-from cervix_tf.segmentation import load_localizer, locate
+from cervix_tf.segmentation import load_localizer, segment
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +86,14 @@ def test_a_run_trained_on_boxes_sees_the_box_that_the_localizer_finds(with_crop,
     blank = tmp_path / "blank.png"
     cv2.imwrite(str(blank), np.full((120, 160, 3), 90, "uint8"))
     localizer = load_localizer()
-    with pytest.warns(UserWarning, match="not located"):
-        table = locate(pd.DataFrame({"path": [*map(str, paths), str(blank)]}), localizer)
+    photographs = pd.DataFrame({"path": [*map(str, paths), str(blank)]})
+    table = segment(photographs, method="localizer", model=localizer)
     with pytest.warns(UserWarning, match="keep their whole"):
         expected = predict(boxed, table)[boxed.class_names].to_numpy()
     examined, reasons = examine(boxed, [*paths, blank], localizer)
     assert not reasons
     np.testing.assert_allclose([one.probabilities for one in examined], expected, atol=1e-6)
-    assert [one.located for one in examined] == table["box_x"].notna().tolist()
+    assert [one.located for one in examined] == table["flags"].isna().tolist()
     assert not examined[-1].located
     assert any(one.located for one in examined)
     for one, (_, row) in zip(examined, table.iterrows(), strict=True):

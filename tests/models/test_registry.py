@@ -7,15 +7,18 @@ import pytest
 from cervix_tf import errors, models
 
 
-def test_every_classifier_of_keras_is_there():
+def classifiers_of_keras():
     modules = [getattr(keras.applications, name) for name in dir(keras.applications)]
     # A function is a network if it can be built without a top.
-    known = {
+    return {
         f"keras:{network.__name__}"
         for network in modules
         if callable(network) and "include_top" in network.__code__.co_varnames
     }
-    assert {name for name in models.names() if ":" in name} == known
+
+
+def test_every_classifier_of_keras_is_there():
+    assert {name for name in models.names() if ":" in name} == classifiers_of_keras()
 
 
 def test_facts_need_no_tensorflow():
@@ -28,12 +31,23 @@ def test_facts_need_no_tensorflow():
 
 def test_the_table_has_a_row_a_network():
     rows = models.table()
-    assert [row["name"] for row in rows] == models.names()
+    own = ["cervixnet1", "cervixnet2", "inception", "resnet"]
+    assert [row["name"] for row in rows[:4]] == own
+    assert {row["name"] for row in rows[4:]} == classifiers_of_keras()
+    assert len(rows) == 4 + len(classifiers_of_keras())
+    facts = {
+        row["name"]: (row["image_size"], row["smallest"], row["value_range"], row["weights"])
+        for row in rows
+    }
+    without, with_imagenet = ("none", "PATH"), ("none", "imagenet", "PATH")
+    assert facts["cervixnet2"] == (160, 32, "[-1, 1]", without)
+    assert facts["inception"] == (224, 32, "[-1, 1]", with_imagenet)
+    assert facts["keras:Xception"] == (299, 71, "[-1, 1]", with_imagenet)
+    assert facts["keras:EfficientNetB3"] == (300, 32, "[0, 255]", with_imagenet)
     for row in rows:
-        assert row["parameters"] > 0, row["name"]
-        assert row["image_size"] >= row["smallest"] >= 32
-        assert row["value_range"]
-        assert row["weights"][0] == "none"
+        spec = models.spec(row["name"])
+        assert row == {column: getattr(spec, column) for column in row}
+        assert len(row) == 8
 
 
 @pytest.mark.parametrize(

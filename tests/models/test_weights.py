@@ -1,5 +1,7 @@
 import urllib.error
 
+import keras
+import numpy as np
 import pytest
 
 from cervix_tf import errors, models
@@ -48,5 +50,13 @@ def test_weights_keras_does_not_publish_are_an_error():
 
 
 def test_random_weights_need_not_be_asked_for_by_name():
-    for weights in (None, "none"):
-        assert models.build("cervixnet2", image_size=32, weights=weights).count_params() > 0
+    def kernels(seed, **weights):
+        keras.utils.set_random_seed(seed)
+        model = models.build("cervixnet2", image_size=32, **weights)
+        return [np.array(v) for v in model.weights if v.name == "kernel"]
+
+    named, other = kernels(1, weights="none"), kernels(2, weights="none")
+    for weights in ({}, {"weights": None}):
+        for one, same, another in zip(kernels(1, **weights), named, other, strict=True):
+            assert np.array_equal(one, same)
+            assert np.abs(one - another).max() > 0.01

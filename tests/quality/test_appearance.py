@@ -6,7 +6,7 @@ import pytest
 from strange import ALTERED, STRANGE, page
 
 from cervix_tf.data.photographs import square
-from cervix_tf.quality.appearance import FAR, MEASURES, distances, looks, measure, shrunk
+from cervix_tf.quality.appearance import FAR, MEASURES, appearance_flags, distances, measure, shrunk
 
 
 def squares_of(manifest) -> list[np.ndarray]:
@@ -33,7 +33,7 @@ def measured(squares):
 
 
 def shares(pictures) -> dict[str, float]:
-    return {k: v.mean() for k, v in looks(measured(pictures)[1]).items()}
+    return {k: v.mean() for k, v in appearance_flags(measured(pictures)[1]).items()}
 
 
 @pytest.mark.parametrize("name", ["drawn", "real"])
@@ -49,7 +49,7 @@ def test_unaltered_photographs_are_not_flagged_and_altered_ones_are(request, nam
 
 
 def test_pages_are_text_and_nothing_else_is():
-    found = looks(measured(STRANGE)[1])
+    found = appearance_flags(measured(STRANGE)[1])
     assert found["text"].tolist()[:3] == [True, True, False], "a face before a white wall may be"
     assert not found["over-exposed"].any()
 
@@ -71,7 +71,7 @@ def test_few_photographs_have_no_distances():
 
 
 def test_what_could_not_be_measured_is_not_flagged():
-    found = looks(np.full((2, len(MEASURES)), np.nan, np.float32))
+    found = appearance_flags(np.full((2, len(MEASURES)), np.nan, np.float32))
     assert not any(flags.any() for flags in found.values())
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cervix_tf.data.decoding import UnreadableError, decode
-from cervix_tf.quality.file_faults import fault, size_of
+from cervix_tf.quality.file_faults import fault
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (48, 80, 3), "uint8")
 
@@ -30,7 +30,6 @@ def test_whole_and_cut_off_pictures(kind):
     assert found(f"1{kind.upper()}", data) is None
     for part in (len(data) // 2, len(data) - 30, 100):
         assert found(f"1{kind}", data[:part]) == "truncated"
-    assert size_of(data) == (80, 48)
 
 
 def test_no_picture_at_all():
@@ -46,9 +45,3 @@ def test_another_kind_than_the_name_says_and_damage():
     assert found("1.jpeg", content(".jpg")) is None
     data = content(".jpg")
     assert found("1.jpg", data[:800] + bytes(300) + data[1100:]) == "unreadable"
-
-
-def test_size_is_that_of_the_upright_photograph():
-    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
-    tag = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
-    assert size_of(b"\xff\xd8" + tag + content(".jpg")[2:]) == (48, 80)

@@ -56,6 +56,8 @@ def test_overrides():
         ("bath_size=3", "'bath_size': did you mean 'batch_size'"),
         ("optimizer.momentm=1", r"did you mean 'optimizer\.momentum'"),
         ("optimizer.anneal.fator=1", r"did you mean 'optimizer\.anneal\.factor'"),
+        ("optimizer.weight_decay=-0.1", r"optimizer\.weight_decay.*received -0\.1"),
+        ("optimizer.weight_decay=null", r"optimizer\.weight_decay.*received None"),
         ("stages.0.trainn=all", r"did you mean 'stages\.0\.train'"),
         ("augment.flipp=true", r"did you mean 'augment\.flip'"),
         ("stages.7.steps=1", "'7' is not one of 0 to 1"),
@@ -72,6 +74,21 @@ def test_mistakes_are_one_line(setting, message):
     with pytest.raises(UserError, match=message) as caught:
         load_recipe("inception", [setting])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "weight_decay"), [("sgd", 0), ("rmsprop", 0), ("adam", 0), ("adamw", 0.004)]
+)
+def test_weight_decay_is_the_optimisers_own_or_the_one_given(name, weight_decay):
+    recipe = load_recipe("resnet", [f"optimizer.name={name}"])
+    assert yaml.safe_load(to_yaml(recipe))["optimizer"]["weight_decay"] == weight_decay
+    given = load_recipe("resnet", ["optimizer.weight_decay=0.01", f"optimizer.name={name}"])
+    assert given.optimizer.weight_decay == 0.01
+    assert load_recipe(yaml.safe_load(to_yaml(given))) == given
+    # The recipe of a run from before the key was there.
+    keys = yaml.safe_load(to_yaml(recipe))
+    del keys["optimizer"]["weight_decay"]
+    assert load_recipe(keys) == recipe
 
 
 def test_files(tmp_path):

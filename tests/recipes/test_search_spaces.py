@@ -59,6 +59,13 @@ def test_sources_add_up(tmp_path):
     assert space.choices("batch_size") == [4, 16, 64]
 
 
+def test_the_weight_decay_is_that_of_the_optimiser_varied():
+    for recipe in ("resnet", load_recipe("resnet")):
+        varied = with_values(recipe, (), {"optimizer.name": "adamw"})
+        assert varied == load_recipe("resnet", ["optimizer.name=adamw"])
+        assert varied.optimizer.weight_decay == 0.004
+
+
 @given(st.floats(1e-12, 1e12))
 def test_numbers_survive_their_text(value):
     recipe = with_values("resnet", (), {"optimizer.learning_rate": value, "model.l2": value})

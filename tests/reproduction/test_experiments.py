@@ -47,6 +47,8 @@ def test_scaling(name):
     one = scaled(name, 0.5, {"resnet": "r.ckpt"}, [])
     expected = "r.ckpt" if name == "resnet-report" else shipped.model.weights
     assert one.model.weights == expected
+    other = scaled(name, 0.5, None, ["optimizer.name=adamw"])
+    assert other.optimizer.weight_decay == 0.004, "the default of the optimiser asked for"
 
 
 @pytest.mark.slow

@@ -2,11 +2,12 @@ import json
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import cervix_tf as cx
 from cervix_tf.errors import UserError
-from cervix_tf.runs.folders import CARD
+from cervix_tf.runs.folders import CARD, Run
 
 
 def test_load_by_path(finished):
@@ -16,6 +17,14 @@ def test_load_by_path(finished):
     assert (run.image_size, run.square_size) == (32, 36)
     assert run.manifest["path"].tolist() == finished.manifest["path"].tolist()
     assert cx.load(run) is run
+
+
+def test_a_class_called_as_missing_values_are_stays_a_class(tmp_path):
+    table = pd.DataFrame({"image": ["7", "8"], "label": ["None", "NA"], "None": [0.1, 2 / 3]})
+    run = Run(tmp_path)
+    run.write_table("predictions.csv", table.assign(NA=1 - table["None"]))
+    assert run.predictions[["image", "label"]].to_numpy().tolist() == [["7", "None"], ["8", "NA"]]
+    assert run.predictions["None"].tolist() == [0.1, 2 / 3]
 
 
 def test_the_model_file_alone_carries_classes_and_size(finished):

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cervix_tf.data.crops import BOX, NOT_LOCATED, regions
+from cervix_tf.data.crops import BOX, regions
+from cervix_tf.data.flags import NOT_LOCATED
 from cervix_tf.errors import UserError
 from cervix_tf.segmentation import add_boxes, read_boxes
 

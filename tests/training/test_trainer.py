@@ -16,7 +16,7 @@ from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import log_loss
 from cervix_tf.recipes import load_recipe
-from cervix_tf.training import fit, resume, trainer
+from cervix_tf.training import fit, loop, resume, trainer
 
 
 def weights(run):
@@ -201,23 +201,41 @@ def test_a_run_folder_that_cannot_be_made_is_named(recipe, phantoms, tmp_path, m
         fit(read_manifest(phantoms), recipe(), cache="memory")
 
 
-def test_options_of_a_recipe_train(recipe, phantoms, tmp_path):
-    """Class weights, smoothing, mixing, annealing, two learning rates: each is taken up."""
-    run = fit(
-        read_manifest(phantoms),
-        recipe(
-            class_weights="balanced",
-            label_smoothing=0.1,
-            mixup=0.2,
-            cutmix=0.5,
-            optimizer={"name": "rmsprop", "anneal": {"factor": 0.5, "every": 2}},
-            stages=[{"train": "all", "epochs": 1, "backbone_rate": 0.1, "batch_norm": "frozen"}],
-        ),
-        run=tmp_path / "run",
-        cache="memory",
-    )
+def test_options_of_a_recipe_train(recipe, phantoms, tmp_path, monkeypatch):
+    """A run's steps are those that `Stepper` makes of the recipe, stage after stage."""
+    given = []
+
+    class Noted(loop.Stepper):
+        def __init__(self, model, view, recipe, stage, class_weights):
+            given.append((recipe, stage, class_weights))
+            super().__init__(model, view, recipe, stage, class_weights)
+
+    monkeypatch.setattr(loop, "Stepper", Noted)
+    manifest = read_manifest(phantoms)
+    uneven = manifest.drop(manifest.index[manifest["label"] == "Type_1"][:6])
+    options = {
+        "class_weights": "balanced",
+        "label_smoothing": 0.1,
+        "mixup": 0.2,
+        "cutmix": 0.5,
+        "optimizer": {"name": "rmsprop", "anneal": {"factor": 0.5, "every": 2}},
+        "stages": [
+            {"train": "head", "steps": 1},
+            {"train": "all", "epochs": 1, "backbone_rate": 0.1, "batch_norm": "frozen"},
+        ],
+    }
+    asked = recipe(**options)
+    run = fit(uneven, asked, run=tmp_path / "run", cache="memory")
+    assert [(recipe, stage) for recipe, stage, _ in given] == [(asked, s) for s in asked.stages]
+    trained = run.manifest[run.manifest["split"] == "train"]
+    counts = trained["label"].value_counts().sort_index().to_numpy()
+    assert len(set(counts)) > 1
+    for _, _, class_weights in given:
+        np.testing.assert_allclose(class_weights, len(trained) / (3 * counts), rtol=1e-6)
+    steps = run.history["step"].max() - 1  # of the second stage: one pass in batches of 8
+    assert steps == np.ceil(len(trained) / 8)
     rates = run.history["learning_rate"].to_numpy()
-    assert rates[-1] == pytest.approx(0.001 * 0.5 ** (run.history["step"].max() // 2))
+    assert rates[-1] == pytest.approx(0.001 * 0.5 ** (steps // 2))
 
 
 def test_a_part_of_the_network_by_its_first_layer(recipe, phantoms, tmp_path):

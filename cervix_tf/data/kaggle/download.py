@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from cervix_tf.data.places import COMPETITION
 from cervix_tf.errors import UserError
 
+COMPETITION = "intel-mobileodt-cervical-cancer-screening"
 RULES = f"https://www.kaggle.com/competitions/{COMPETITION}/rules"
 
 

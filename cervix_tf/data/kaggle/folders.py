@@ -82,14 +82,14 @@ def read_kaggle(
     assert train is not None
     rows = _labelled({t: [train / t] for t in TYPES}, "train", needed=True)
     if additional:
-        places = {t: _additional(root, t) for t in TYPES}
-        _check_additional(places, root)
-        rows += _labelled(places, "additional", needed=False)
+        directories = {t: _additional(root, t) for t in TYPES}
+        _check_additional(directories, root)
+        rows += _labelled(directories, "additional", needed=False)
     for source in ("test", "test_stg2"):
-        for place in (root / source / source, root / source):
-            found = photographs_in(place) if place.is_dir() else []
-            if found:
-                rows += [{"path": str(p), "source": source, "split": "test"} for p in found]
+        for directory in (root / source / source, root / source):
+            photographs = photographs_in(directory) if directory.is_dir() else []
+            if photographs:
+                rows += [{"path": str(p), "source": source, "split": "test"} for p in photographs]
                 break
     table = pd.DataFrame(rows)
     table["image"] = [Path(p).name for p in table["path"]]
@@ -106,26 +106,26 @@ def read_kaggle(
 
 
 def _types_folder(root: Path, name: str) -> Path | None:
-    for place in (root / name, root / name / name):
-        if any((place / t).is_dir() for t in TYPES):
-            return place
+    for directory in (root / name, root / name / name):
+        if any((directory / t).is_dir() for t in TYPES):
+            return directory
     return None
 
 
 def _additional(root: Path, label: str) -> list[Path]:
-    places = (
+    directories = (
         root / f"additional_{label}_v2" / label,
         root / f"additional_{label}_v2",
         root / "additional" / label,
         root / "additional" / f"{label}_v2",
         root / "additional" / "additional" / label,
     )
-    return [p for p in places if p.is_dir() and photographs_in(p)][:1]
+    return [p for p in directories if p.is_dir() and photographs_in(p)][:1]
 
 
-def _check_additional(places: dict[str, list[Path]], root: Path) -> None:
-    lacking = [label for label, found in places.items() if not found]
-    if len(lacking) == len(places):
+def _check_additional(directories: dict[str, list[Path]], root: Path) -> None:
+    lacking = [label for label, photographs in directories.items() if not photographs]
+    if len(lacking) == len(directories):
         raise UserError(
             f"{root} holds no additional photographs (additional_Type_1_v2 or additional/Type_1): "
             "unpack them there, or read it without additional."
@@ -138,9 +138,9 @@ def _check_additional(places: dict[str, list[Path]], root: Path) -> None:
 
 def _labelled(folders: dict[str, list[Path]], source: str, needed: bool) -> list[dict]:
     rows = []
-    for label, places in folders.items():
-        found = [p for place in places if place.is_dir() for p in photographs_in(place)]
-        if needed and not found:
-            raise UserError(f"The class folder {places[0]} holds no photograph: fill it.")
-        rows += [{"path": str(p), "label": label, "source": source} for p in found]
+    for label, directories in folders.items():
+        photographs = [p for each in directories if each.is_dir() for p in photographs_in(each)]
+        if needed and not photographs:
+            raise UserError(f"The class folder {directories[0]} holds no photograph: fill it.")
+        rows += [{"path": str(p), "label": label, "source": source} for p in photographs]
     return rows

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from cervix_tf.data.flags import NO_CERVIX, REMOVED_BY_KAGGLE, TRUNCATED, ZERO_BYTES, join_flags
+from cervix_tf.data.manifests import read_table
 from cervix_tf.errors import UserError
 
 TYPES = ("Type_1", "Type_2", "Type_3")
@@ -19,14 +21,13 @@ CORRECTIONS = {
     ("train", "Type_3", "1120.jpg"): "Type_1",
 }
 FAULTS = {
-    "zero bytes": {"additional/Type_1": [5893], "additional/Type_2": [2845, 5892]},
-    "truncated": {"train/Type_1": [1339], "additional/Type_1": [3068], "additional/Type_2": [7]},
-    "no cervix": {
+    ZERO_BYTES: {"additional/Type_1": [5893], "additional/Type_2": [2845, 5892]},
+    TRUNCATED: {"train/Type_1": [1339], "additional/Type_1": [3068], "additional/Type_2": [7]},
+    NO_CERVIX: {
         "additional/Type_1": [746, 2030, 4065, 4702, 4706, 6360],
         "additional/Type_2": [1813, 3086],
     },
 }
-REMOVED = "removed by Kaggle"
 
 FIXED_CSV = "fixed_labels_v2.csv"
 REMOVED_CSV = "removed_files.csv"
@@ -51,10 +52,10 @@ def known_flags(table: pd.DataFrame, root: Path) -> list[str | None]:
         'truncated'
     """
     flags: dict[tuple, list[str]] = {}
-    for flag, places in FAULTS.items():
-        for place, numbers in places.items():
+    for flag, folders in FAULTS.items():
+        for folder, numbers in folders.items():
             for number in numbers:
-                flags.setdefault((*place.split("/"), f"{number}.jpg"), []).append(flag)
+                flags.setdefault((*folder.split("/"), f"{number}.jpg"), []).append(flag)
     removed = set()
     if (root / REMOVED_CSV).is_file():
         listed = _read(root / REMOVED_CSV, ["filename"])
@@ -62,13 +63,13 @@ def known_flags(table: pd.DataFrame, root: Path) -> list[str | None]:
         for filename, label in zip(listed["filename"], old, strict=True):
             source, name = _source_and_name(filename)
             removed.add((source, label if label in TYPES else None, name))
-    found: list[str | None] = []
+    values: list[str | None] = []
     for source, label, name in _keys(table):
-        own = list(flags.get((source, label, name), []))
+        words = list(flags.get((source, label, name), []))
         if removed & {(source, label, name), (source, None, name)}:
-            own.append(REMOVED)
-        found.append("; ".join(own) or None)
-    return found
+            words.append(REMOVED_BY_KAGGLE)
+        values.append(join_flags(words))
+    return values
 
 
 def corrected_labels(table: pd.DataFrame, root: Path) -> list[str | None]:
@@ -94,11 +95,11 @@ def corrected_labels(table: pd.DataFrame, root: Path) -> list[str | None]:
     """
     keys = _keys(table)
     present = set(keys)
-    known = all(
+    complete = all(
         present & {(source, old, name), (source, new, name)}
         for (source, old, name), new in CORRECTIONS.items()
     )
-    new_labels: dict[tuple, str] = dict(CORRECTIONS) if known else {}
+    new_labels: dict[tuple, str] = dict(CORRECTIONS) if complete else {}
     path = root / FIXED_CSV
     if path.is_file():
         fixed = _read(path, ["filename", "old_label", "new_label"])
@@ -161,10 +162,7 @@ def _keys(table: pd.DataFrame) -> list[tuple[str, str | None, str]]:
 
 def _read(path: Path, columns: list[str]) -> pd.DataFrame:
     """Read one of Kaggle's CSVs as text and check that it has these columns, filled in every row."""
-    try:
-        table = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as a CSV: {str(error).splitlines()[0]}.") from error
+    table = read_table(path)
     table.columns = [str(name).strip() for name in table.columns]
     for column in columns:
         if column not in table:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.manifests import read_manifest
+from cervix_tf.data.manifests import FILES, read_csv, write_manifest
 from cervix_tf.data.phantoms.anatomy import draw_cervix
 from cervix_tf.data.phantoms.scenes import photograph
 from cervix_tf.errors import UserError
@@ -27,7 +27,6 @@ SIZES = ((480, 640), (640, 480), (600, 800), (800, 600), (540, 960), (720, 960),
 _VERSION = 1  # raised whenever the same settings would draw other bytes
 _SETTINGS = "phantom.json"
 _TABLE = "phantom.csv"
-_PATHS = ("path", "mask", "tz_mask")
 
 
 def phantom(
@@ -140,8 +139,9 @@ def phantom(
         truth |= {name: (tested["type"] == name).astype(int) for name in CLASSES}
         write_text(folder / "solution.csv", pd.DataFrame(truth).to_csv(index=False))
     table = table.drop(columns=["number", "type"]).assign(phantom=True)
-    write_text(folder / _TABLE, table.to_csv(index=False))
-    return read_manifest(folder / _TABLE)
+    table[list(FILES)] = table[list(FILES)].map(lambda path: str(folder / path))
+    write_manifest(table, folder / _TABLE, movable=True)
+    return read_csv(folder / _TABLE)
 
 
 def _plan(settings: dict) -> list[dict]:
@@ -219,9 +219,9 @@ def _open(folder: Path, settings: dict) -> pd.DataFrame | None:
                 "give another folder, or delete this one."
             )
         if (folder / _TABLE).is_file():
-            table = pd.read_csv(folder / _TABLE)
-            if all((folder / path).is_file() for name in _PATHS for path in table[name]):
-                return read_manifest(folder / _TABLE)
+            table = read_csv(folder / _TABLE, existing=False)
+            if all(Path(path).is_file() for name in FILES for path in table[name]):
+                return table
         return None
     if folder.is_dir() and any(
         not path.name.startswith(f".{note.stem}-") for path in folder.iterdir()

@@ -5,8 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from cervix_tf.data.manifests import PHANTOMS, TEXT, read_table
 from cervix_tf.evaluation.learning_curves import plot_curves
 from cervix_tf.evaluation.report.wording import NONE, number, span
 from cervix_tf.runs import Run
@@ -90,7 +89,7 @@ def _cells(key: str, found: list[dict | None]) -> list[tuple[str, str]]:
 def _counts(found: list[dict | None]) -> list[tuple[str, str]]:
     return [
         (
-            f"{of['photographs']} {'phantoms' if of['data'].startswith('phantoms') else ''}".strip(),
+            f"{of['photographs']} {'phantoms' if of['data'] == PHANTOMS else ''}".strip(),
             f"{of['groups']} groups",
         )
         if of
@@ -109,5 +108,5 @@ def picture_of_curves(runs: list[Run]) -> str:
 
 def _evaluated(path: Path) -> set[tuple[str, str, str]]:
     """The photographs in a table of predictions, wherever they lie."""
-    table = pd.read_csv(path, dtype={"image": str, "label": str, "group": str})
+    table = read_table(path, TEXT)
     return set(zip(table["image"], table["label"], table["group"], strict=True))

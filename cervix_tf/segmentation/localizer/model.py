@@ -1,7 +1,6 @@
 """A trained localiser: photographs become masks, boxes and how sure it is of them."""
 
-import json
-import zipfile
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +12,15 @@ import numpy as np
 from cervix_tf.data.decoding import UnreadableError
 from cervix_tf.data.photographs import cores, whole
 from cervix_tf.errors import UserError
-from cervix_tf.files import replacing
+from cervix_tf.keras_card import load_card, save_model
+from cervix_tf.segmentation.mask_files import largest_part
 
 if TYPE_CHECKING:
     import keras
 
 CARD = "localizer.json"  # inside the file, beside Keras' own entries
 SHIPPED = Path(__file__).parent / "phantoms.keras"
-_LEAST = 0.002  # share of the picture below which a mask is taken for nothing
+_SMALLEST = 0.002  # of the picture's area: a smaller mask is taken for nothing
 
 
 @dataclass
@@ -42,6 +42,14 @@ class Localizer:
         """Side S in pixels of the squares it looks at."""
         return int(self.network.input_shape[1])
 
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits of all that its masks depend on: size, threshold and weights."""
+        content = hashlib.sha256(f"{self.size} {self.threshold}".encode())
+        for weights in self.network.get_weights():
+            content.update(weights.tobytes())
+        return content.hexdigest()[:16]
+
     def predict(
         self, images: np.ndarray, batch_size: int = 64
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -53,7 +61,7 @@ class Localizer:
 
         Returns:
             Masks, bool (N, S, S), one connected region without holes, or empty; boxes, float (N, 4):
-            left, top, width and height as shares of the photograph's sides, the whole photograph
+            left, top, width and height as fractions of the photograph's sides, the whole photograph
             where the mask is empty; confidence, float (N,), in [0, 1]: the Dice that the mask
             would have if the network's probabilities were right.
 
@@ -77,7 +85,7 @@ class Localizer:
             for k, logits in enumerate(self.network.predict_on_batch(batch)[..., 0], first):
                 masks[k], confidence[k] = _mask(np.asarray(logits, "float32"), self.size)
                 if masks[k].any():
-                    boxes[k] = _box(masks[k])
+                    boxes[k] = np.array(cv2.boundingRect(masks[k].astype(np.uint8))) / self.size
         return masks, boxes, confidence
 
     def save(self, path: Path | str) -> None:
@@ -86,11 +94,7 @@ class Localizer:
         Args:
             path: The file, ending in `.keras`.
         """
-        with replacing(keras_file(path)) as part:
-            self.network.save(part)
-            with zipfile.ZipFile(part, "a") as archive:
-                card = {**self.card, "threshold": self.threshold}
-                archive.writestr(CARD, json.dumps(card, indent=2))
+        save_model(self.network, keras_file(path), {**self.card, "threshold": self.threshold}, CARD)
 
 
 def load_localizer(path: Path | str | None = None) -> Localizer:
@@ -118,10 +122,9 @@ def load_localizer(path: Path | str | None = None) -> Localizer:
     if not path.is_file():
         raise UserError(f"The localiser {path} does not exist: train one by fit_localizer.")
     try:
-        with zipfile.ZipFile(path) as archive:
-            card = json.loads(archive.read(CARD))
+        card = load_card(path, CARD)
         network = keras.saving.load_model(path, compile=False)
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (UserError, ValueError) as error:
         raise UserError(f"{path} is no localiser: give a file that fit_localizer wrote.") from error
     return Localizer(network, card.pop("threshold"), card)
 
@@ -156,23 +159,14 @@ def squeezed(paths: list[Path | str], size: int) -> tuple[np.ndarray, dict[int, 
 def _mask(logits: np.ndarray, size: int) -> tuple[np.ndarray, float]:
     """The largest region, its holes filled, and the confidence in it."""
     logits = cv2.resize(logits, (size, size), interpolation=cv2.INTER_LINEAR)
-    share = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
-    count, regions, facts, _ = cv2.connectedComponentsWithStats((share > 0.5).astype(np.uint8))
-    if count < 2:
+    probabilities = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+    mask = largest_part(probabilities > 0.5)
+    if mask.sum() < _SMALLEST * size**2:
         return np.zeros((size, size), bool), 0.0
-    largest = 1 + int(facts[1:, cv2.CC_STAT_AREA].argmax())
-    if facts[largest, cv2.CC_STAT_AREA] < _LEAST * size**2:
-        return np.zeros((size, size), bool), 0.0
-    region = (regions == largest).astype(np.uint8)
-    outlines, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    mask = cv2.drawContours(region, outlines, -1, 1, cv2.FILLED) > 0
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    mask = cv2.drawContours(np.zeros((size, size), np.uint8), outlines, -1, 1, cv2.FILLED) > 0
     # Over the whole picture: a second region as likely as this one lowers it.
-    return mask, float(2 * share[mask].sum() / (mask.sum() + share.sum()))
-
-
-def _box(mask: np.ndarray) -> np.ndarray:
-    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
-    return np.array([left, top, width, height]) / len(mask)
+    return mask, float(2 * probabilities[mask].sum() / (mask.sum() + probabilities.sum()))
 
 
 def keras_file(path: Path | str) -> Path:

@@ -1,6 +1,6 @@
 """Training of the localiser on masks or boxes."""
 
-from collections.abc import Callable
+import logging
 from pathlib import Path
 
 import cv2
@@ -11,11 +11,14 @@ import tensorflow as tf
 
 from cervix_tf.data import RandomView, split, training_stream
 from cervix_tf.data.crops import BOX
-from cervix_tf.data.manifests import listed, validated
-from cervix_tf.data.photographs import Progress, dimensions_of
+from cervix_tf.data.decoding import dimensions
+from cervix_tf.data.manifests import listed, photographs_or_phantoms, validated
+from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.errors import UserError
 from cervix_tf.segmentation.localizer.model import Localizer, keras_file, squeezed
 from cervix_tf.segmentation.localizer.network import SHRINK, localizer_network
+
+log = logging.getLogger(__name__)
 
 # A cervix may be anywhere and of any size, under any lamp.
 AUGMENT = {
@@ -40,7 +43,6 @@ def fit_localizer(
     learning_rate: float = 0.003,
     augment: dict | None = None,
     progress: Progress | None = None,
-    say: Callable[[str], None] | None = None,
 ) -> Localizer:
     """Train a localiser and write it to a file.
 
@@ -65,7 +67,6 @@ def fit_localizer(
         augment: Options of `data.RandomView`; by default flips, rotation by up to 30 degrees,
             magnification 0.8 to 1.25, shifts and strong changes of light and colour.
         progress: Called with the steps done and their number.
-        say: Called with a line on data and figures; silent by default.
 
     Returns:
         The localiser. Its `card` has the figures on the held-out photographs, `dice` and `iou` (means
@@ -77,23 +78,26 @@ def fit_localizer(
     Example:
         >>> fit_localizer(read_manifest("data"), "localizer.keras", steps=300).card["iou"]
     """
-    path, say = keras_file(path), say or (lambda line: None)
+    path = keras_file(path)
     for name, value in (("steps", steps), ("batch_size", batch_size)):
         if value < 1:
             raise UserError(f"{name}={value}: give at least 1.")
     keras.utils.set_random_seed(seed)
     network = localizer_network(size)
-    chosen = _chosen(validated(manifest, "the manifest"), validation, seed)
-    pictures, reasons = squeezed(chosen["path"].tolist(), size)
+    photographs = _learnable(validated(manifest, "the manifest"), validation, seed)
+    pictures, reasons = squeezed(photographs["path"].tolist(), size)
     if reasons:
-        names = listed(f"{chosen['path'].iloc[k]} ({why})" for k, why in sorted(reasons.items()))
+        names = listed(
+            f"{photographs['path'].iloc[k]} ({why})" for k, why in sorted(reasons.items())
+        )
         raise UserError(f"{len(reasons)} photographs cannot be read: {names}.")
-    masks = np.stack([_truth(row, size) for _, row in chosen.iterrows()])
-    held = (chosen["split"] == "validation").to_numpy()
-    say(f"{(~held).sum()} photographs to learn from, {held.sum()} held out, {steps} steps")
+    masks = np.stack([_target(row, size) for _, row in photographs.iterrows()])
+    held_out = (photographs["split"] == "validation").to_numpy()
+    counts = int((~held_out).sum()), int(held_out.sum())
+    log.info("%d photographs to learn from, %d held out, %d steps", *counts, steps)
 
     # --- training
-    squares = np.concatenate([pictures, masks[..., None]], axis=3)[~held]
+    squares = np.concatenate([pictures, masks[..., None]], axis=3)[~held_out]
     stream = training_stream(squares, np.zeros(len(squares), "int32"), batch_size, seed)
     view = RandomView(size, seed=seed, **(AUGMENT if augment is None else augment))
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
@@ -106,17 +110,16 @@ def fit_localizer(
         if progress:
             progress(done, steps)
         if done % 100 == 0 or done == steps:
-            say(f"step {done}: loss {np.mean(losses[-100:]):.4f}")
+            log.info("step %d: loss %.4f", done, np.mean(losses[-100:]))
 
     # --- figures
     localizer = Localizer(network)
-    found, _, confidence = localizer.predict(pictures[held])
-    dice, iou = overlap(found, masks[held] > 127)
-    phantoms = "phantom" in chosen and bool(chosen["phantom"].fillna(False).astype(bool).any())
+    predicted, _, confidence = localizer.predict(pictures[held_out])
+    dice, iou = overlap(predicted, masks[held_out] > 127)
     localizer.card = {
-        "data": "phantoms (drawn photographs)" if phantoms else "photographs",
-        "photographs": int((~held).sum()),
-        "held_out": int(held.sum()),
+        "data": photographs_or_phantoms(photographs),
+        "photographs": counts[0],
+        "held_out": counts[1],
         "steps": steps,
         "seed": seed,
         "loss": round(float(np.mean(losses[-100:])), 4),
@@ -124,17 +127,17 @@ def fit_localizer(
         "iou": round(float(iou.mean()), 4),
         "located": round(float((confidence >= localizer.threshold).mean()), 4),
     }
-    say(f"held out: Dice {localizer.card['dice']}, IoU {localizer.card['iou']}")
+    log.info("held out: Dice %.4f, IoU %.4f", localizer.card["dice"], localizer.card["iou"])
     localizer.save(path)
     return localizer
 
 
-def overlap(found: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def overlap(masks: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Measure how far masks agree.
 
     Args:
-        found: bool (N, ...).
-        true: bool (N, ...), of the same shape.
+        masks: bool (N, ...).
+        targets: bool (N, ...), of the same shape.
 
     Returns:
         Dice, 2|A and B| / (|A| + |B|), and intersection over union, each float (N,) in [0, 1]; two
@@ -144,13 +147,13 @@ def overlap(found: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray
         >>> overlap(np.ones((1, 2, 2), bool), np.eye(2, dtype=bool)[None])
         (array([0.66666667]), array([0.5]))
     """
-    axes = tuple(range(1, found.ndim))
-    both = (found & true).sum(axes)
-    each = found.sum(axes) + true.sum(axes)
-    empty = each == 0
+    axes = tuple(range(1, masks.ndim))
+    both = (masks & targets).sum(axes)
+    areas = masks.sum(axes) + targets.sum(axes)
+    empty = areas == 0
     return (
-        np.where(empty, 1.0, 2 * both / np.maximum(each, 1)),
-        np.where(empty, 1.0, both / np.maximum(each - both, 1)),
+        np.where(empty, 1.0, 2 * both / np.maximum(areas, 1)),
+        np.where(empty, 1.0, both / np.maximum(areas - both, 1)),
     )
 
 
@@ -160,17 +163,17 @@ def _stepper(network: keras.Model, view: RandomView, optimizer: keras.optimizers
     @tf.function(autograph=False)
     def step(squares, keys):
         views = view(squares, keys, training=True)
-        # The share of the mask in each pixel of the quarter.
-        true = tf.nn.avg_pool2d(views[..., 3:] / 255.0, SHRINK, SHRINK, "VALID")
+        # How much of each pixel of the quarter the mask covers.
+        targets = tf.nn.avg_pool2d(views[..., 3:] / 255.0, SHRINK, SHRINK, "VALID")
         with tf.GradientTape() as tape:
             logits = network(views[..., :3], training=True)
-            share = tf.sigmoid(logits)
+            probabilities = tf.sigmoid(logits)
             entropy = tf.reduce_mean(
-                tf.nn.sigmoid_cross_entropy_with_logits(labels=true, logits=logits)
+                tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=logits)
             )
-            both = tf.reduce_sum(share * true, axis=(1, 2, 3))
-            each = tf.reduce_sum(share + true, axis=(1, 2, 3))
-            loss = entropy + 1 - tf.reduce_mean((2 * both + 1) / (each + 1))
+            both = tf.reduce_sum(probabilities * targets, axis=(1, 2, 3))
+            areas = tf.reduce_sum(probabilities + targets, axis=(1, 2, 3))
+            loss = entropy + 1 - tf.reduce_mean((2 * both + 1) / (areas + 1))
         gradients = tape.gradient(loss, network.trainable_variables)
         optimizer.apply(gradients, network.trainable_variables)
         return loss
@@ -178,34 +181,34 @@ def _stepper(network: keras.Model, view: RandomView, optimizer: keras.optimizers
     return step
 
 
-def _chosen(manifest: pd.DataFrame, validation: float, seed: int) -> pd.DataFrame:
-    """The photographs with a mask or box, each told to train or to validate."""
-    known = np.zeros(len(manifest), bool)
+def _learnable(manifest: pd.DataFrame, validation: float, seed: int) -> pd.DataFrame:
+    """Select the photographs with a mask or box, each with the split train or validation."""
+    outlined = np.zeros(len(manifest), bool)
     if "mask" in manifest:
-        known |= manifest["mask"].notna().to_numpy()
+        outlined |= manifest["mask"].notna().to_numpy()
     if set(BOX) <= set(manifest.columns):
-        known |= manifest[list(BOX)].notna().all(axis=1).to_numpy()
-    if not known.any():
+        outlined |= manifest[list(BOX)].notna().all(axis=1).to_numpy()
+    if not outlined.any():
         raise UserError(
             "The manifest has no mask and no box to learn from: give a column 'mask', or boxes by "
             "cervix_tf.segmentation.add_boxes."
         )
     # One class for all: a mask can be learned from without the photograph's type.
-    chosen = manifest[known].assign(label="cervix").reset_index(drop=True)
-    if (chosen["split"] == "test").all():  # as a manifest without labels has it
-        chosen["split"] = None
-    if (chosen["split"] == "validation").any():
-        chosen["split"] = chosen["split"].fillna("train")
+    photographs = manifest[outlined].assign(label="cervix").reset_index(drop=True)
+    if (photographs["split"] == "test").all():  # as a manifest without labels has it
+        photographs["split"] = None
+    if (photographs["split"] == "validation").any():
+        photographs["split"] = photographs["split"].fillna("train")
     else:
-        chosen = split(chosen, validation, seed)
-    chosen = chosen[chosen["split"] != "test"].reset_index(drop=True)
-    for side in ("train", "validation"):
-        if not (chosen["split"] == side).any():
-            raise UserError(f"No photograph with a mask or box has the split '{side}'.")
-    return chosen
+        photographs = split(photographs, validation, seed)
+    photographs = photographs[photographs["split"] != "test"].reset_index(drop=True)
+    for name in ("train", "validation"):
+        if not (photographs["split"] == name).any():
+            raise UserError(f"No photograph with a mask or box has the split '{name}'.")
+    return photographs
 
 
-def _truth(row: pd.Series, size: int) -> np.ndarray:
+def _target(row: pd.Series, size: int) -> np.ndarray:
     """The mask of a photograph, squeezed as it is, uint8 (size, size)."""
     path = row.get("mask")
     if isinstance(path, str):
@@ -213,7 +216,7 @@ def _truth(row: pd.Series, size: int) -> np.ndarray:
         if mask is None:
             raise UserError(f"{path}, the mask of {row['path']}, is missing or no picture.")
         return cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)
-    height, width = dimensions_of(Path(row["path"]))
+    height, width = dimensions(read_bytes(Path(row["path"])))
     scale = np.array([size / width, size / height])
     x, y, w, h = (float(row[name]) for name in BOX)
     centre, half = np.array([x + w / 2, y + h / 2]) * scale, np.array([w, h]) / 2 * scale

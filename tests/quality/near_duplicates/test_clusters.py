@@ -8,7 +8,7 @@ from alterations import PROMISED
 from cervix_tf.data.photographs import square
 from cervix_tf.quality.appearance import measure, shrunk
 from cervix_tf.quality.near_duplicates.clusters import near_duplicates
-from cervix_tf.quality.near_duplicates.signatures import SIDE, prints
+from cervix_tf.quality.near_duplicates.signatures import SIDE, compute_signatures
 
 
 def grey(path: Path, data: bytes | None = None) -> np.ndarray:
@@ -16,7 +16,7 @@ def grey(path: Path, data: bytes | None = None) -> np.ndarray:
 
 
 def clusters(greys: np.ndarray) -> np.ndarray:
-    return near_duplicates(prints(greys), greys, np.arange(len(greys)))
+    return near_duplicates(compute_signatures(greys), greys, np.arange(len(greys)))
 
 
 @pytest.fixture(scope="module", params=["phantoms", "annocerv"])
@@ -72,4 +72,5 @@ def test_pictures_that_show_nothing_are_not_joined():
 def test_only_the_chosen_are_compared(pictures):
     _, greys, _ = pictures
     greys = np.concatenate([greys[:3], greys[:3, ::-1]])
-    assert near_duplicates(prints(greys), greys, np.array([4, 0, 1])).tolist() == [0, 1, 0]
+    cluster = near_duplicates(compute_signatures(greys), greys, np.array([4, 0, 1]))
+    assert cluster.tolist() == [0, 1, 0]

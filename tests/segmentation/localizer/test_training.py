@@ -6,7 +6,7 @@ import tensorflow as tf
 from cervix_tf.data import RandomView, phantom
 from cervix_tf.data.crops import BOX
 from cervix_tf.errors import UserError
-from cervix_tf.segmentation import fit_localizer, load_localizer, locate, overlap
+from cervix_tf.segmentation import fit_localizer, load_localizer, overlap, segment
 from cervix_tf.segmentation.localizer.training import AUGMENT
 
 
@@ -50,23 +50,21 @@ def drawn(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(drawn, tmp_path_factory):
     path = tmp_path_factory.mktemp("localizer") / "localizer.keras"
-    lines = []
-    localizer = fit_localizer(drawn, path, steps=30, size=64, batch_size=8, say=lines.append)
-    return localizer, path, lines
+    return fit_localizer(drawn, path, steps=30, size=64, batch_size=8), path
 
 
 def test_it_learns_from_masks(trained, drawn):
-    localizer, path, lines = trained
+    localizer, path = trained
     card = load_localizer(path).card
     assert card == localizer.card
     assert card["data"].startswith("phantoms")
     assert card["photographs"] + card["held_out"] == len(drawn)
     assert card["iou"] > 0.75
     assert card["dice"] > card["iou"]
-    assert "held out" in lines[-1]
 
 
-def test_the_same_seed_gives_the_same_localiser_and_a_split_is_kept(drawn, tmp_path):
+def test_the_same_seed_gives_the_same_localiser_and_a_split_is_kept(drawn, tmp_path, caplog):
+    caplog.set_level("INFO", "cervix_tf")
     held = drawn["group"] == drawn["group"][0]
     own = drawn.assign(split=held.map({True: "validation", False: None}).astype("object"))
     one, other = (
@@ -74,14 +72,16 @@ def test_the_same_seed_gives_the_same_localiser_and_a_split_is_kept(drawn, tmp_p
         for name in ("a.keras", "b.keras")
     )
     assert one.card["held_out"] == held.sum()
+    assert f"{held.sum()} held out, 2 steps" in caplog.messages[0]
+    assert f"IoU {other.card['iou']:.4f}" in caplog.messages[-1]
     for a, b in zip(one.network.get_weights(), other.network.get_weights(), strict=True):
         assert np.allclose(a, b, atol=1e-6)
 
 
 def test_boxes_hold_the_os_of_phantoms_of_another_seed_and_size(trained, tmp_path):
     other = phantom(tmp_path, per_class=5, seed=8, sizes=[(200, 300)])
-    table = locate(other, trained[1])
-    located = table[table["box_x"].notna()]
+    table = segment(other, method="localizer", model=trained[1])
+    located = table[table["flags"].isna()]
     assert len(located) >= 12
     right, bottom = located["box_x"] + located["box_w"], located["box_y"] + located["box_h"]
     inside = located["os_x"].between(located["box_x"], right) & located["os_y"].between(

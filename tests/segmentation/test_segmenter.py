@@ -3,7 +3,7 @@ import shutil
 import subprocess
 import sys
 import time
-from concurrent.futures import Executor
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 import cervix_tf as cx
-from cervix_tf.segmentation import locators, segment
-from cervix_tf.segmentation.locators import Located
-from cervix_tf.segmentation.segmented_photographs import NOTHING
+from cervix_tf.data.decoding import decode
+from cervix_tf.data.flags import NOT_FOUND
+from cervix_tf.segmentation import methods, segment, segmenter
+from cervix_tf.segmentation.methods import Finding
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +140,7 @@ def test_odd_photographs_are_flagged_and_stop_nothing(tmp_path):
         "whole": tissue(600, 700),
     }
     table = pictures(tmp_path / "in", **contents)
-    table["flags"] = [f"blurred; {NOTHING}" if n == "whole.png" else None for n in table["image"]]
+    table["flags"] = [f"blurred; {NOT_FOUND}" if n == "whole.png" else None for n in table["image"]]
     found = segment(table, tmp_path / "out", keep=50).set_index("image")
     whole = found.loc["whole.png"]
     assert whole["flags"] == "blurred"
@@ -148,7 +149,7 @@ def test_odd_photographs_are_flagged_and_stop_nothing(tmp_path):
     for name in contents:
         if name != "whole":
             row = found.loc[f"{name}.png"]
-            assert row["flags"] == NOTHING
+            assert row["flags"] == NOT_FOUND
             assert row[["box_x", "box_w", "centre_x"]].isna().all()
             assert not cv2.imread(row["mask"]).any()
 
@@ -177,27 +178,64 @@ def test_exif_orientation_is_honoured(tmp_path):
     assert row["centre_x"] == pytest.approx(30, abs=6)
 
 
-def test_unreadable_photographs_are_named_before_any_work(drawn, tmp_path):
+@pytest.fixture
+def decoded(monkeypatch):
+    """The number of times that each photograph was read and decoded, by its content's length."""
+    counts = Counter()
+
+    def count(data, size):
+        counts[len(data)] += 1
+        return decode(data, size)
+
+    monkeypatch.setattr(segmenter, "decode", count)
+    return counts
+
+
+def test_each_photograph_is_decoded_once(drawn, tmp_path, decoded):
+    sizes = Counter(os.path.getsize(path) for path in drawn["path"])
+    segment(drawn)
+    assert decoded == sizes
+    decoded.clear()
+    segment(drawn, tmp_path / "out")
+    assert decoded == sizes
+    decoded.clear()
+    segment(drawn, tmp_path / "out")
+    assert not decoded, "all is there"
+
+
+def test_unreadable_photographs_are_all_named_and_the_same_call_completes(
+    drawn, segmented, tmp_path, decoded
+):
     (tmp_path / "in").mkdir()
-    for path in drawn["path"]:
-        shutil.copy(path, tmp_path / "in")
-    names = sorted(p.name for p in (tmp_path / "in").iterdir())
-    (tmp_path / "in" / names[0]).write_bytes(b"")
-    whole = (tmp_path / "in" / names[1]).read_bytes()
-    (tmp_path / "in" / names[1]).write_bytes(whole[: len(whole) // 2])
+    for k, path in enumerate(drawn["path"]):
+        shutil.copy(path, tmp_path / f"in/{k}.jpg")
+    first, second = tmp_path / "in/0.jpg", tmp_path / "in/5.jpg"
+    first.write_bytes(b"")
+    second.write_bytes(second.read_bytes()[: second.stat().st_size // 2])
     manifest = cx.data.read_manifest(tmp_path / "in", labelled=False)
     with pytest.raises(cx.UserError, match="2 photographs cannot be read") as mistake:
         segment(manifest, tmp_path / "out")
-    assert names[0] in str(mistake.value)
-    assert names[1] in str(mistake.value)
-    assert not (tmp_path / "out/masks").exists()
+    assert f"{first} (the file is empty" in str(mistake.value)
+    assert f"{second} (truncated JPEG)" in str(mistake.value)
+    assert max(decoded.values()) == 1
+    assert not (tmp_path / "out/manifest.csv").exists()
+    assert not (tmp_path / "out/sheets").exists()
+    before = times(tmp_path / "out")
+    assert len(before) == len(drawn) - 2
+
+    shutil.copy(drawn["path"][0], first)
+    shutil.copy(drawn["path"][5], second)
+    table = segment(manifest, tmp_path / "out")
+    after = times(tmp_path / "out")
+    assert {p: t for p, t in after.items() if p in before} == before
+    for one, other in zip(table["mask"], segmented[1]["mask"], strict=True):
+        assert (cv2.imread(one) == cv2.imread(other)).all()
 
 
 def test_progress_ends_at_all(drawn, tmp_path):
     seen = []
     segment(drawn, tmp_path / "out", progress=lambda *step: seen.append(step))
-    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
-    assert seen[-1] == (18, 18)
+    assert seen[-1] == (9, 9)
 
 
 def test_stale_pages_are_removed(tmp_path):
@@ -209,16 +247,16 @@ def test_stale_pages_are_removed(tmp_path):
     assert [p.name for p in (tmp_path / "out/sheets").iterdir()] == ["page-001.png"]
 
 
-def test_any_method_joins_by_its_locator(drawn, tmp_path, monkeypatch):
+def test_a_method_of_ones_own_joins_by_its_name(drawn, tmp_path, monkeypatch):
     def make(model, options):
-        def locate(batch, threads: Executor):
+        def find(batch, map_):
             assert all(p.dtype == np.uint8 and min(p.shape[:2]) == 256 for p in batch)
-            left = [Located(np.ones(p.shape[:2], bool), (0.1, 0.2, 0.5, 0.25)) for p in batch]
-            return [*left[:-1], Located(left[-1].mask, flag="not sure")]
+            left = [Finding(np.ones(p.shape[:2], bool), (0.1, 0.2, 0.5, 0.25)) for p in batch]
+            return [*left[:-1], Finding(left[-1].mask, flag="not sure")]
 
-        return locate, {"model": model.name, **options}
+        return find, {"model": model, **options}
 
-    monkeypatch.setitem(locators.METHODS, "left", make)
+    monkeypatch.setitem(methods.METHODS, "left", make)
     table = segment(drawn, tmp_path / "out", "left", model="m.keras", threshold=3)
     first, last = table.iloc[0], table.iloc[-1]
     assert first["box_x"] == pytest.approx(0.1 * first["width"], abs=0.06)

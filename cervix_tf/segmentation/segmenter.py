@@ -1,0 +1,265 @@
+"""The photographs of a manifest become boxes and centres, and in a folder masks, with sheets of all."""
+
+import json
+import os
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from cervix_tf.data import read_manifest, write_manifest
+from cervix_tf.data.crops import BOX
+from cervix_tf.data.decoding import UnreadableError, decode, dimensions
+from cervix_tf.data.flags import GIVEN_BY, NOT_FOUND, reflag
+from cervix_tf.data.manifests import listed, validated
+from cervix_tf.data.photographs import Progress, cores, read_bytes
+from cervix_tf.errors import UserError, unknown
+from cervix_tf.files import write_text
+from cervix_tf.segmentation import mask_files
+from cervix_tf.segmentation.contact_sheet import COLUMNS, ROWS, Cell, draw_page
+from cervix_tf.segmentation.methods import METHODS, Finder, Finding, Model
+
+SIDE = 256  # shorter side of the masks in pixels
+PAGE = COLUMNS * ROWS
+_MEASURES = ("width", "height", *BOX, "centre_x", "centre_y")
+_SETTINGS = "segmentation.json"
+_VERSION = 1  # raised whenever the same settings would give other masks
+
+Photograph = tuple[np.ndarray, tuple[int, int]]  # a small picture of it; its full height and width
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One photograph: where it lies, where its mask goes if anywhere, and what that is to be."""
+
+    path: Path
+    mask: Path | None
+    key: str
+
+    def note(self) -> dict[str, Any]:
+        """Read what the mask's file says, if it is the one asked for; else it is empty."""
+        note = mask_files.read_note(self.mask) if self.mask else {}
+        return note if note.get("key") == self.key else {}
+
+
+def segment(
+    manifest: pd.DataFrame,
+    out: Path | str | None = None,
+    method: str = "superpixels",
+    *,
+    model: Model = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Find the cervix in every photograph of a manifest, on every core.
+
+    Without `out` nothing is written: the boxes and centres are in the table returned. With it,
+    `out/masks` holds the masks: PNG of 0 and 255 of the whole upright photograph, its aspect
+    unchanged, the shorter side at most 256 pixels. `out/sheets` holds pages of 40 photographs with
+    outlines and boxes, `out/manifest.csv` the manifest.
+
+    Each photograph is decoded once, when it is segmented. Those that cannot be read are collected on
+    the way and named at the end; `out/manifest.csv` is not written then. A mask that was made from
+    the same photograph with the same settings is not made again, and files appear whole or not at
+    all: a call that was killed, or ended with such an error, is completed by the same call.
+
+    Args:
+        manifest: A manifest. Its own columns are kept, but for those named below.
+        out: A new or empty folder, or one that this function made; None to write nothing.
+        method: A name in `METHODS`: "superpixels" or "localizer".
+        model: A localiser or the file that `fit_localizer` wrote, by default the one that comes with
+            the package; superpixels take none.
+        workers: Threads; by default one for each core.
+        progress: Called with the number of photographs done and of all.
+        options: Options of the method, as `superpixel_mask` takes them.
+
+    Returns:
+        The manifest with the columns `mask` (path; only with `out`), `width`, `height` (of the upright
+        photograph), `box_x`, `box_y`, `box_w`, `box_h`, `centre_x`, `centre_y` (pixels of the upright
+        photograph; of the largest connected part of the mask), with a localiser `confidence` (in
+        [0, 1]), and `flags`. Where nothing was found, box and centre are missing and the flag "no
+        cervix found" is added; where a localiser is not sure, the flag "cervix not located".
+
+    Raises:
+        UserError: Photographs cannot be read (all are named), the method or an option is unknown, or
+            `out` is not empty or cannot be written.
+
+    Example:
+        >>> segment(read_manifest("data"), "segmented", segments=20, keep=10)["mask"][0]
+        '.../segmented/masks/train/Type_1/10.png'
+    """
+    if method not in METHODS:
+        raise unknown("method", method, METHODS)
+    find, used = METHODS[method](model, options)
+    settings = {"version": _VERSION, "method": method, **used}
+    folder = None if out is None else Path(out).absolute()
+    tasks = _tasks(manifest, folder, settings)
+    if folder:
+        _claim(folder, settings)
+
+    notes: list[dict[str, Any]] = []
+    reasons: dict[Path, str] = {}
+    pages = [tasks[start : start + PAGE] for start in range(0, len(tasks), PAGE)]
+    pool = ThreadPoolExecutor(workers or cores())
+    try:
+        for number, page in enumerate(pages, 1):
+            sheet = folder and folder / f"sheets/page-{number:03d}.png"
+            notes += _segment_page(page, sheet, find, pool, reasons)
+            if progress:
+                progress(len(notes), len(tasks))
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl+C ends after the photographs in hand
+    if reasons:
+        paths = [path for path in dict.fromkeys(task.path for task in tasks) if path in reasons]
+        named = listed((f"{path} ({reasons[path]})" for path in paths), most=50)
+        raise UserError(
+            f"{len(reasons)} photographs cannot be read: {named}. Replace them or take them out of "
+            "the manifest, then run again."
+        )
+    table = _table(manifest, tasks, notes)
+    if folder is None:
+        return validated(table, "the manifest")
+    for old in (folder / "sheets").glob("page-*.png"):
+        digits = old.stem.removeprefix("page-")
+        if digits.isdigit() and int(digits) > len(pages):
+            old.unlink()  # of an earlier call with more photographs
+    write_manifest(table, folder / "manifest.csv", movable=True)
+    return read_manifest(folder / "manifest.csv", labelled=False)
+
+
+def _tasks(manifest: pd.DataFrame, folder: Path | None, settings: dict) -> list[_Task]:
+    paths = [Path(path).absolute() for path in manifest["path"]]
+    if not paths:
+        raise UserError("The manifest has no photographs: there is nothing to segment.")
+    if folder is None:
+        return [_Task(path, None, "") for path in paths]
+    root = Path(os.path.commonpath([path.parent for path in paths]))
+    names = [path.relative_to(root) for path in paths]
+    counts = Counter(name.with_suffix("") for name in names)  # a.jpg may lie beside a.png
+    tasks = []
+    for path, name in zip(paths, names, strict=True):
+        alone = counts[name.with_suffix("")] == 1
+        mask = folder / "masks" / (name.with_suffix(".png") if alone else f"{name}.png")
+        try:
+            key = mask_files.fingerprint(path, settings)
+        except OSError:
+            key = ""  # it is missing: reading it says so
+        tasks.append(_Task(path, mask, key))
+    return tasks
+
+
+def _claim(folder: Path, settings: dict) -> None:
+    """Take the folder, unless it holds anything else than an earlier call's work."""
+    if folder.is_file():
+        raise UserError(f"{folder} is a file: give a folder for the masks.")
+    note = folder / _SETTINGS
+    there = list(folder.iterdir()) if folder.is_dir() and not note.is_file() else []
+    if any(not path.name.startswith(f".{note.stem}-") for path in there):
+        raise UserError(f"{folder} is not empty: give a new or empty folder for the masks.")
+    write_text(note, json.dumps(settings, indent=1) + "\n")
+
+
+def _segment_page(
+    page: list[_Task],
+    sheet: Path | None,
+    find: Finder,
+    threads: ThreadPoolExecutor,
+    reasons: dict[Path, str],
+) -> list[dict[str, Any]]:
+    """Make the masks of a page that are missing, and its sheet, unless all is there.
+
+    Returns:
+        The note of each photograph, as it stands in its mask. Why a photograph cannot be read is put
+        into `reasons`; its note is empty, and the page has no sheet.
+    """
+    notes = [task.note() for task in page]
+    key = mask_files.fingerprint(None, {"page": [[str(task.mask), task.key] for task in page]})
+    if sheet and all(notes) and mask_files.read_note(sheet).get("key") == key:
+        return notes
+    masks = [
+        mask_files.read_mask(task.mask) if task.mask and note else None
+        for task, note in zip(page, notes, strict=True)
+    ]
+    photographs = threads.map(lambda task: _read(task.path, reasons), page)
+    readable = {k: photograph for k, photograph in enumerate(photographs) if photograph}
+    missing = [k for k in readable if masks[k] is None]
+    findings = find([readable[k][0] for k in missing], threads.map)
+    saved = threads.map(lambda k, one: _save(page[k], one, readable[k][1]), missing, findings)
+    for k, finding, note in zip(missing, findings, saved, strict=True):
+        masks[k], notes[k] = finding.mask, note
+    if sheet and len(readable) == len(page):
+        cells = [_cell(task, *readable[k], masks[k], notes[k]) for k, task in enumerate(page)]
+        mask_files.write_png(sheet, draw_page(cells), {"key": key})
+    return notes
+
+
+def _read(path: Path, reasons: dict[Path, str]) -> Photograph | None:
+    """The whole photograph with a shorter side of at most `SIDE`, and its full height and width."""
+    try:
+        data = read_bytes(path)
+        picture = decode(data, SIDE)
+    except UnreadableError as error:
+        reasons[path] = str(error)
+        return None
+    height, width = picture.shape[:2]
+    scale = SIDE / min(height, width)
+    if scale < 1:
+        smaller = max(round(width * scale), SIDE), max(round(height * scale), SIDE)
+        picture = cv2.resize(picture, smaller, interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(picture), dimensions(data)
+
+
+def _save(task: _Task, finding: Finding, size: tuple[int, int]) -> dict[str, Any]:
+    """Measure what was found, and write the mask with these measures as its note."""
+    height, width = size
+    note: dict[str, Any] = {"key": task.key, "width": width, "height": height}
+    flag = finding.flag
+    if finding.mask.any():
+        note |= mask_files.box_and_centre(finding.mask, size)
+    else:
+        flag = flag or NOT_FOUND
+    if finding.box is not None:
+        sides = np.round(np.array(finding.box) * [width, height, width, height], 1)
+        note |= dict(zip(BOX, sides.tolist(), strict=True))
+    if finding.confidence is not None:
+        note["confidence"] = finding.confidence
+    if flag:
+        note["flag"] = flag
+    if task.mask:
+        mask_files.write_png(task.mask, finding.mask.astype(np.uint8) * 255, note)
+    return note
+
+
+def _cell(
+    task: _Task,
+    picture: np.ndarray,
+    size: tuple[int, int],
+    mask: np.ndarray | None,
+    note: dict[str, Any],
+) -> Cell:
+    height, width = size
+    box = None
+    if "box_x" in note:
+        x, y, w, h = (note[name] for name in BOX)
+        box = (x / width, y / height, w / width, h / height)
+    name = f"{task.path.parent.name}/{task.path.name}"
+    return Cell(name, picture, np.asarray(mask), box, note.get("flag"))
+
+
+def _table(manifest: pd.DataFrame, tasks: list[_Task], notes: list[dict]) -> pd.DataFrame:
+    table = manifest.reset_index(drop=True)
+    table["path"] = [str(task.path) for task in tasks]
+    if tasks[0].mask:
+        table["mask"] = [str(task.mask) for task in tasks]
+    sure = any("confidence" in note for note in notes)
+    for name in (*_MEASURES, *(["confidence"] if sure else [])):
+        kind = "int64" if name in ("width", "height") else "float64"
+        table[name] = pd.Series([note.get(name) for note in notes], dtype=kind)
+    given = [[note["flag"]] if note.get("flag") else [] for note in notes]
+    return reflag(table, GIVEN_BY["segment"], given)  # of either method: a new call judges anew

@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+
+from cervix_tf.data import class_names, read_manifest
+from cervix_tf.data.manifests import labels
+from cervix_tf.data.readers import find_data
+from cervix_tf.errors import UserError
+
+
+def test_folder_for_each_class(tmp_path, photograph):
+    for seed, name in enumerate(["Type_10/a.png", "Type_2/a.jpg", "Type_2/b.JPG"]):
+        photograph(tmp_path / name, seed)
+    (tmp_path / "Type_2/notes.txt").write_text("no photograph")
+    table = read_manifest(tmp_path)
+    assert class_names(table) == ["Type_2", "Type_10"]
+    assert labels(table, ["Type_2", "Type_10"]).tolist() == [1, 0, 0]
+    assert table["group"].nunique() == 3
+
+
+def test_class_folder_without_photograph(tmp_path, photograph):
+    photograph(tmp_path / "x/a.jpg")
+    (tmp_path / "y").mkdir()
+    with pytest.raises(UserError, match="class folder .*y holds no photograph"):
+        read_manifest(tmp_path)
+
+
+def test_missing_and_empty_folder(tmp_path):
+    with pytest.raises(UserError, match="does not exist"):
+        read_manifest(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="holds no photograph"):
+        read_manifest(tmp_path)
+
+
+def test_plain_folder_only_to_predict(tmp_path, photograph):
+    photograph(tmp_path / "10.jpg", 0)
+    photograph(tmp_path / "9.jpg", 1)
+    with pytest.raises(UserError, match="in no class folder"):
+        read_manifest(tmp_path)
+    table = read_manifest(tmp_path, labelled=False)
+    assert table["image"].tolist() == ["9.jpg", "10.jpg"]
+    assert table["label"].isna().all()
+    assert (table["split"] == "test").all()
+    one = read_manifest(tmp_path / "9.jpg", labelled=False)
+    assert one["image"].tolist() == ["9.jpg"]
+
+
+@pytest.mark.parametrize("name", ["manifest.csv", "metadata.csv", "phantom.csv"])
+def test_csv_in_a_folder_is_found(tmp_path, photograph, name):
+    photograph(tmp_path / "a.jpg")
+    (tmp_path / name).write_text("path,label\na.jpg,x\n")
+    assert read_manifest(tmp_path)["label"].tolist() == ["x"]
+
+
+def test_photographs_are_found_where_none_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CERVIX_DATA", raising=False)
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(UserError, match="No photographs: give --data"):
+        find_data()
+    kaggle = tmp_path / "cache/competitions/intel-mobileodt-cervical-cancer-screening"
+    for place in (kaggle, Path("data")):
+        place.mkdir(parents=True)
+        assert find_data() == place
+    monkeypatch.setenv("CERVIX_DATA", "elsewhere")
+    assert find_data() == Path("elsewhere")
+    assert find_data(Path("mine")) == Path("mine")
