@@ -39,7 +39,7 @@ def measured(name: str, views: bool, target: float, steps: int, folder: Path, ro
     rows = np.arange(len(squares))
     stream = cx.data.training_stream(squares[rows], labels, batch, recipe.seed)
     model = cx.models.build(name, image_size=size, **recipe.model.options)
-    still = cx.data.RandomView(size)
+    still = cx.data.RandomView(size, **cx.data.STILL)
     view = cx.data.RandomView(size, **recipe.augment.model_dump()) if views else still
     stage = recipe.stages[-1]  # the whole network
     bare, real = (Stepper(model, v, recipe, stage, np.ones(3, "float32")) for v in (still, view))

@@ -128,7 +128,7 @@ def augmentation(rounds: int) -> list[Row]:
     """One resampling beside four layers, on the same batch of uint8 squares and the same device."""
     images = np.random.default_rng(0).integers(0, 256, (BATCH, SIDE, SIDE, 3), "uint8")
     images = tf.constant(np.stack([cv2.blur(image, (5, 5)) for image in images]))
-    view = cx.data.RandomView(SIZE, flip=True, rotation=20.0, scale=(0.8, 1.2), crop=0.07)
+    view = cx.data.RandomView(SIZE, True, False, rotation=20.0, scale=(0.8, 1.2), crop=0.07)
     layers = keras.Sequential(
         [
             keras.layers.RandomFlip(),

@@ -1,6 +1,5 @@
 """The page of `demo`: photographs are dropped on it, and a run says what it makes of each."""
 
-import base64
 import importlib.util
 import os
 import tempfile
@@ -9,9 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
-from jinja2 import Environment, PackageLoader, select_autoescape
 
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation.report import wording
@@ -19,7 +16,8 @@ from cervix_tf.explanation.attribution import saliency
 from cervix_tf.explanation.examination import Examined, check_crop, examine
 from cervix_tf.inference import probabilities
 from cervix_tf.pages.figures import class_colour
-from cervix_tf.pages.pictures import thumbnails
+from cervix_tf.pages.pictures import data_address, thumbnails
+from cervix_tf.pages.templates import render
 from cervix_tf.runs import Run, load
 from cervix_tf.segmentation import Localizer, load_localizer
 
@@ -160,7 +158,8 @@ def about_run(run: Run) -> str:
         >>> about_run(load("runs/first"))[:4]
         '<h1>'
     """
-    return _template().about(
+    return render(
+        "demo_about.html",
         title=TITLE,
         folder=run.folder,
         metrics=run.metrics,
@@ -185,7 +184,8 @@ def findings(run: Run, paths: list[Path], localizer: Localizer | None = None) ->
     """
     examined, reasons = examine(run, paths[:MOST], localizer)
     whole = thumbnails([str(one.path) for one in examined], side=480)
-    return _template().findings(
+    return render(
+        "demo_findings.html",
         examined=[_words(run, one, whole[str(one.path)]) for one in examined],
         unreadable=[(path.name, reason) for path, reason in reasons.items()],
         left_out=max(len(paths) - MOST, 0),
@@ -204,24 +204,8 @@ def _words(run: Run, one: Examined, whole: str | None) -> dict:
         ],
         "frame": [f"{100 * part:.2f}%" for part in one.frame],
         "whole": whole,
-        "seen": _png(one.seen),
-        "gradcam": _png(one.gradcam),
+        "seen": data_address(one.seen),
+        "gradcam": data_address(one.gradcam),
         "blank": one.blank,
         "located": one.located,
     }
-
-
-def _png(picture: np.ndarray) -> str:
-    done, data = cv2.imencode(".png", picture[..., ::-1])
-    assert done
-    return "data:image/png;base64," + base64.b64encode(data.tobytes()).decode()
-
-
-def _template():
-    environment = Environment(
-        loader=PackageLoader("cervix_tf", ""),
-        autoescape=select_autoescape(),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("demo_page.html").module

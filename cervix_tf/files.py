@@ -6,8 +6,12 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cervix_tf.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextlib.contextmanager
@@ -63,6 +67,27 @@ def write_text(path: Path | str, text: str) -> None:
     """
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def write_csv(
+    table: "pd.DataFrame", path: Path | str, index: bool = False, digits: str | None = None
+) -> None:
+    """Write a table to `path` as CSV in UTF-8, whole or not at all.
+
+    Args:
+        table: The table.
+        path: Where the file is to be.
+        index: Whether the rows' names come first.
+        digits: The format of numbers, such as `%.17g`; by default the shortest that reads back the same.
+
+    Raises:
+        UserError: It cannot be written there.
+
+    Example:
+        >>> write_csv(pd.DataFrame({"image": ["1.jpg"]}), "list.csv")
+    """
+    with replacing(path) as part:
+        table.to_csv(part, index=index, float_format=digits, lineterminator="\n")
 
 
 @contextlib.contextmanager

@@ -1,9 +1,10 @@
 import errno
 
+import pandas as pd
 import pytest
 
 from cervix_tf.errors import UserError, unknown
-from cervix_tf.files import replacing, write_text
+from cervix_tf.files import replacing, write_csv, write_text
 
 
 def test_written_whole(tmp_path):
@@ -29,6 +30,14 @@ def test_a_failure_leaves_the_old_file_and_no_other(tmp_path):
         half()
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_table_in_as_many_digits_as_asked_for(tmp_path):
+    table = pd.DataFrame({"name": ["é"], "share": [1 / 3]}, index=["row"])
+    write_csv(table, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_bytes() == "name,share\né,0.3333333333333333\n".encode()
+    write_csv(table, tmp_path / "a.csv", index=True, digits="%.2f")
+    assert (tmp_path / "a.csv").read_bytes() == ",name,share\nrow,é,0.33\n".encode()
 
 
 def test_full_disk_is_one_line(tmp_path):

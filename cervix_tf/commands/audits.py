@@ -66,10 +66,10 @@ def audit(
     from cervix_tf.quality.cleanvision import need_cleanvision
 
     # Whatever can be wrong in what was typed ends here, before the photographs are read -------------
-    place = find_data(data)
-    check_out(out, place)
-    everything = read_kaggle(place, additional=True) if additional else None
-    manifest = read_manifest(place, labelled=False) if everything is None else everything
+    source = find_data(data)
+    check_out(out, source)
+    everything = read_kaggle(source, additional=True) if additional else None
+    manifest = read_manifest(source, labelled=False) if everything is None else everything
     if cleanvision:
         need_cleanvision()
     check_flags(drop or [], manifest)
@@ -87,9 +87,9 @@ def audit(
     # What was decided, and the files ----------------------------------------------------------------
     left = apply_decisions(audited, decisions) if decisions else audited
     left = drop_flagged(left, drop) if drop else left
-    known = write_decisions(audited, out / "audit.csv", decided)
+    held = write_decisions(audited, out / "audit.csv", decided)
     write_manifest(left, out / "manifest.csv")
-    command = ["cervix-tf", "audit", "--data", str(place)]
+    command = ["cervix-tf", "audit", "--data", str(source)]
     command += ["--additional"] * additional + ["--cleanvision"] * cleanvision
     for name, values in (("--runs", runs), ("--drop", drop)):
         command += [word for value in values or [] for word in (name, str(value))]
@@ -110,15 +110,15 @@ def audit(
         print(f"{count} {change}: {why}")
     print(f"{len(left)} of {len(audited)} photographs are in {out / 'manifest.csv'}")
     print(f"The report: {out / 'audit.html'}")
-    print(f"To decide on flagged photographs: {out / 'audit.csv'}{_carried(known, decided, out)}")
+    print(f"To decide on flagged photographs: {out / 'audit.csv'}{_carried(held, decided, out)}")
 
 
-def _carried(known: int, decided, out: Path) -> str:
+def _carried(held: int, decided, out: Path) -> str:
     """Say what decisions the CSV holds, and how to have those done that are not."""
-    if not known:
+    if not held:
         return ""
-    waiting = known - len(decided)
-    held = f" ({known} decided"
+    waiting = held - len(decided)
+    text = f" ({held} decided"
     if not waiting:
-        return f"{held})"
-    return f"{held}, {waiting} of them not done yet: add --decisions {out / 'audit.csv'})"
+        return f"{text})"
+    return f"{text}, {waiting} of them not done yet: add --decisions {out / 'audit.csv'})"

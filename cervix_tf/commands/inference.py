@@ -30,10 +30,9 @@ def predict(
     if out is None:
         print(table.to_csv(index=False, float_format="%.6f"), end="")
         return
-    from cervix_tf.files import replacing
+    from cervix_tf.files import write_csv
 
-    with replacing(out) as part:
-        table.to_csv(part, index=False)
+    write_csv(table, out)
     print(f"{len(table)} photographs in {out}")
 
 

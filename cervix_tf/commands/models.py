@@ -58,8 +58,8 @@ def recipes(
         print((HERE / f"{name}.yaml").read_text(encoding="utf-8"), end="")
         return
     width = max(map(len, recipe_names()))
-    for each in recipe_names():
-        print(f"{each:<{width}}  {summary_line(each)}")
+    for recipe in recipe_names():
+        print(f"{recipe:<{width}}  {summary_line(recipe)}")
 
 
 def _check_checkpoint(checkpoint: str, picture: Path | None) -> None:
@@ -69,10 +69,10 @@ def _check_checkpoint(checkpoint: str, picture: Path | None) -> None:
     import_tensorflow()
     from cervix_tf.models import likeliest_classes, match_names
 
-    found = match_names(checkpoint)
-    shown = found[["status", "name", "variable", "shape"]].astype(str)
+    matches = match_names(checkpoint)
+    shown = matches[["status", "name", "variable", "shape"]].astype(str)
     print_table(("status", "name", "variable", "shape"), list(map(tuple, shown.to_numpy())))
-    counts = found["status"].value_counts()
+    counts = matches["status"].value_counts()
     print(", ".join(f"{count} {status}" for status, count in counts.items()))
     if picture is not None:
         for row in likeliest_classes(checkpoint, picture).to_dict("records"):

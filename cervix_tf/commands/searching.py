@@ -116,11 +116,11 @@ def reproduce(
     from cervix_tf.data.readers import find_data
     from cervix_tf.errors import UserError
 
-    found = find_data(data)
-    manifest = read_manifest(found)
+    source = find_data(data)
+    manifest = read_manifest(source)
     full = None
     try:
-        full = photographs(found, additional=True)
+        full = photographs(source, additional=True)
     except UserError as error:
         print(f"Without full data: {error}", flush=True)
     _quiet_tensorflow()
@@ -151,7 +151,7 @@ def _weights(given: list[str] | None) -> str | dict[str, str] | None:
     """Read `none`, a path for both networks, or NAME=PATH for each."""
     from cervix_tf.errors import UserError, unknown
 
-    pairs = [each.partition("=") for each in given or []]
+    pairs = [word.partition("=") for word in given or []]
     if len(pairs) == 1 and not pairs[0][1]:
         return pairs[0][0]
     for name, equals, _ in pairs:

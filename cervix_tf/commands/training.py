@@ -81,10 +81,10 @@ def bench(
     from cervix_tf.training import bench
 
     with bar("Decoding", len(manifest)) as progress:
-        found = bench(manifest, recipe, cache=cache, seconds=seconds, progress=progress)
+        measured = bench(manifest, recipe, cache=cache, seconds=seconds, progress=progress)
     print(
-        f"{found['model']} at {found['image_size']} x {found['image_size']}, batches of "
-        f"{found['batch_size']}, {found['photographs']} photographs, on {found['device']}"
+        f"{measured['model']} at {measured['image_size']} x {measured['image_size']}, batches of "
+        f"{measured['batch_size']}, {measured['photographs']} photographs, on {measured['device']}"
     )
     parts = {
         "first_pass": "first pass: read, decode, square, resize",
@@ -93,9 +93,9 @@ def bench(
         "step": "training step on constant data",
         "fit": "fit from the cache, with views",
     }
-    rows = [(text, f"{found[key]:.0f}") for key, text in parts.items()]
+    rows = [(text, f"{measured[key]:.0f}") for key, text in parts.items()]
     print_table(("", "images/s"), rows)
-    print(f"The bottleneck of this recipe is the {parts[found['bottleneck']].split(':')[0]}.")
+    print(f"The bottleneck of this recipe is the {parts[measured['bottleneck']].split(':')[0]}.")
 
 
 def chosen_recipe(
@@ -123,12 +123,12 @@ def photographs(data: Path | None, additional: bool):
     from cervix_tf.data.readers import find_data
     from cervix_tf.errors import UserError
 
-    found = find_data(data)
-    if additional and found.is_file():
+    source = find_data(data)
+    if additional and source.is_file():
         raise UserError(
-            f"--additional reads Kaggle's download, and {found} is a file: leave it out."
+            f"--additional reads Kaggle's download, and {source} is a file: leave it out."
         )
-    return read_kaggle(found, additional=True) if additional else read_manifest(found)
+    return read_kaggle(source, additional=True) if additional else read_manifest(source)
 
 
 def _without(manifest, drop: list[str] | None):

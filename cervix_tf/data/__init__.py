@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "phantoms": ["phantom"],
         "photographs": ["read_square", "unreadable"],
         "squares": ["Squares", "prepare", "square_size"],
-        "views": ["RandomView", "centre_crop", "nine_views"],
+        "views": ["STILL", "RandomView", "centre_crop"],
         "mixing": ["cutmix", "mixup"],
         "streams": ["batches", "training_stream"],
     },

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from cervix_tf.errors import UserError, unknown
-from cervix_tf.files import replacing
+from cervix_tf.files import write_csv
 
 COLUMNS = ["image", "path", "label", "group", "source", "split"]
 FILES = ("path", "mask", "tz_mask")  # columns of paths, in a CSV relative to where it lies
@@ -88,8 +88,7 @@ def write_manifest(manifest: pd.DataFrame, path: Path | str, movable: bool = Fal
     table = manifest.copy()
     for column in [c for c in FILES if c in table]:
         table[column] = table[column].map(named)
-    with replacing(path) as part:
-        table.to_csv(part, index=False, lineterminator="\n")
+    write_csv(table, path)
 
 
 def read_table(path: Path | str, text: Iterable[str] | None = None) -> pd.DataFrame:

@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from cervix_tf.data.keyed_random import uniform
@@ -17,10 +16,17 @@ DRAWS = (
     "shift_x", "shift_y", "brightness", "contrast", "hue",
 )  # fmt: skip
 
+# Options of `RandomView` with which every view is the centre crop.
+STILL: dict[str, Any] = {
+    "flip": False, "quarter_turns": False, "rotation": 0.0, "scale": (1.0, 1.0), "crop": 0.0,
+}  # fmt: skip
+
 
 @keras.saving.register_keras_serializable("cervix_tf")
 class RandomView(keras.layers.Layer):
     """Flips, quarter turns, rotation, scale and shift in one bilinear resampling; then colour.
+
+    The defaults are those of a recipe's `augment`; `**STILL` makes every view the centre crop.
 
     Args:
         size: Side S of the images handed out, in pixels.
@@ -40,18 +46,18 @@ class RandomView(keras.layers.Layer):
     Following: section 5.1 of the report (flips, quarter turns, rotation, crop, scale).
 
     Example:
-        >>> view = RandomView(224, flip=True, rotation=20.0)
+        >>> view = RandomView(224, rotation=20.0, hue=0.05)
         >>> view(images, keys=[[0, 7]], training=True)  # images: (1, 256, 256, 3)
     """
 
     def __init__(
         self,
         size: int,
-        flip: bool = False,
-        quarter_turns: bool = False,
-        rotation: float = 0.0,
-        scale: tuple[float, float] = (1.0, 1.0),
-        crop: float = 0.0,
+        flip: bool = True,
+        quarter_turns: bool = True,
+        rotation: float = 180.0,
+        scale: tuple[float, float] = (0.9, 1.2),
+        crop: float = 0.06,
         brightness: float = 0.0,
         contrast: float = 0.0,
         hue: float = 0.0,
@@ -203,30 +209,6 @@ def centre_crop(images, size: int):
         raise UserError(f"Squares of {images.shape[1]} pixels are too small for a crop of {size}.")
     inside = slice(margin // 2, margin // 2 + size)
     return images[:, inside, inside]
-
-
-def nine_views(square: np.ndarray, view: RandomView):
-    """Show nine views of one photograph.
-
-    Args:
-        square: uint8 (P, P, 3), as `read_square` gives it.
-        view: The layer to try.
-
-    Returns:
-        A matplotlib figure; a notebook shows it.
-
-    Example:
-        >>> nine_views(read_square("photographs/1.jpg", 256), RandomView(224, flip=True, rotation=20))
-    """
-    from matplotlib.figure import Figure
-
-    keys = np.stack([np.zeros(9, int), np.arange(9)], 1)
-    views = np.rint(view(np.repeat(square[None], 9, 0), keys, training=True)).astype("uint8")
-    figure = Figure(figsize=(6, 6), layout="constrained")
-    for axes, picture in zip(figure.subplots(3, 3).flat, views, strict=True):
-        axes.imshow(picture)
-        axes.axis("off")
-    return figure
 
 
 def _check(options: dict[str, Any]) -> None:

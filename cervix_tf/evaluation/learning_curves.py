@@ -20,7 +20,9 @@ RUN_COLOURS = ("#4477AA", "#EE6677", "#228833", "#AA3377", "#CCBB44", "#66CCEE",
 PANELS = {"loss": "log loss (nats)", "accuracy": "accuracy (share)"}
 
 
-def plot_curves(runs: Run | Path | str | Sequence[Run | Path | str], path: Path) -> None:
+def plot_curves(
+    runs: Run | Path | str | Sequence[Run | Path | str], path: Path | str | None = None
+) -> Figure:
     """Plot loss and accuracy by optimiser step, as Figures 11 to 13 and 15 of the report.
 
     Training figures are means over the steps since the last entry of the history, on augmented
@@ -30,13 +32,16 @@ def plot_curves(runs: Run | Path | str | Sequence[Run | Path | str], path: Path)
 
     Args:
         runs: A run or its folder, or several, whose histories are written.
-        path: The PNG to write.
+        path: The PNG to write, if any.
+
+    Returns:
+        The figure.
 
     Raises:
         UserError: A run has no history yet.
 
     Example:
-        >>> plot_curves(["runs/a", "runs/b"], Path("curves.png"))
+        >>> plot_curves(["runs/a", "runs/b"], "curves.png")
     """
     several = isinstance(runs, list | tuple)
     opened = [load(r) for r in (runs if several else [runs])]  # type: ignore[union-attr]
@@ -46,13 +51,8 @@ def plot_curves(runs: Run | Path | str | Sequence[Run | Path | str], path: Path)
     for name, axes in panels.items():
         for number, run in enumerate(opened):
             colour = RUN_COLOURS[number % len(RUN_COLOURS)]
-            _lines(
-                axes,
-                run.history,
-                name,
-                *((TRAIN, VALIDATION) if single else (colour, colour)),
-                single,
-            )
+            colours = (TRAIN, VALIDATION) if single else (colour, colour)
+            _lines(axes, run.history, name, *colours, single)
             _mark_stages(axes, run, STAGE if single else colour)
             if single or name == "accuracy":
                 _mark_annealing(axes, run, ANNEAL if single else colour, row=number)
@@ -67,10 +67,9 @@ def plot_curves(runs: Run | Path | str | Sequence[Run | Path | str], path: Path)
     panels["accuracy"].xaxis.set_major_locator(MaxNLocator(6, integer=True))
     if single:
         _name_stages(panels["loss"], opened[0].history)
-    figure.legend(
-        handles=_legend(opened), loc="outside lower center", ncols=2, frameon=False, fontsize=9
-    )
-    save(figure, path)
+    lines = _legend(opened)
+    figure.legend(handles=lines, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    return save(figure, path)
 
 
 def _lines(
@@ -169,31 +168,20 @@ def _legend(runs: list[Run]) -> list[Line2D]:
         return Line2D([], [], label=label, **{"lw": 1.6, **style})
 
     if len(runs) == 1:
-        lines = [
-            line("training", color=TRAIN),
-            line("validation", color=VALIDATION, marker="o", ms=3),
-        ]
-        anneal_colour = ANNEAL
+        lines, anneal_colour = [line("training", color=TRAIN)], ANNEAL
+        lines.append(line("validation", color=VALIDATION, marker="o", ms=3))
+        stage = "a stage begins, named after what it trains"
     else:
+        names = [run.folder.resolve().name for run in runs]
         lines = [
-            line(run.folder.resolve().name, color=RUN_COLOURS[k % len(RUN_COLOURS)])
-            for k, run in enumerate(runs)
+            line(n, color=c) for n, c in zip(names, itertools.cycle(RUN_COLOURS), strict=False)
         ]
-        lines += [
-            line("training", color="black"),
-            line("validation", color="black", ls=(0, (4, 1.6))),
-        ]
-        anneal_colour = "black"
+        lines.append(line("training", color="black"))
+        lines.append(line("validation", color="black", ls=(0, (4, 1.6))))
+        stage, anneal_colour = "a stage begins", "black"
     lines.append(line("class prior, validation", color=PRIOR, ls=":"))
     if any(run.history["stage"].nunique() > 1 for run in runs):
-        lines.append(
-            line(
-                "a stage begins" + ", named after what it trains" * (len(runs) == 1),
-                color=STAGE,
-                ls="--",
-                lw=1,
-            )
-        )
+        lines.append(line(stage, color=STAGE, ls="--", lw=1))
     factors = {run.recipe.optimizer.anneal.factor for run in runs if annealings(run)}
     if factors:
         by = f" times {factors.pop():g}" if len(factors) == 1 else " annealed"

@@ -16,17 +16,20 @@ from cervix_tf.pages.figures import DPI, WIDTH, bare, class_colour, save
 HATCHED: dict[str, Any] = {"facecolor": "white", "hatch": "///"}
 
 
-def plot_confusion(metrics: dict, path: Path) -> None:
+def plot_confusion(metrics: dict, path: Path | str | None = None) -> Figure:
     """Plot the confusion matrix, as Figures 14 and 16 of the report.
 
     Each cell holds the photographs, their share of the true class and its 95 % interval.
 
     Args:
         metrics: Figures as `evaluate` returns them.
-        path: The PNG to write.
+        path: The PNG to write, if any.
+
+    Returns:
+        The figure.
 
     Example:
-        >>> plot_confusion(load("runs/first").metrics, Path("confusion.png"))
+        >>> plot_confusion(load("runs/first").metrics, "confusion.png")
     """
     counts, classes = np.array(metrics["confusion"]), metrics["classes"]
     intervals = metrics["intervals"]["confusion"]
@@ -48,20 +51,23 @@ def plot_confusion(metrics: dict, path: Path) -> None:
     axes.set_ylabel("true")
     axes.set_title(_on(metrics), fontsize=9)
     figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
-    save(figure, path)
+    return save(figure, path)
 
 
-def plot_reliability(metrics: dict, path: Path) -> None:
+def plot_reliability(metrics: dict, path: Path | str | None = None) -> Figure:
     """Plot how often the predicted class is right against how sure the network was of it.
 
     Ten bins of equal width, each with its 95 % interval, over the number of photographs in them.
 
     Args:
         metrics: Figures as `evaluate` returns them.
-        path: The PNG to write.
+        path: The PNG to write, if any.
+
+    Returns:
+        The figure.
 
     Example:
-        >>> plot_reliability(load("runs/first").metrics, Path("reliability.png"))
+        >>> plot_reliability(load("runs/first").metrics, "reliability.png")
     """
     bins = metrics["reliability"]
     left = min(part["from"] for part in bins)
@@ -100,18 +106,21 @@ def plot_reliability(metrics: dict, path: Path) -> None:
     for axes in (upper, lower):
         bare(axes)
     figure.align_ylabels()
-    save(figure, path)
+    return save(figure, path)
 
 
-def plot_prevalence(metrics: dict, path: Path) -> None:
+def plot_prevalence(metrics: dict, path: Path | str | None = None) -> Figure:
     """Plot each class's share of the photographs beside its mean probability (Table 3 of the report).
 
     Args:
         metrics: Figures as `evaluate` returns them.
-        path: The PNG to write.
+        path: The PNG to write, if any.
+
+    Returns:
+        The figure.
 
     Example:
-        >>> plot_prevalence(load("runs/first").metrics, Path("prevalence.png"))
+        >>> plot_prevalence(load("runs/first").metrics, "prevalence.png")
     """
     classes, ranges = metrics["classes"], metrics["intervals"]["prevalence"]
     figure = Figure(figsize=(WIDTH, 3.6), layout="constrained", dpi=DPI)
@@ -140,7 +149,7 @@ def plot_prevalence(metrics: dict, path: Path) -> None:
     ]
     figure.legend(handles=kinds, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     bare(axes)
-    save(figure, path)
+    return save(figure, path)
 
 
 def _name_classes(axes: Axes, classes: list[str], room: float) -> None:

@@ -60,10 +60,10 @@ def pooled_features(
     network = keras.Model(model.input, maps)
     size = model.input_shape[1]
     squares = prepare(manifest, square_size(size), cache=cache, progress=progress).array
-    found = np.empty((len(squares), network.output_shape[-1]), "float32")
+    features = np.empty((len(squares), network.output_shape[-1]), "float32")
     for first in range(0, len(squares), _BATCH):
         crops = centre_crop(np.asarray(squares[first : first + _BATCH]), size)
-        found[first : first + _BATCH] = network.predict_on_batch(np.ascontiguousarray(crops))
+        features[first : first + _BATCH] = network.predict_on_batch(np.ascontiguousarray(crops))
         if progress:
             progress(min(first + _BATCH, len(squares)), len(squares))
-    return found
+    return features

@@ -13,12 +13,11 @@ from cervix_tf.data import prepare, summary
 from cervix_tf.data.manifests import photographs_or_phantoms, validated
 from cervix_tf.data.photographs import Progress, picture_sizes
 from cervix_tf.errors import UserError
-from cervix_tf.exploration import embedding
-from cervix_tf.exploration import plots as exploring_plots
-from cervix_tf.exploration import sample_sheets as exploring_sheets
-from cervix_tf.exploration.page import write_page
+from cervix_tf.exploration import embedding, plots, sample_sheets
 from cervix_tf.exploration.plots import Kind
-from cervix_tf.files import replacing, write_text
+from cervix_tf.files import write_csv, write_text
+from cervix_tf.pages.pictures import data_address
+from cervix_tf.pages.templates import render
 
 FEWEST = 4  # photographs, below which neither components nor neighbours mean anything
 
@@ -71,25 +70,25 @@ def explore(
     Following: section 4 of the report, Table 1 and Figures 2 to 4.
 
     Example:
-        >>> found = explore(read_manifest("data"), "explore")
-        >>> found["embeddings"]["pixels"]["neighbour"]["accuracy"]
+        >>> findings = explore(read_manifest("data"), "explore")
+        >>> findings["embeddings"]["pixels"]["neighbour"]["accuracy"]
     """
     _check(manifest, components, backbone, weights, size, options)
     manifest = validated(manifest, "the manifest").sort_values("path", kind="stable")
     manifest = manifest.reset_index(drop=True)
     out = Path(out)
     table = summary(manifest)
-    classes = [c for c in table.columns if c not in (exploring_plots.UNLABELLED, "all")]
-    shown = exploring_plots.kinds(manifest, classes)
+    classes = [c for c in table.columns if c not in (plots.UNLABELLED, "all")]
+    shown = plots.kinds(manifest, classes)
     kind = photographs_or_phantoms(manifest)
     groups = int(manifest["group"].nunique())
-    found: dict[str, Any] = {
+    findings: dict[str, Any] = {
         "name": name,
         "data": kind,
         "photographs": len(manifest),
         "labelled": int(manifest["label"].notna().sum()),
         "groups": groups,
-        "classes": {each.name: each.count for each in shown},
+        "classes": {one.name: one.count for one in shown},
         "embeddings": {},
         "settings": {"components": components, "size": size, "seed": seed},
         "notes": [],
@@ -100,59 +99,68 @@ def explore(
     about += f" of {groups:,} groups" if groups < len(manifest) else ""
 
     def path(file: str) -> Path:
-        found["files"][file] = str(out / file)
+        findings["files"][file] = str(out / file)
         return out / file
 
     # The passes over the photographs come first: what cannot be read is named before any writing.
     squares = prepare(manifest, size, cache=cache, progress=progress).array
-    rows = {"pixels": squares}
+    values = {"pixels": squares}
     if backbone:
         from cervix_tf.exploration.features import pooled_features
 
-        found["settings"] |= {"backbone": backbone, "weights": weights or "imagenet"}
-        found["settings"] |= {"options": dict(options or {})}
-        rows[backbone] = pooled_features(
+        findings["settings"] |= {"backbone": backbone, "weights": weights or "imagenet"}
+        findings["settings"] |= {"options": dict(options or {})}
+        values[backbone] = pooled_features(
             manifest, backbone, weights or "imagenet", options, seed, cache, progress
         )
     sizes = picture_sizes(manifest)
 
-    _write_csv(table, path("classes.csv"), index=True)
+    write_csv(table, path("classes.csv"), index=True)
     extents = _size_table(manifest, sizes)
-    found["sizes"] = extents[["width", "height", "photographs"]].head(10).to_dict("records")
-    _write_csv(extents, path("sizes.csv"))
-    exploring_plots.plot_classes(manifest, shown, about, path("classes.png"))
-    exploring_plots.plot_sizes(sizes, shown, about, path("sizes.png"))
-    exploring_sheets.plot_samples(manifest, shown, about, path("samples.png"), seed)
-    exploring_sheets.plot_means(squares, shown, f"{about}; {size} × {size}", path("means.png"))
-    places = manifest[["image", "path", "label", "group", "source"]].copy()
-    for kind_of, values in rows.items():
-        stem = "pixels" if kind_of == "pixels" else re.sub(r"\W+", "_", kind_of)
+    findings["sizes"] = extents[["width", "height", "photographs"]].head(10).to_dict("records")
+    write_csv(extents, path("sizes.csv"))
+    plots.plot_classes(manifest, shown, about, path("classes.png"))
+    plots.plot_sizes(sizes, shown, about, path("sizes.png"))
+    sample_sheets.plot_samples(manifest, shown, about, path("samples.png"), seed)
+    sample_sheets.plot_means(squares, shown, f"{about}; {size} × {size}", path("means.png"))
+    points = manifest[["image", "path", "label", "group", "source"]].copy()
+    for of, rows in values.items():
+        stem = re.sub(r"\W+", "_", of)
         files = (path(f"{stem}_pca.png"), path(f"{stem}_tsne.png"))
-        _embed(found, kind_of, values, manifest, shown, about, files, places.__setitem__)
-    _write_csv(places, path("embedding.csv"))
+        _embed(findings, of, rows, manifest, shown, about, files, points)
+    write_csv(points, path("embedding.csv"))
     page, record = path("explore.html"), path("explore.json")
-    write_page(found, table, about, page)
-    write_text(record, json.dumps(found, indent=2))
-    return found
+    pictures = {name: data_address(out / name) for name in findings["files"] if ".png" in name}
+    html = render(
+        "exploration.html", findings=findings, about=about, table=table.to_html(border=0),
+        pictures=pictures, grouped=groups < len(manifest),
+        percent=lambda share: f"{100 * share:.1f} %",
+    )  # fmt: skip
+    write_text(page, html)
+    write_text(record, json.dumps(findings, indent=2))
+    return findings
 
 
 def _embed(
-    found: dict,
+    findings: dict,
     of: str,
     values: np.ndarray,
     manifest: pd.DataFrame,
     shown: list[Kind],
     about: str,
     files: tuple[Path, Path],
-    keep,
+    points: pd.DataFrame,
 ) -> None:
-    """Embed one kind of values: components, t-SNE, the nearest neighbour and both plots."""
-    components, seed = found["settings"]["components"], found["settings"]["seed"]
+    """Embed one kind of values: components, t-SNE, the nearest neighbour and both plots.
+
+    What is found goes into `findings["embeddings"][of]`, the coordinates into the columns of `points`.
+    """
+    components, seed = findings["settings"]["components"], findings["settings"]["seed"]
     labelled = manifest["label"].notna().to_numpy(bool)
     fitted = labelled if labelled.sum() >= FEWEST else np.ones(len(manifest), bool)
     kept = min(components, int(fitted.sum()) - 1)
     if kept < components:
-        found["notes"].append(
+        findings["notes"].append(
             f"{of}: {kept} principal components, not {components}: {int(fitted.sum())} photographs "
             "have no more."
         )
@@ -160,40 +168,36 @@ def _embed(
     plane = embedding.tsne(pca.scores, seed)
     neighbour = None
     if labelled.any():
-        own = manifest[labelled]
-        neighbour = embedding.neighbour_figures(
-            pca.scores[labelled], own["label"].astype(str).to_numpy(), own["group"].to_numpy(), seed
-        )
+        labels, groups = (manifest[labelled][name].to_numpy(str) for name in ("label", "group"))
+        neighbour = embedding.neighbour_figures(pca.scores[labelled], labels, groups, seed)
     if neighbour is None:
-        found["notes"].append(
+        findings["notes"].append(
             f"{of}: no nearest neighbour's accuracy: it takes at least two classes, each of at least "
             "two groups (patients)."
         )
-    size = found["settings"]["size"]
+    size = findings["settings"]["size"]
     what = (
         f"{size} × {size} RGB pixels" if of == "pixels" else f"{values.shape[1]} features of {of}"
     )
-    found["embeddings"][of] = {
+    findings["embeddings"][of] = {
         "of": what,
         "components": kept,
         "explained": [float(share) for share in pca.explained],
         "perplexity": embedding.perplexity(len(plane)),
         "neighbour": neighbour,
-        "files": [each.name for each in files],
+        "files": [file.name for file in files],
     }
     axes = [f"component {k + 1} ({100 * pca.explained[k]:.1f} % of the variance)" for k in (0, 1)]
-    exploring_plots.plot_points(
+    plots.plot_points(
         pca.scores[:, :2], shown, (axes[0], axes[1]), f"{about}; PCA of {what}", files[0]
     )
-    exploring_plots.plot_points(
+    plots.plot_points(
         plane, shown, ("t-SNE 1 (no unit)", "t-SNE 2 (no unit)"),
         f"{about}; t-SNE of {kept} principal components of {what}, perplexity "
         f"{embedding.perplexity(len(plane)):.0f}", files[1],
     )  # fmt: skip
-    for k in range(kept):
-        keep(f"{of}_component_{k + 1}", pca.scores[:, k])
-    for k in (0, 1):
-        keep(f"{of}_tsne_{k + 1}", plane[:, k])
+    points[[f"{of}_component_{k + 1}" for k in range(kept)]] = pca.scores
+    points[[f"{of}_tsne_{k + 1}" for k in (0, 1)]] = plane
 
 
 def _check(manifest, components, backbone, weights, size, options) -> None:
@@ -215,14 +219,9 @@ def _check(manifest, components, backbone, weights, size, options) -> None:
 
 def _size_table(manifest: pd.DataFrame, sizes: pd.DataFrame) -> pd.DataFrame:
     """Count the photographs of each size and class, the commonest size first."""
-    label = manifest["label"].fillna(exploring_plots.UNLABELLED)
+    label = manifest["label"].fillna(plots.UNLABELLED)
     table = pd.crosstab([sizes["width"], sizes["height"]], label)
     table.insert(0, "photographs", table.sum(axis=1))
     table.insert(1, "bytes", sizes.groupby(["width", "height"])["bytes"].mean().round().astype(int))
     table = table.rename(columns={"bytes": "mean_bytes"})
     return table.reset_index().sort_values("photographs", ascending=False, kind="stable")
-
-
-def _write_csv(table: pd.DataFrame, path: Path, index: bool = False) -> None:
-    with replacing(path) as part:
-        table.to_csv(part, index=index)

@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from cervix_tf.files import replacing
-from cervix_tf.pages.figures import class_colour
+from cervix_tf.pages.figures import bare, class_colour, save
 
 UNLABELLED = "no label"
 GREY = "#9A9A9A"
@@ -51,7 +50,7 @@ def kinds(manifest: pd.DataFrame, classes: list[str]) -> list[Kind]:
         >>> [kind.name for kind in kinds(manifest, ["Type_1", "Type_2", "Type_3"])]
     """
     label = manifest["label"]
-    found = [
+    labelled = [
         Kind(
             name,
             class_colour(k),
@@ -61,73 +60,76 @@ def kinds(manifest: pd.DataFrame, classes: list[str]) -> list[Kind]:
         )
         for k, name in enumerate(classes)
     ]
-    return found + [
-        kind
-        for kind in [Kind(UNLABELLED, GREY, "x", "-", label.isna().to_numpy(bool))]
-        if kind.count
-    ]
+    unlabelled = Kind(UNLABELLED, GREY, "x", "-", label.isna().to_numpy(bool))
+    return labelled + [unlabelled] * (unlabelled.count > 0)
 
 
-def plot_classes(manifest: pd.DataFrame, shown: list[Kind], about: str, path: Path) -> None:
+def plot_classes(
+    manifest: pd.DataFrame, shown: list[Kind], about: str, path: Path | None = None
+) -> Figure:
     """Plot how many photographs there are of each class and source, Table 1 of the report as bars.
 
     Args:
         manifest: The photographs.
         shown: Their `kinds`.
         about: What the photographs are and how many, written below.
-        path: The PNG to write.
+        path: The PNG to write, if any.
+
+    Returns:
+        The figure.
 
     Example:
-        >>> plot_classes(manifest, kinds(manifest, classes), "1481 photographs", Path("classes.png"))
+        >>> plot_classes(manifest, kinds(manifest, classes), "1481 photographs")
     """
     sources = list(dict.fromkeys(manifest["source"]))
     sources.sort(key=lambda name: {"train": 0, "additional": 1, "test": 3}.get(name, 2))
     bars = [
-        (place, kind, int((kind.rows & (manifest["source"] == source)).sum()))
-        for place, source in enumerate(sources)
+        (source, kind, int((kind.rows & (manifest["source"] == source)).sum()))
+        for source in sources
         for kind in shown
     ]
     bars = [bar for bar in bars if bar[2]]
-    labelled = [
-        sum(count for own, kind, count in bars if own == place and kind.name != UNLABELLED)
-        for place in range(len(sources))
-    ]
+    labelled = manifest[manifest["label"].notna()]["source"].value_counts()
     figure = new_figure(max(4.6, 1.6 + 0.75 * len(bars)), 3.6)
     axes = figure.subplots()
-    ticks, at, last = [], 0.0, 0
-    centres: dict[int, list[float]] = {}
-    for place, kind, count in bars:
-        at += 1.0 if place == last else 1.7
-        last = place
-        centres.setdefault(place, []).append(at)
+    ticks, at, last = [], 0.0, sources[0]
+    centres: dict[str, list[float]] = {}
+    for source, kind, count in bars:
+        at += 1.0 if source == last else 1.7
+        last = source
+        centres.setdefault(source, []).append(at)
         ticks.append((at, kind.name))
         axes.bar(at, count, color=kind.colour, width=0.78)
-        share = "" if kind.name == UNLABELLED else f"\n{100 * count / labelled[place]:.1f} %"
+        share = "" if kind.name == UNLABELLED else f"\n{100 * count / labelled[source]:.1f} %"
         axes.text(at, count, f"{count:,}{share}", ha="center", va="bottom", fontsize=8)
     axes.set_xticks([x for x, _ in ticks], [name for _, name in ticks], fontsize=8)
-    for place, xs in centres.items():
+    for source, xs in centres.items():
         axes.annotate(
-            sources[place], (float(np.mean(xs)), 0), (0, -24), fontsize=9, weight="bold",
+            source, (float(np.mean(xs)), 0), (0, -24), fontsize=9, weight="bold",
             xycoords=("data", "axes fraction"), textcoords="offset points", ha="center", va="top",
         )  # fmt: skip
     axes.set_ylabel("photographs")
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.margins(y=0.17)
-    finish(figure, [axes], about, path)
+    return finish(figure, [axes], about, path)
 
 
-def plot_sizes(sizes: pd.DataFrame, shown: list[Kind], about: str, path: Path) -> None:
+def plot_sizes(
+    sizes: pd.DataFrame, shown: list[Kind], about: str, path: Path | None = None
+) -> Figure:
     """Plot widths and heights, aspects and file sizes, by class where they may tell it.
 
     Args:
         sizes: `width`, `height` and `bytes`, as `data.photographs.picture_sizes` gives them.
         shown: The `kinds` of the photographs.
         about: What the photographs are and how many, written below.
-        path: The PNG to write.
+        path: The PNG to write, if any.
+
+    Returns:
+        The figure.
 
     Example:
-        >>> sizes = picture_sizes(manifest)
-        >>> plot_sizes(sizes, kinds(manifest, classes), "1481 photographs", Path("sizes.png"))
+        >>> plot_sizes(picture_sizes(manifest), kinds(manifest, classes), "1481 photographs")
     """
     figure = new_figure(11.5, 4.2)
     extent, aspect, weight = figure.subplots(1, 3)
@@ -139,27 +141,27 @@ def plot_sizes(sizes: pd.DataFrame, shown: list[Kind], about: str, path: Path) -
         (weight, sizes["bytes"] / scale, f"file size ({unit})"),
     ):
         for kind in shown:
-            own = values[kind.rows]
-            axes.ecdf(own, color=kind.colour, ls=kind.dash, lw=1.6, label=_named(kind))
+            axes.ecdf(
+                values[kind.rows], color=kind.colour, ls=kind.dash, lw=1.6, label=_named(kind)
+            )
         axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=None))
         axes.set_xlabel(name)
         axes.set_ylabel("share of the class up to there (%)")
-    handles, names = aspect.get_legend_handles_labels()
+    lines, columns = aspect.get_lines(), min(len(shown), 6)
     figure.legend(
-        handles,
-        names,
-        loc="outside upper right",
-        ncols=min(len(names), 6),
-        frameon=False,
-        fontsize=8,
+        handles=lines, loc="outside upper right", ncols=columns, frameon=False, fontsize=8
     )
-    finish(figure, [extent, aspect, weight], about, path)
+    return finish(figure, [extent, aspect, weight], about, path)
 
 
 def plot_points(
-    points: np.ndarray, shown: list[Kind], names: tuple[str, str], about: str, path: Path
-) -> None:
+    points: np.ndarray,
+    shown: list[Kind],
+    names: tuple[str, str],
+    about: str,
+    path: Path | None = None,
+) -> Figure:
     """Plot photographs as points coloured and marked by class, as Figures 3 and 4 of the report.
 
     Args:
@@ -168,10 +170,13 @@ def plot_points(
         names: What the axes are, with their unit. Axes called "t-SNE ..." get no ticks: the numbers
             mean nothing.
         about: What the photographs are, how many and how the points came about, written below.
-        path: The PNG to write.
+        path: The PNG to write, if any.
+
+    Returns:
+        The figure.
 
     Example:
-        >>> plot_points(points, kinds(manifest, classes), ("component 1", "component 2"), "", path)
+        >>> plot_points(points, kinds(manifest, classes), ("PC 1", "PC 2"), "1481 photographs")
     """
     figure = new_figure(6.4, 5.2)
     axes = figure.subplots()
@@ -196,7 +201,7 @@ def plot_points(
         axes.set_xticks([])
         axes.set_yticks([])
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)
-    finish(figure, [axes], about, path)
+    return finish(figure, [axes], about, path)
 
 
 def _extents(axes: Axes, sizes: pd.DataFrame) -> None:
@@ -235,16 +240,15 @@ def _named(kind: Kind) -> str:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Make a figure of so many inches that `finish` saves."""
+    """Make a figure of so many inches, to be handed to `finish`."""
     return Figure(figsize=(width, height), layout="constrained", dpi=DPI)
 
 
-def finish(figure: Figure, axes: list[Axes], about: str, path: Path) -> None:
+def finish(figure: Figure, axes: list[Axes], about: str, path: Path | None) -> Figure:
     """Write what the photographs are below, so that no picture goes without it, and save."""
-    for each in axes:
-        each.spines[["top", "right"]].set_visible(False)
-        each.tick_params(labelsize=8)
+    for panel in axes:
+        bare(panel)
+        panel.tick_params(labelsize=8)
     text = textwrap.fill(about, int(18 * figure.get_figwidth()))
     figure.supxlabel(text, fontsize=7.5, color="#555555", x=0.01, ha="left")
-    with replacing(path) as part:
-        figure.savefig(part)
+    return save(figure, path)

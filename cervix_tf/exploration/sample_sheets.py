@@ -1,12 +1,18 @@
 """Sheets of photographs by class: samples, and the mean of each class."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from cervix_tf.data import read_square
 from cervix_tf.exploration.plots import UNLABELLED, Kind, finish, new_figure
+from cervix_tf.pages.figures import save
+
+if TYPE_CHECKING:
+    from cervix_tf.data import RandomView
 
 _COLUMNS = 8
 _SIDE = 160  # pixels of a sample
@@ -14,59 +20,66 @@ _BATCH = 512
 
 
 def plot_samples(
-    manifest: pd.DataFrame, shown: list[Kind], about: str, path: Path, seed: int = 0
-) -> None:
+    manifest: pd.DataFrame, shown: list[Kind], about: str, path: Path | None = None, seed: int = 0
+) -> Figure:
     """Show photographs of each class, one row a class, as Figure 2 of the report.
 
     Args:
         manifest: The photographs.
         shown: Their `kinds`.
         about: What the photographs are and how many, written below.
-        path: The PNG to write.
+        path: The PNG to write, if any.
         seed: Determines which are shown: of as many groups as there are, one of each.
 
+    Returns:
+        The figure.
+
     Example:
-        >>> plot_samples(manifest, kinds(manifest, classes), "1481 photographs", Path("samples.png"))
+        >>> plot_samples(manifest, kinds(manifest, classes), "1481 photographs")
     """
     columns = min(_COLUMNS, max(kind.count for kind in shown))
     figure = new_figure(0.25 + 1.15 * columns, 0.3 + 1.2 * len(shown))
     cells = figure.subplots(len(shown), columns, squeeze=False, gridspec_kw={"wspace": 0.03})
     for k, (row, kind) in enumerate(zip(cells, shown, strict=True)):
         rng = np.random.default_rng([seed, k])
-        own = manifest[kind.rows].iloc[rng.permutation(kind.count)]
-        again = own["group"].duplicated()
-        own = pd.concat([own[~again], own[again]])
-        for axes, picture in zip(row, own["path"], strict=False):
-            axes.imshow(read_square(picture, _SIDE))
+        photographs = manifest[kind.rows].iloc[rng.permutation(kind.count)]
+        new_groups_first = photographs["group"].duplicated().argsort(kind="stable")
+        photographs = photographs.iloc[new_groups_first]
+        for axes, photograph in zip(row, photographs["path"], strict=False):
+            axes.imshow(read_square(photograph, _SIDE))
         for axes in row:
             axes.set_xticks([])
             axes.set_yticks([])
             axes.spines[:].set_visible(False)
         row[0].spines["left"].set(visible=True, color=kind.colour, linewidth=4)
         row[0].set_ylabel(f"{kind.name}\nn = {kind.count:,}", fontsize=8)
-    finish(figure, [], about, path)
+    return finish(figure, [], about, path)
 
 
-def plot_means(squares: np.ndarray, shown: list[Kind], about: str, path: Path) -> None:
+def plot_means(
+    squares: np.ndarray, shown: list[Kind], about: str, path: Path | None = None
+) -> Figure:
     """Show the mean photograph of each class, and how its brightness differs from that of all.
 
     Args:
         squares: uint8 (N, P, P, 3), an array or a mapped file.
         shown: The `kinds` of the photographs.
         about: What the photographs are and how many, written below.
-        path: The PNG to write.
+        path: The PNG to write, if any.
+
+    Returns:
+        The figure.
 
     Example:
-        >>> plot_means(squares.array, kinds(manifest, classes), "1481 photographs", Path("means.png"))
+        >>> plot_means(squares.array, kinds(manifest, classes), "1481 photographs")
     """
     means = np.stack([class_mean(squares, kind.rows) for kind in shown])
     counts = [kind.count if kind.name != UNLABELLED else 0 for kind in shown]
     centre = np.average(means, axis=0, weights=counts if sum(counts) else None)
     differences = 100 * (means - centre).mean(axis=-1) / 255
     labelled = differences[np.array(counts) > 0] if sum(counts) else differences
-    scale = max(
-        float(np.abs(labelled).max()), 0.5
-    )  # few photographs without a label: they saturate
+    # A few photographs without a label may lie beyond it: they saturate.
+    scale = max(float(np.abs(labelled).max()), 0.5)
     figure = new_figure(1.2 + 1.9 * len(shown), 4.5)
     cells = figure.subplots(2, len(shown), squeeze=False)
     for k, kind in enumerate(shown):
@@ -84,7 +97,30 @@ def plot_means(squares: np.ndarray, shown: list[Kind], about: str, path: Path) -
     bar = figure.colorbar(last, ax=cells[1, :], shrink=0.9)
     bar.set_label("% of full scale", fontsize=8)
     bar.ax.tick_params(labelsize=7)
-    finish(figure, [], about, path)
+    return finish(figure, [], about, path)
+
+
+def plot_views(square: np.ndarray, view: "RandomView", path: Path | None = None) -> Figure:
+    """Show nine random views of one photograph.
+
+    Args:
+        square: uint8 (P, P, 3), as `read_square` gives it.
+        view: The layer to try.
+        path: The PNG to write, if any.
+
+    Returns:
+        The figure; a notebook shows it.
+
+    Example:
+        >>> plot_views(read_square("photographs/1.jpg", 256), RandomView(224, rotation=20))
+    """
+    keys = np.stack([np.zeros(9, int), np.arange(9)], 1)
+    views = np.rint(view(np.repeat(square[None], 9, 0), keys, training=True)).astype("uint8")
+    figure = new_figure(6, 6)
+    for axes, picture in zip(figure.subplots(3, 3).flat, views, strict=True):
+        axes.imshow(picture)
+        axes.axis("off")
+    return save(figure, path)
 
 
 def class_mean(squares: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -101,8 +137,8 @@ def class_mean(squares: np.ndarray, rows: np.ndarray) -> np.ndarray:
         >>> class_mean(np.full((2, 1, 1, 3), 7, "uint8"), np.array([True, False])).tolist()
         [[[7.0, 7.0, 7.0]]]
     """
-    chosen = np.flatnonzero(rows)
+    numbers = np.flatnonzero(rows)
     total = np.zeros(squares.shape[1:], "int64")
-    for first in range(0, len(chosen), _BATCH):
-        total += np.asarray(squares[chosen[first : first + _BATCH]]).sum(axis=0, dtype="int64")
-    return total / len(chosen)
+    for first in range(0, len(numbers), _BATCH):
+        total += np.asarray(squares[numbers[first : first + _BATCH]]).sum(axis=0, dtype="int64")
+    return total / len(numbers)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cervix_tf.data.manifests import listed
 from cervix_tf.errors import UserError
-from cervix_tf.files import replacing
+from cervix_tf.files import write_csv
 from cervix_tf.inference.predictions import predict
 from cervix_tf.runs import Run
 
@@ -65,8 +65,7 @@ def write_submission(
         table = table.iloc[np.lexsort((table["image_name"], number))]
     else:
         table = _as_sample(table, classes, Path(sample))
-    with replacing(path) as part:
-        table.to_csv(part, index=False, float_format="%.17g", lineterminator="\n")
+    write_csv(table, path, digits="%.17g")
     return Path(path)
 
 

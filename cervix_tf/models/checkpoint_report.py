@@ -98,15 +98,15 @@ def _construction(checkpoint: str | Path) -> "tuple[Checkpoint, registry.Constru
 
     path = hub.resolve(str(checkpoint)) if "://" in str(checkpoint) else Path(checkpoint)
     opened = slim_checkpoints.Checkpoint(path)
-    known: dict[str, tuple[str, dict[str, int]]] = {
+    networks: dict[str, tuple[str, dict[str, int]]] = {
         "InceptionV2": ("inception", {}),
         **{f"resnet_v1_{depth}": ("resnet", {"depth": depth}) for depth in (50, 101, 152)},
     }
     for scope in opened.scopes():
-        if scope in known:
-            name, options = known[scope]
+        if scope in networks:
+            name, options = networks[scope]
             return opened, registry.Construction(name, None, str(path), options)
-    raise errors.UserError(f"{checkpoint} holds none of {', '.join(known)}.")
+    raise errors.UserError(f"{checkpoint} holds none of {', '.join(networks)}.")
 
 
 def _labels(classes: int) -> dict[int, str]:

@@ -87,8 +87,8 @@ def inception_v2(
         x = convolution(x, filters[0], 1, f"{branch}_Conv2d_0a_1x1")
         for letter, width in zip("bc", filters[1:-1], strict=False):
             x = convolution(x, width, 3, f"{branch}_Conv2d_0{letter}_3x3")
-        place = "1a" if strides == 2 else "0" + "abc"[len(filters) - 1]
-        return convolution(x, filters[-1], 3, f"{branch}_Conv2d_{place}_3x3", strides)
+        suffix = "1a" if strides == 2 else "0" + "abc"[len(filters) - 1]
+        return convolution(x, filters[-1], 3, f"{branch}_Conv2d_{suffix}_3x3", strides)
 
     def module(x, name):
         first, second, third, (kind, width) = _MODULES[name]

@@ -50,8 +50,8 @@ def features(
 
 def _not_downloaded(address: str) -> str:
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    place = home / "models" / address.rsplit("/", 1)[-1]
+    cached = home / "models" / address.rsplit("/", 1)[-1]
     return (
-        f"{address} could not be downloaded. It was looked for in {place} (KERAS_HOME moves that "
+        f"{address} could not be downloaded. It was looked for in {cached} (KERAS_HOME moves that "
         "cache); put the file there, or give its path: --weights PATH."
     )

@@ -80,8 +80,8 @@ def table() -> "list[dict[str, Any]]":
     """
     columns = ("name", "parameters", "image_size", "smallest", "value_range", "weights", "options")
     return [
-        {**{column: getattr(each, column) for column in columns}, "summary": each.summary}
-        for each in SPECS.values()
+        {**{column: getattr(network, column) for column in columns}, "summary": network.summary}
+        for network in SPECS.values()
     ]
 
 
@@ -183,15 +183,15 @@ class Construction:
             raise errors.UserError(
                 f"image_size is {self.size}: {name} needs at least {self.spec.smallest} pixels."
             )
-        known = {**COMMON_OPTIONS, **self.spec.options}
+        defaults = {**COMMON_OPTIONS, **self.spec.options}
         for key in options:
-            if key not in known:
-                raise errors.unknown(f"option of model {name}:", key, known)
+            if key not in defaults:
+                raise errors.unknown(f"option of model {name}:", key, defaults)
         # Found before anything is built: a file that is not there should not cost a minute.
         self.source = sources.find(self.spec, weights)
         # What the weights imply (the stem of Inception v2) holds unless it was asked for otherwise.
-        implied = {k: v for k, v in self.source.implied_options().items() if k in known}
-        self.options = {**known, **implied, **options}
+        implied = {k: v for k, v in self.source.implied_options().items() if k in defaults}
+        self.options = {**defaults, **implied, **options}
 
     def _input(self) -> "keras.KerasTensor":
         import keras

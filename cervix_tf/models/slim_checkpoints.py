@@ -89,8 +89,8 @@ class Checkpoint:
 
     def scopes(self) -> list[str]:
         """Name the networks found in it, such as `InceptionV2`."""
-        found = (_SCOPES.match(name) for name in self.shapes)
-        return sorted({match[1] for match in found if match})
+        matches = (_SCOPES.match(name) for name in self.shapes)
+        return sorted({match[1] for match in matches if match})
 
     def within(self, scope: str) -> dict[str, list[str]]:
         """Map what follows the network's scope, whatever precedes it, to the full names."""
@@ -181,17 +181,17 @@ def match(checkpoint: Checkpoint, model: "keras.Model") -> Match:
     is a classifier of photographs, and are misshapen where it is a backbone with its ImageNet logits.
     """
     scope = scope_of(model)
-    wanted, found = slim_variables(model, scope), checkpoint.within(scope)
-    if not found:
-        held = ", ".join(checkpoint.scopes()) or "no network of TF-Slim's that is known here"
+    wanted, held = slim_variables(model, scope), checkpoint.within(scope)
+    if not held:
+        networks = ", ".join(checkpoint.scopes()) or "no network of TF-Slim's that is known here"
         raise errors.UserError(
-            f"{checkpoint.path} does not fit {scope}: it holds {held}"
-            + ("; set the option depth." if "resnet" in scope and "resnet" in held else ".")
+            f"{checkpoint.path} does not fit {scope}: it holds {networks}"
+            + ("; set the option depth." if "resnet" in scope and "resnet" in networks else ".")
         )
     result = Match([], [], [], checkpoint.outside(scope), [])
     classifier = any(layer.name == "probabilities" for layer in model.layers)
     for tail, variable in wanted.items():
-        names = found.pop(tail, [])
+        names = held.pop(tail, [])
         shape = slim_shape(tail, tuple(variable.shape))
         optional = classifier and _LOGITS.match(tail)
         if not names:
@@ -205,7 +205,7 @@ def match(checkpoint: Checkpoint, model: "keras.Model") -> Match:
             theirs = checkpoint.shapes[names[0]]
             result.misshapen.append(f"{names[0]} {list(theirs)} for {list(shape)}")
         result.left_over.extend(names[1:])
-    for tail, names in found.items():
+    for tail, names in held.items():
         (result.ignored if _LOGITS.match(tail) else result.left_over).extend(names)
     return result
 

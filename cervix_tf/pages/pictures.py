@@ -1,16 +1,51 @@
 """Small pictures of photographs, to stand inside a page."""
 
 import base64
+import io
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
+import numpy as np
 
 from cervix_tf.data.decoding import UnreadableError, decode
 from cervix_tf.data.photographs import cores, read_bytes
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 QUALITY = 72
+
+
+def data_address(picture: "np.ndarray | Figure | Path", quality: int | None = None) -> str:
+    """Write a picture as a `data:` address, by which a page holds it without another file.
+
+    Args:
+        picture: uint8 RGB (H, W, 3), a matplotlib figure, or the path of a PNG or JPEG file.
+        quality: JPEG quality of an array, 1 to 100; PNG if not given.
+
+    Returns:
+        Such as `data:image/png;base64,iVBORw0...`.
+
+    Example:
+        >>> data_address(np.zeros((2, 2, 3), "uint8"))[:22]
+        'data:image/png;base64,'
+    """
+    if isinstance(picture, Path):
+        content = picture.read_bytes()
+    elif isinstance(picture, np.ndarray):
+        jpeg = () if quality is None else (cv2.IMWRITE_JPEG_QUALITY, quality)
+        done, data = cv2.imencode(".jpg" if jpeg else ".png", picture[..., ::-1], jpeg)
+        assert done
+        content = data.tobytes()
+    else:
+        file = io.BytesIO()
+        picture.savefig(file, format="png")
+        content = file.getvalue()
+    kind = "jpeg" if content.startswith(b"\xff\xd8") else "png"
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def thumbnails(paths: Iterable[str], side: int = 160) -> dict[str, str | None]:
@@ -47,6 +82,4 @@ def _thumbnail(path: Path, side: int) -> str:
     if scale < 1:
         size = (max(round(width * scale), 1), max(round(height * scale), 1))
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    done, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    assert done
-    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
+    return data_address(picture, QUALITY)

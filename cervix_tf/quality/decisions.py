@@ -12,7 +12,7 @@ import pandas as pd
 from cervix_tf.data.flags import flags_of, need_flags
 from cervix_tf.data.manifests import read_table
 from cervix_tf.errors import UserError, unknown
-from cervix_tf.files import replacing
+from cervix_tf.files import write_csv
 from cervix_tf.quality.exclusions import noted
 
 COLUMNS = ["image", "path", "label", "source", "group", "cluster", "flags", "decision", "new_label"]
@@ -50,8 +50,7 @@ def write_decisions(
     rows = audited[flagged | audited["path"].isin(earlier.index)].reindex(columns=COLUMNS)
     for column in ("decision", "new_label"):
         rows[column] = rows["path"].map(earlier[column])
-    with replacing(path) as part:
-        rows.to_csv(part, index=False, lineterminator="\n")
+    write_csv(rows, path)
     return len(earlier)
 
 

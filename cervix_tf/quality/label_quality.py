@@ -43,11 +43,11 @@ def label_errors(runs: Run | Path | str | Sequence[Run | Path | str]) -> pd.Data
 
     table, classes = _predicted([runs] if isinstance(runs, Run | Path | str) else list(runs))
     labels = table["label"].map({name: k for k, name in enumerate(classes)}).to_numpy(int)
-    share = table[classes].to_numpy(float)
-    share /= share.sum(axis=1, keepdims=True)  # a CSV of few digits may not sum to 1
-    table["guess"] = [classes[k] for k in share.argmax(axis=1)]
-    table["label_quality"] = get_label_quality_scores(labels, share)
-    table["label_error"] = find_label_issues(labels, share, n_jobs=1)
+    probabilities = table[classes].to_numpy(float)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)  # few digits may not sum to 1
+    table["guess"] = [classes[k] for k in probabilities.argmax(axis=1)]
+    table["label_quality"] = get_label_quality_scores(labels, probabilities)
+    table["label_error"] = find_label_issues(labels, probabilities, n_jobs=1)
     return table.sort_values("label_quality", kind="stable")[COLUMNS].reset_index(drop=True)
 
 
@@ -66,11 +66,11 @@ def flag_label_errors(manifest: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFr
     Example:
         >>> flag_label_errors(audit(read_manifest("data")), label_errors("runs/first"))
     """
-    known = errors.set_index("path")
-    same = (manifest["path"].map(known["label"]) == manifest["label"]).to_numpy()
-    found = manifest["path"].map(known["label_error"]).eq(True).to_numpy()
-    quality = manifest["path"].map(known["label_quality"]).astype("float64")
-    return with_flag(manifest, same & found, LABEL_ERROR).assign(label_quality=quality.where(same))
+    judged = errors.set_index("path")
+    same = (manifest["path"].map(judged["label"]) == manifest["label"]).to_numpy()
+    wrong = manifest["path"].map(judged["label_error"]).eq(True).to_numpy()
+    quality = manifest["path"].map(judged["label_quality"]).astype("float64")
+    return with_flag(manifest, same & wrong, LABEL_ERROR).assign(label_quality=quality.where(same))
 
 
 def need_cleanlab() -> None:
@@ -88,11 +88,11 @@ def _predicted(runs: list) -> tuple[pd.DataFrame, list[str]]:
     parts: list[pd.DataFrame] = []
     classes: list[str] | None = None
     for run in map(load, runs):
-        own = [c for c in run.predictions if c not in ("image", "path", "label", "group")]
-        classes = classes or own
-        if sorted(own) != sorted(classes):
+        here = [c for c in run.predictions if c not in ("image", "path", "label", "group")]
+        classes = classes or here
+        if sorted(here) != sorted(classes):
             raise UserError(
-                f"{run.folder} knows the classes {', '.join(own)}, {parts[0]['run'].iloc[0]} "
+                f"{run.folder} knows the classes {', '.join(here)}, {parts[0]['run'].iloc[0]} "
                 f"{', '.join(classes)}: give runs of the same classes."
             )
         trained = set(run.manifest["path"][run.manifest["split"] == "train"])

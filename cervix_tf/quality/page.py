@@ -5,7 +5,6 @@ import shlex
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, select_autoescape
 
 from cervix_tf.data import flag_counts, summary
 from cervix_tf.data.flags import LABEL_ERROR, flag_words, has_flag
@@ -13,6 +12,7 @@ from cervix_tf.data.manifests import photographs_or_phantoms
 from cervix_tf.files import write_text
 from cervix_tf.pages.figures import class_colour
 from cervix_tf.pages.pictures import thumbnails
+from cervix_tf.pages.templates import render
 from cervix_tf.quality.exclusions import CHANGES
 
 MEMBERS = 6  # photographs shown of one cluster
@@ -62,18 +62,16 @@ def write_audit_report(
     counts = flag_counts(audited)
     order = [flag for flag in SETS if flag in set(counts["flag"])]
     order += [flag for flag in counts["flag"] if flag not in SETS]
-    place = {flag: number for number, flag in enumerate(counts["flag"], 1)}
-    sections = [{**_section(audited, flag, most), "number": place[flag]} for flag in order]
-    shown = [row["path"] for part in sections for each in part["sets"] for row in each["rows"]]
+    number = {flag: row for row, flag in enumerate(counts["flag"], 1)}
+    sections = [{**_section(audited, flag, most), "number": number[flag]} for flag in order]
+    shown = [tile["path"] for part in sections for group in part["sets"] for tile in group["rows"]]
     explained = dict(zip(counts["flag"], counts["explanation"], strict=True))
     changed = pd.DataFrame(columns=CHANGES) if dropped is None else dropped
     changed = changed.astype("object").where(changed.notna(), None)
-    environment = Environment(
-        loader=PackageLoader("cervix_tf", "quality"), autoescape=select_autoescape()
-    )
     folder = path.parent
     labels = sorted(set(audited["label"].dropna()), key=str)
-    page = environment.get_template("page.html").render(
+    page = render(
+        "audit.html",
         photographs=len(audited),
         flagged=int(audited["flags"].map(flag_words).astype(bool).sum()),
         what=photographs_or_phantoms(audited),
@@ -97,33 +95,32 @@ def write_audit_report(
 
 def _findings(audited: pd.DataFrame, counts: pd.DataFrame) -> list[dict]:
     """Each flag with its count in each source."""
-    rows = []
-    for row in counts.to_dict("records"):
-        sources = audited["source"][has_flag(audited, row["flag"])].value_counts()
-        rows.append({**row, "sources": sources.to_dict()})
-    return rows
+    flagged = {flag: audited[has_flag(audited, flag)] for flag in counts["flag"]}
+    sources = {flag: rows["source"].value_counts().to_dict() for flag, rows in flagged.items()}
+    return [{**row, "sources": sources[row["flag"]]} for row in counts.to_dict("records")]
 
 
 def _section(audited: pd.DataFrame, flag: str, most: int) -> dict:
     """A finding with the photographs to show of it, in sets side by side or as one sheet."""
-    chosen = audited[has_flag(audited, flag)]
+    flagged = audited[has_flag(audited, flag)]
     column = SETS.get(flag, "")
-    if column in audited and chosen[column].notna().any():
+    if column in audited and flagged[column].notna().any():
         # Large sets first; of a set all is shown, also what does not have the flag itself.
-        sizes = chosen[column].value_counts(sort=False)
+        sizes = flagged[column].value_counts(sort=False)
         names = sizes.sort_values(ascending=False, kind="stable").index.tolist()
         sets = [_set(audited[audited[column] == name], name, column) for name in names[:most]]
-        return {"flag": flag, "count": len(chosen), "sets": sets, "more": len(names) - len(sets),
+        return {"flag": flag, "count": len(flagged), "sets": sets, "more": len(names) - len(sets),
                 "unit": "sets", "grouped": True}  # fmt: skip
     measure, rising = WORST.get(flag, ("", True))
-    if measure in chosen:
-        chosen = chosen.sort_values(measure, ascending=rising, kind="stable")
-    sheet = _set(chosen, None, measure, most)
-    return {"flag": flag, "count": len(chosen), "sets": [sheet], "more": len(chosen) - most,
+    if measure in flagged:
+        flagged = flagged.sort_values(measure, ascending=rising, kind="stable")
+    sheet = _set(flagged, None, measure, most)
+    return {"flag": flag, "count": len(flagged), "sets": [sheet], "more": len(flagged) - most,
             "unit": "photographs", "grouped": False}  # fmt: skip
 
 
 def _set(rows: pd.DataFrame, name: object, column: str, most: int = MEMBERS) -> dict:
+    """Photographs to show side by side, at most so many, and how often each label and source occurs."""
     labels = rows["label"].dropna().value_counts().to_dict()
     shown = rows
     if name is not None and len(rows) > most:  # one of each label and source before the others
@@ -140,19 +137,15 @@ def _set(rows: pd.DataFrame, name: object, column: str, most: int = MEMBERS) -> 
 
 
 def _tile(row: dict, measure: str) -> dict:
-    known = {key: value for key, value in row.items() if not _missing(value)}
+    """What is shown of a photograph: its picture's path, its name, label, flags and measure."""
+    given = pd.Series(row).dropna().to_dict()
+    measured = measure in given and measure not in SETS.values()
     return {
-        "path": known["path"],
-        "place": os.path.join(*Path(known["path"]).parts[-3:-1], ""),
-        "name": known["image"],
-        "label": known.get("label"),
-        "source": known["source"],
-        "flags": flag_words(known.get("flags")),
-        "measure": f"{measure.replace('_', ' ')} {known[measure]:.3g}"
-        if measure in known and measure not in SETS.values()
-        else "",
+        "path": given["path"],
+        "folder": os.path.join(*Path(given["path"]).parts[-3:-1], ""),
+        "name": given["image"],
+        "label": given.get("label"),
+        "source": given["source"],
+        "flags": flag_words(given.get("flags")),
+        "measure": f"{measure.replace('_', ' ')} {given[measure]:.3g}" if measured else "",
     }
-
-
-def _missing(value: object) -> bool:
-    return bool(pd.isna(value))  # type: ignore[call-overload]

@@ -33,7 +33,7 @@ class ModelChoice(_Frozen):
 
 
 class Augment(_Frozen):
-    """The random views of training (section 5.1 of the report), as `data.RandomView` takes them.
+    """The random views of training (section 5.1 of the report), as `data.RandomView` draws them.
 
     Attributes:
         flip: Mirror horizontally and vertically, each with probability one half.

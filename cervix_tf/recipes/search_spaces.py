@@ -160,8 +160,8 @@ def load_space(source: "Space | str | Path | Mapping | Iterable[str]") -> Space:
     if isinstance(source, str | Path):
         source = [str(source)]
     merged: dict[str, dict] = {"settings": {}, "space": {}}
-    for each in source:
-        part = _part(str(each))
+    for word in source:
+        part = _part(str(word))
         for kind in merged:
             merged[kind].update(getattr(part, kind))
     return _validated(merged, "the search space")

@@ -78,13 +78,15 @@ def reproduce(
     with bar("Experiments", len(names)) as progress:
         for number, name in enumerate(names):
             progress(number, len(names), note=name)
-            chosen = full if full is not None and name in FULL_DATA else manifest
+            photographs = full if full is not None and name in FULL_DATA else manifest
             folder = out / "runs" / name
             log.info(f"{name}, {number + 1} of {len(names)}")
             if recipes[name].crop == "mask":
-                with bar("Segmenting", len(chosen)) as masks:
-                    chosen = segment(chosen, (out / "segmented").absolute(), progress=masks)
-            runs[name] = _run(folder, recipes[name], chosen, cache)
+                with bar("Segmenting", len(photographs)) as masks:
+                    photographs = segment(
+                        photographs, (out / "segmented").absolute(), progress=masks
+                    )
+            runs[name] = _run(folder, recipes[name], photographs, cache)
             keras.backend.clear_session()
             gc.collect()
     notes = {name: _differences(name, runs[name], full is not None) for name in names}

@@ -1,26 +1,26 @@
 """The page of a reproduction: the report's tables and figures beside ours."""
 
-import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, select_autoescape
 
 from cervix_tf.data import read_square
 from cervix_tf.data.manifests import is_phantom
 from cervix_tf.evaluation import plot_curves
+from cervix_tf.evaluation.report.wording import NONE, number, span
 from cervix_tf.explanation import explain
 from cervix_tf.exploration import explore
 from cervix_tf.files import write_text
+from cervix_tf.pages.pictures import data_address
+from cervix_tf.pages.templates import render
 from cervix_tf.reproduction import report_tables as report
 from cervix_tf.runs import Run
 from cervix_tf.segmentation import plot_superpixels
-
-DASH = "–"
 
 
 @dataclass
@@ -73,17 +73,12 @@ def write_page(
         "table5": lambda: _table_5(runs, notes),
     }
     made = [make() for name, make in makers.items() if name in parts]
-    environment = Environment(
-        loader=PackageLoader("cervix_tf", "reproduction"),
-        autoescape=select_autoescape(),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("page.html").render(
+    page = render(
+        "reproduction.html",
         parts=made,
         general=_general(manifest, runs, scale),
-        picture=lambda path: base64.b64encode(path.read_bytes()).decode(),
         phantom=is_phantom(manifest),
+        data_address=data_address,
     )
     write_text(out / "reproduction.html", page)
     return out / "reproduction.html"
@@ -131,48 +126,39 @@ def _table_1(out: Path, manifest: pd.DataFrame, cache) -> Part:
     whole = sum(report.TABLE_1.values())
     theirs = [f"{k} {n} ({100 * n / whole:.1f} %)" for k, n in report.TABLE_1.items()]
     ours = [f"{k} {n} ({100 * n / len(labelled):.1f} %)" for k, n in counts.items()]
-    width = max(len(theirs), len(ours))
-    rows = [
-        [name, *cells, *[""] * (width - len(cells))]
-        for name, cells in (("report", theirs), ("here", ours))
-    ]
-    found = explore(labelled, out / "explore", cache=cache)
+    rows = _even([["report", *theirs], ["here", *ours]])
+    files = explore(labelled, out / "explore", cache=cache)["files"]
     captions = {
-        "samples": "Figure 2: photographs of each class.",
-        "pca": "Figure 3: the first two principal components of the raw photographs.",
-        "tsne": "Figure 4: t-SNE of the first four principal components.",
+        "samples.png": "Figure 2: photographs of each class.",
+        "pixels_pca.png": "Figure 3: the first two principal components of the raw photographs.",
+        "pixels_tsne.png": "Figure 4: t-SNE of the first four principal components.",
     }
-    files = [Path(path) for path in found["files"].values()]
-    pictures = [
-        (path, caption)
-        for word, caption in captions.items()
-        for path in files
-        if word in path.name and path.suffix == ".png"
-    ]
-    return Part("Table 1: class distribution", ["", *[""] * width], rows, pictures)
+    pictures = [(Path(files[name]), caption) for name, caption in captions.items()]
+    return Part("Table 1: class distribution", rows=rows, pictures=pictures)
 
 
 def _figure_5(out: Path, manifest: pd.DataFrame) -> Part:
     pictures = []
     labelled = manifest[manifest["label"].notna()]
-    for number, place in enumerate((0, len(labelled) // 2, len(labelled) - 1), start=5):
-        path = out / "figures" / f"superpixels-{number}.png"
-        plot_superpixels(read_square(labelled["path"].iloc[place], 256), path)
-        pictures.append((path, f"As Figure {number}: {labelled['image'].iloc[place]}."))
+    three = labelled.iloc[[0, len(labelled) // 2, len(labelled) - 1]]
+    for figure, (image, photograph) in enumerate(three[["image", "path"]].to_numpy(), start=5):
+        path = out / "figures" / f"superpixels-{figure}.png"
+        plot_superpixels(read_square(photograph, 256), path)
+        pictures.append((path, f"As Figure {figure}: {image}."))
     notes = ["Three photographs of the set, not chosen for how well they went."]
     return Part("Figures 5 to 7: superpixels", pictures=pictures, notes=notes)
 
 
 def _table_2(out: Path, runs: dict[str, Run], notes: dict[str, list[str]]) -> Part:
     path = out / "figures/curves-table2.png"
-    chosen = [runs[row.recipe] for row in report.TABLE_2]
-    plot_curves(chosen, path)
+    compared = [runs[row.recipe] for row in report.TABLE_2]
+    plot_curves(compared, path)
     return Part(
         "Table 2: CervixNet-1",
         *_losses(report.TABLE_2, runs),
         [
             (path, "As Figure 11: training solid, validation dashed."),
-            (chosen[0].path("plots/curves.png"), "As Figure 12: the first row."),
+            (compared[0].path("plots/curves.png"), "As Figure 12: the first row."),
         ],
         _worded(report.TABLE_2, notes),
     )
@@ -180,21 +166,19 @@ def _table_2(out: Path, runs: dict[str, Run], notes: dict[str, list[str]]) -> Pa
 
 def _table_3(runs: dict[str, Run], notes: dict[str, list[str]]) -> Part:
     run = runs["resnet-report"]
-    found, ranges = run.metrics["prevalence"], run.metrics["intervals"]["prevalence"]
-    rows = []
-    for kind, name in (
-        ("predicted", "average predicted prevalence"),
-        ("actual", "actual prevalence"),
-    ):
-        rows.append([f"report: {name}", *(f"{p:.3f}" for p in report.TABLE_3[kind])])
-        ours = [f"{p:.3f}{_span(i, 3)}" for p, i in zip(found[kind], ranges[kind], strict=True)]
-        rows.append([f"here: {name}", *ours])
-    width = max(len(row) for row in rows)
-    rows = [row + [""] * (width - len(row)) for row in rows]
-    classes = [*run.class_names, *[""] * (width - 1 - len(run.class_names))]
+    ours, intervals = run.metrics["prevalence"], run.metrics["intervals"]["prevalence"]
+    rows = [["", *run.class_names]]
+    names = {"predicted": "average predicted prevalence", "actual": "actual prevalence"}
+    for kind, name in names.items():
+        rows.append([f"report: {name}", *(number("", share) for share in report.TABLE_3[kind])])
+        cells = [
+            _with_interval("", *pair) for pair in zip(ours[kind], intervals[kind], strict=True)
+        ]
+        rows.append([f"here: {name}", *cells])
+    head, *rows = _even(rows)
     return Part(
         "Table 3: predicted and actual prevalence, ResNet v1",
-        ["", *classes],
+        head,
         rows,
         [
             (run.path("plots/curves.png"), "As Figure 13."),
@@ -240,21 +224,18 @@ def _losses(rows: Sequence[report.Row], runs: dict[str, Run]) -> tuple[list[str]
     for row in rows:
         run = runs[row.recipe]
         ours, test = run.metrics, _test(run)
-        accuracy = f"{100 * ours['accuracy']:.1f} %{_span(ours['intervals']['accuracy'], 1, 100)}"
         table.append(
             [
                 row.name,
-                _number(row.validation_loss),
-                f"{ours['log_loss']:.4f}{_span(ours['intervals']['log_loss'], 4)}",
-                f"{ours['prior']['log_loss']:.4f}",
-                DASH
-                if row.validation_accuracy is None
-                else f"{100 * row.validation_accuracy:.1f} %",
-                accuracy,
-                _number(row.test_loss),
-                f"{test['log_loss']:.4f}{_span(test['intervals']['log_loss'], 4)}"
+                _as_printed(row.validation_loss),
+                _with_interval("log_loss", ours["log_loss"], ours["intervals"]["log_loss"]),
+                number("log_loss", ours["prior"]["log_loss"]),
+                number("accuracy", row.validation_accuracy),
+                _with_interval("accuracy", ours["accuracy"], ours["intervals"]["accuracy"]),
+                _as_printed(row.test_loss),
+                _with_interval("log_loss", test["log_loss"], test["intervals"]["log_loss"])
                 if test
-                else DASH,
+                else NONE,
             ]
         )
     return head, table
@@ -267,22 +248,27 @@ def _test(run: Run) -> dict[str, Any] | None:
 
 def _worded(rows: Sequence[report.Row], notes: dict[str, list[str]]) -> list[str]:
     """In what the runs differ from their recipes: what they share first, then what each has alone."""
-    found = [(row, notes[row.recipe]) for row in rows]
-    shared = [note for note in found[0][1] if all(note in each for _, each in found)]
-    lines = [f"All: {', '.join(shared)}."] if shared and len(found) > 1 else []
-    for row, each in found:
-        own = [note for note in each if note not in shared or len(found) == 1]
-        if own:
-            lines.append(f"{row.name}: {', '.join(own)}.")
+    differences = {row.name: notes[row.recipe] for row in rows}
+    first, *others = differences.values()
+    shared = [note for note in first if others and all(note in other for other in others)]
+    lines = [f"All: {', '.join(shared)}."] if shared else []
+    for name, of_row in differences.items():
+        if alone := [note for note in of_row if note not in shared]:
+            lines.append(f"{name}: {', '.join(alone)}.")
     return lines
 
 
-def _number(value: float | None) -> str:
-    return DASH if value is None else f"{value:.5f}".rstrip("0")
+def _as_printed(loss: float | None) -> str:
+    """A loss of the report with as many digits as it gives, at most five."""
+    return NONE if loss is None else f"{loss:.5f}".rstrip("0")
 
 
-def _span(interval: list[float] | None, digits: int, factor: float = 1) -> str:
-    if interval is None:
-        return ""
-    low, high = (f"{factor * end:.{digits}f}" for end in interval)
-    return f" ({low}\u00a0to\u00a0{high})"  # breaks before it, not inside
+def _with_interval(key: str, value: float, interval: list[float] | None) -> str:
+    """A figure and its 95 % interval; a line breaks before the interval, not inside."""
+    inside = f" ({span(key, interval)})".replace(" to ", "\u00a0to\u00a0") if interval else ""
+    return number(key, value) + inside
+
+
+def _even(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Rows of the same length, the shorter ones ending in empty cells."""
+    return [list(row) for row in zip(*zip_longest(*rows, fillvalue=""), strict=True)]

@@ -1,9 +1,10 @@
 """A run as one line, and as HTML for a notebook."""
 
-import base64
 from html import escape
 from pathlib import Path
 from typing import Any
+
+from cervix_tf.pages.pictures import data_address
 
 
 def line(folder: Path, network: str, metrics: dict[str, Any] | None, step: int) -> str:
@@ -51,9 +52,8 @@ def html(
     )
     picture = ""
     if curves.is_file():
-        data = base64.b64encode(curves.read_bytes()).decode()
         picture = (
-            f'<img src="data:image/png;base64,{data}" alt="Loss and accuracy by step" '
+            f'<img src="{data_address(curves)}" alt="Loss and accuracy by step" '
             'style="max-width:100%;width:560px">'
         )
     return f"<div>{head}<br>{escape(_data(metrics))}{table}{picture}</div>"

@@ -11,7 +11,7 @@ import pandas as pd
 from cervix_tf.data import square_size, write_manifest
 from cervix_tf.data.manifests import TEXT, read_csv, read_table
 from cervix_tf.errors import UserError
-from cervix_tf.files import replacing, write_text
+from cervix_tf.files import write_csv, write_text
 from cervix_tf.keras_card import load_card, save_model
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.recipes.recipe_files import to_yaml
@@ -153,8 +153,7 @@ class Run:
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write a table of the run as CSV."""
-        with replacing(self.path(name)) as part:
-            table.to_csv(part, index=False, lineterminator="\n")
+        write_csv(table, self.path(name))
 
     def write_history(self, rows: list[dict]) -> None:
         """Write `history.csv`: loss and accuracy by step, validation where there was one."""

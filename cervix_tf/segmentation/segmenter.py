@@ -125,10 +125,9 @@ def segment(
     table = _table(manifest, tasks, notes)
     if folder is None:
         return validated(table, "the manifest")
-    for old in (folder / "sheets").glob("page-*.png"):
-        digits = old.stem.removeprefix("page-")
-        if digits.isdigit() and int(digits) > len(pages):
-            old.unlink()  # of an earlier call with more photographs
+    for old in (folder / "sheets").glob("page-*.png"):  # of a call with more photographs
+        if old.stem[5:].isdigit() and int(old.stem[5:]) > len(pages):
+            old.unlink()
     write_manifest(table, folder / "manifest.csv", movable=True)
     return read_manifest(folder / "manifest.csv", labelled=False)
 
@@ -261,5 +260,5 @@ def _table(manifest: pd.DataFrame, tasks: list[_Task], notes: list[dict]) -> pd.
     for name in (*_MEASURES, *(["confidence"] if sure else [])):
         kind = "int64" if name in ("width", "height") else "float64"
         table[name] = pd.Series([note.get(name) for note in notes], dtype=kind)
-    given = [[note["flag"]] if note.get("flag") else [] for note in notes]
-    return reflag(table, GIVEN_BY["segment"], given)  # of either method: a new call judges anew
+    flags = [[note["flag"]] if note.get("flag") else [] for note in notes]
+    return reflag(table, GIVEN_BY["segment"], flags)  # whatever the method: a new call judges anew

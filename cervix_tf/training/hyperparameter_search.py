@@ -13,7 +13,7 @@ import pandas as pd
 
 from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError
-from cervix_tf.files import replacing, write_text
+from cervix_tf.files import write_csv, write_text
 from cervix_tf.models.registry import options
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Range, Recipe, Space, load_space
@@ -93,46 +93,46 @@ def search(
     if sampler != "grid" and trials is None:
         raise UserError(f"A {sampler} search has no end of its own: give --trials N.")
     manifest = validated(manifest, "the manifest")
-    begun = {
+    same = {
         "recipe": base.model_dump(mode="json"),
         "space": space.model_dump(mode="json"),
         "settings": settings,
         "photographs": fingerprint(manifest),
     }
     folder = Path(study)
-    own = Study(folder, space, begun)
-    wanted = own.enqueue_grid(trials, seed) if sampler == "grid" else trials or 0
+    opened = Study(folder, space, same)
+    wanted = opened.enqueue_grid(trials, seed) if sampler == "grid" else trials or 0
     ran = 0
     with bar("Trials", wanted) as progress:
         while (max_trials is None or ran < max_trials) and (
-            claim := own.claim(sampler, wanted, seed)
+            claim := opened.claim(sampler, wanted, seed)
         ):
             ran += 1
             progress(claim.trial.number, wanted, note=f"trial {claim.trial.number}")
             trial_recipe = space.apply(base, settings, claim.values)
             log.info(f"trial {claim.trial.number:03d} of {wanted}: {_worded(claim.values)}")
             try:
-                log.info(_run(own, claim, manifest, trial_recipe, prune, cache))
+                log.info(_run(opened, claim, manifest, trial_recipe, prune, cache))
             except KeyboardInterrupt:  # the same search goes on, not the fit of one trial
                 raise KeyboardInterrupt from None
             finally:
                 claim.lock.release()  # after an error, too: the trial can be gone on with
                 keras.backend.clear_session()
                 gc.collect()
-            _write(own, base)
-    table = _write(own, base)
+            _write(opened, base)
+    table = _write(opened, base)
     if (table["state"] == "complete").any():
-        plot_trials(table, own.space, folder / "trials.png")
+        plot_trials(table, opened.space, folder / "trials.png")
     return table
 
 
 def _run(
-    own: Study, claim: Claim, manifest: pd.DataFrame, recipe: Recipe, prune: bool, cache
+    study: Study, claim: Claim, manifest: pd.DataFrame, recipe: Recipe, prune: bool, cache
 ) -> str:
     """Fit one trial, tell its end to the study, and say it in a line."""
-    trial, run = claim.trial, Run(own.folder / "trials" / f"{claim.trial.number:03d}")
-    reported = own.optuna.trials[trial.number].intermediate_values
-    own.optuna.pruner = (
+    trial, run = claim.trial, Run(study.folder / "trials" / f"{claim.trial.number:03d}")
+    reported = study.optuna.trials[trial.number].intermediate_values
+    study.optuna.pruner = (
         optuna.pruners.MedianPruner(5, n_warmup_steps=recipe.validate_every + 1)
         if prune
         else optuna.pruners.NopPruner()
@@ -161,16 +161,16 @@ def _run(
             )
     except optuna.TrialPruned:
         note()
-        own.optuna.tell(trial, state=PRUNED)
+        study.optuna.tell(trial, state=PRUNED)
         shutil.rmtree(run.path("checkpoint"), ignore_errors=True)
-        last = own.optuna.trials[trial.number].value
+        last = study.optuna.trials[trial.number].value
         return f"  pruned at validation log loss {last:.4f}"
     except Diverged as error:
         note(reason=str(error))
-        own.optuna.tell(trial, state=FAIL)
+        study.optuna.tell(trial, state=FAIL)
         return f"  failed: {error}"
     note(accuracy=done.metrics["accuracy"])
-    own.optuna.tell(trial, done.metrics["log_loss"])
+    study.optuna.tell(trial, done.metrics["log_loss"])
     return (
         f"  validation log loss {done.metrics['log_loss']:.4f}  accuracy "
         f"{100 * done.metrics['accuracy']:.1f} %"
@@ -189,40 +189,39 @@ def _quiet_fits() -> Iterator[None]:
         fits.setLevel(level)
 
 
-def _write(own: Study, base: Recipe) -> pd.DataFrame:
+def _write(study: Study, base: Recipe) -> pd.DataFrame:
     """Write table and best recipe of all trials so far, of every process."""
-    with own.lock:
-        table = _table(own)
-        with replacing(own.folder / "trials.csv") as part:
-            table.to_csv(part, index=False, lineterminator="\n")
+    with study.lock:
+        table = _table(study)
+        write_csv(table, study.folder / "trials.csv")
         complete = table[table["state"] == "complete"]
         if len(complete):
-            best = own.optuna.best_trial
+            best = study.optuna.best_trial
             values = best.params
             head = (
                 f"# The best of {len(complete)} complete trials: trial {best.number}, validation log "
                 f"loss {best.value:.4f}\n#\n# {_worded(values)}\n"
-                f"# Command: cervix-tf fit --recipe {own.folder / 'best.yaml'}\n"
+                f"# Command: cervix-tf fit --recipe {study.folder / 'best.yaml'}\n"
             )
             recipe = with_values(base, (), values)
-            write_text(own.folder / "best.yaml", head + to_yaml(recipe))
+            write_text(study.folder / "best.yaml", head + to_yaml(recipe))
     return table
 
 
-def _table(own: Study) -> pd.DataFrame:
+def _table(study: Study) -> pd.DataFrame:
     rows = []
-    for each in own.optuna.get_trials(deepcopy=False):
-        values = each.params or each.system_attrs.get("fixed_params", {})
+    for trial in study.optuna.get_trials(deepcopy=False):
+        values = trial.params or trial.system_attrs.get("fixed_params", {})
         rows.append(
             {
-                "trial": each.number,
-                "state": each.state.name.lower(),
-                "log_loss": each.value,
-                "accuracy": each.user_attrs.get("accuracy"),
-                "step": each.last_step,
-                "seconds": each.user_attrs.get("seconds"),
-                "run": str(own.folder / "trials" / f"{each.number:03d}"),
-                **{key: values.get(key) for key in own.space.space},
+                "trial": trial.number,
+                "state": trial.state.name.lower(),
+                "log_loss": trial.value,
+                "accuracy": trial.user_attrs.get("accuracy"),
+                "step": trial.last_step,
+                "seconds": trial.user_attrs.get("seconds"),
+                "run": str(study.folder / "trials" / f"{trial.number:03d}"),
+                **{key: values.get(key) for key in study.space.space},
             }
         )
     return pd.DataFrame(rows)
@@ -236,11 +235,11 @@ def _check(space: Space, base: Recipe, settings: list[str]) -> None:
             space.apply(base, settings, {key: value})
         option = key.removeprefix("model.")
         if key.startswith("model.") and option not in ("name", "weights"):
-            known = options(base.model.name)
-            if option not in known:
+            taken = options(base.model.name)
+            if option not in taken:
                 raise UserError(
                     f"The space varies {key}, which {base.model.name} does not have; it has "
-                    f"{', '.join(f'model.{name}' for name in known)}."
+                    f"{', '.join(f'model.{name}' for name in taken)}."
                 )
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 import keras
 import numpy as np
 
-from cervix_tf.data import RandomView, training_stream
+from cervix_tf.data import STILL, RandomView, training_stream
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import log_loss
 from cervix_tf.inference import probabilities
@@ -45,7 +45,7 @@ class State:
 
 
 @dataclass
-class Photographs:
+class LabelledSquares:
     """Prepared squares of one side of the split, with their class indices."""
 
     squares: np.ndarray
@@ -69,8 +69,8 @@ class Loop:
         model: keras.Model,
         recipe: Recipe,
         run: Run,
-        training: Photographs,
-        validation: Photographs,
+        training: LabelledSquares,
+        validation: LabelledSquares,
         on_validation: Callable[[int, float], None] | None = None,
     ):
         self.model, self.recipe, self.run = model, recipe, run
@@ -84,7 +84,7 @@ class Loop:
         self.checkpoint = run.path("checkpoint/last.npz")
         self.best = run.path("checkpoint/best.npz")
         self.seconds, self.timed = {"step": 0.0, "wait": 0.0}, 0
-        options = recipe.augment.model_dump() if recipe.augment else {}
+        options = recipe.augment.model_dump() if recipe.augment else STILL
         self.view = RandomView(model.input_shape[1], seed=recipe.seed, **options)
         classes = model.output_shape[-1]
         self.class_weights = (
@@ -194,7 +194,7 @@ class Loop:
             state.stage_over = bool(self.recipe.patience and state.waited >= self.recipe.patience)
 
     def rate(self, what: str) -> float:
-        """Photographs a second of the step alone, or with waiting for photographs (`all`)."""
+        """LabelledSquares a second of the step alone, or with waiting for photographs (`all`)."""
         seconds = self.seconds["step"] + (self.seconds["wait"] if what == "all" else 0)
         return self.timed * self.recipe.batch_size / seconds if seconds else 0.0
 

@@ -79,17 +79,17 @@ class Study:
     Args:
         folder: Where the study lies; made if missing.
         space: What varies.
-        begun: What must be the same whenever the study is opened: its text is kept in `study.yaml`.
+        same: What must be the same whenever the study is opened: its text is kept in `study.yaml`.
     """
 
-    def __init__(self, folder: Path, space: Space, begun: Mapping):
+    def __init__(self, folder: Path, space: Space, same: Mapping):
         self.folder, self.space = folder, space
         with disk_errors(folder):
             (folder / "locks").mkdir(parents=True, exist_ok=True)
         self.lock = FileLock(folder / "study.lock")
         self.distributions = {key: _distribution(space, key) for key in space.space}
         with self.lock:
-            _same(folder / "study.yaml", dict(begun))
+            _same(folder / "study.yaml", dict(same))
             optuna.logging.set_verbosity(optuna.logging.WARNING)
             journal = folder / "journal.log"
             backend = JournalFileBackend(str(journal), lock_obj=_JournalLock(journal))
@@ -128,18 +128,18 @@ class Study:
         """
         with self.lock, warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            known = self.optuna.get_trials(deepcopy=False)
-            for frozen in known:
-                if frozen.state == TrialState.RUNNING and (lock := self._own(frozen.number)):
+            every = self.optuna.get_trials(deepcopy=False)
+            for frozen in every:
+                if frozen.state == TrialState.RUNNING and (lock := self._lock_of(frozen.number)):
                     self.optuna.sampler = _sampler(sampler, seed, frozen.number)
                     return self._claimed(optuna.Trial(self.optuna, frozen._trial_id), lock)
-            waiting = any(frozen.state == TrialState.WAITING for frozen in known)
-            begun = sum(frozen.state != TrialState.WAITING for frozen in known)
-            if begun >= trials or (sampler == "grid" and not waiting):
+            waiting = any(frozen.state == TrialState.WAITING for frozen in every)
+            started = sum(frozen.state != TrialState.WAITING for frozen in every)
+            if started >= trials or (sampler == "grid" and not waiting):
                 return None
-            self.optuna.sampler = _sampler(sampler, seed, len(known))
+            self.optuna.sampler = _sampler(sampler, seed, len(every))
             trial = self.optuna.ask()
-            lock = self._own(trial.number)
+            lock = self._lock_of(trial.number)
             assert lock is not None, "a new trial has no other owner"
             return self._claimed(trial, lock)
 
@@ -147,7 +147,7 @@ class Study:
         values = {k: trial._suggest(k, kind) for k, kind in self.distributions.items()}
         return Claim(trial, values, lock)
 
-    def _own(self, number: int) -> FileLock | None:
+    def _lock_of(self, number: int) -> FileLock | None:
         lock = FileLock(self.folder / "locks" / f"{number:03d}.lock")
         try:
             lock.acquire(blocking=False)
@@ -167,10 +167,10 @@ def _distribution(space: Space, key: str) -> BaseDistribution:
 
 def _sampler(name: str, seed: int, number: int) -> optuna.samplers.BaseSampler:
     """The sampler of one trial: with one seed for all, two processes would draw the same values."""
-    own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
     if name == "tpe":
-        return optuna.samplers.TPESampler(seed=own, constant_liar=True)
-    return optuna.samplers.RandomSampler(seed=own)
+        return optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+    return optuna.samplers.RandomSampler(seed=seed)
 
 
 def check_sampler(name: str) -> None:
@@ -183,15 +183,15 @@ def check_sampler(name: str) -> None:
         raise unknown("sampler", name, SAMPLERS)
 
 
-def _same(path: Path, begun: dict) -> None:
+def _same(path: Path, same: dict) -> None:
     """Write what a study begins with, or refuse another search in its folder."""
     if not path.is_file():
         if {other.name for other in path.parent.iterdir()} - {"locks", "study.lock"}:
             raise UserError(f"{path.parent} holds other things: choose another --study folder.")
-        write_text(path, yaml.safe_dump(begun, sort_keys=False, default_flow_style=None))
+        write_text(path, yaml.safe_dump(same, sort_keys=False, default_flow_style=None))
         return
     before = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for key, value in begun.items():
+    for key, value in same.items():
         if before.get(key) != yaml.safe_load(yaml.safe_dump(value)):
             raise UserError(
                 f"{path.parent} holds a search with another {key}: choose another --study folder."

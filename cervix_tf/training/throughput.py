@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from cervix_tf.data import RandomView, batches, prepare, square_size, training_stream
+from cervix_tf.data import STILL, RandomView, batches, prepare, square_size, training_stream
 from cervix_tf.data.photographs import Progress
 from cervix_tf.errors import UserError
 from cervix_tf.models import build, spec
@@ -71,11 +71,11 @@ def bench(
 
     # The parts --------------------------------------------------------------------------------------
     model = build(recipe.model.name, classes=3, image_size=size, **recipe.model.options)
-    options = recipe.augment.model_dump() if recipe.augment else {}
+    options = recipe.augment.model_dump() if recipe.augment else STILL
     views = RandomView(size, seed=recipe.seed, **options)
     bare, real = (
         Stepper(model, view, recipe, recipe.stages[-1], np.ones(3, "float32"))
-        for view in (RandomView(size), views)
+        for view in (RandomView(size, **STILL), views)
     )
     constant = [tf.identity(part) for part in next(iter(stream))]
     view = tf.function(lambda images, keys: views(images, keys, training=True), autograph=False)

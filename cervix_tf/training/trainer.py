@@ -24,7 +24,7 @@ from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Run, environment, fingerprint, load
 from cervix_tf.training.determinism import repeatable
-from cervix_tf.training.loop import Loop, Photographs, stage_lengths
+from cervix_tf.training.loop import LabelledSquares, Loop, stage_lengths
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ def _trained(
     recipe, classes = run.recipe, class_names(run.manifest)
     targets, splits = class_indices(sides, classes), sides["split"].to_numpy()
     training, validation = (
-        Photographs(squares[rows], targets[rows])
+        LabelledSquares(squares[rows], targets[rows])
         for rows in (np.flatnonzero(splits == side) for side in ("train", "validation"))
     )
     total = sum(stage_lengths(recipe, len(training.labels)))
@@ -172,7 +172,7 @@ def _trained(
     return load(run.folder)
 
 
-def _on_training(model: keras.Model, training: Photographs, most: int = 512) -> dict:
+def _on_training(model: keras.Model, training: LabelledSquares, most: int = 512) -> dict:
     """Log loss and accuracy of training photographs, evenly chosen, centre crops as in validation."""
     count = len(training.labels)
     rows = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))

@@ -7,11 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cervix_tf.files import replacing
+from cervix_tf.pages.figures import save
 from cervix_tf.recipes import Range, Space
 
 
-def plot_trials(table: pd.DataFrame, space: Space, path: Path) -> None:
+def plot_trials(table: pd.DataFrame, space: Space, path: Path | str | None = None) -> Figure:
     """Plot the trials by the first key of the space and each other one, coloured by log loss.
 
     Numbers that are all above 0 and span more than a factor of five are on a log axis; other values
@@ -21,10 +21,13 @@ def plot_trials(table: pd.DataFrame, space: Space, path: Path) -> None:
     Args:
         table: As `search` returns it.
         space: The space of the search.
-        path: The PNG to write.
+        path: The PNG to write, if any.
+
+    Returns:
+        The figure.
 
     Example:
-        >>> plot_trials(table, load_space("6.3"), Path("trials.png"))
+        >>> plot_trials(table, load_space("6.3"), "trials.png")
     """
     shown = table[table["log_loss"].notna() & table["state"].isin(["complete", "pruned"])]
     shown = shown.sort_values("log_loss", ascending=False)  # the best drawn last, on top
@@ -43,25 +46,22 @@ def plot_trials(table: pd.DataFrame, space: Space, path: Path) -> None:
         else:
             y = _positions(axes.yaxis, axes, "y", shown[other], space, other)
         for state, marker in (("pruned", "^"), ("complete", "o")):
-            chosen = (shown["state"] == state).to_numpy()
+            rows = (shown["state"] == state).to_numpy()
             drawn = axes.scatter(
-                x[chosen], y[chosen], c=shown["log_loss"][chosen], marker=marker, s=130,
+                x[rows], y[rows], c=shown["log_loss"][rows], marker=marker, s=130,
                 edgecolors="black", linewidths=0.6, label=state, **colours,
             )  # fmt: skip
         places.append((x, y))
     if (shown["state"] == "pruned").any():
-        panels[0].legend(
-            frameon=False, fontsize=8, ncols=2, loc="lower left", bbox_to_anchor=(0, 1)
-        )
-    figure.colorbar(
-        drawn, ax=panels.tolist(), label="validation log loss (nats)", extend="max", shrink=0.9
-    )
+        above = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
+        panels[0].legend(frameon=False, fontsize=8, ncols=2, **above)
+    label = "validation log loss (nats)"
+    figure.colorbar(drawn, ax=panels.tolist(), label=label, extend="max", shrink=0.9)
     figure.draw_without_rendering()  # settles where things stand
     if keys[1:]:
         for axes, (x, y) in zip(panels, places, strict=True):
             _write_best(axes, x, y, shown["log_loss"].to_numpy())
-    with replacing(path) as part:
-        figure.savefig(part)
+    return save(figure, path)
 
 
 def _positions(axis, axes: Axes, side: str, values: pd.Series, space: Space, key: str):

@@ -16,7 +16,7 @@ from cervix_tf.data.flags import (
 )
 from cervix_tf.data.kaggle.labels import FAULTS
 from cervix_tf.quality import drop_flagged, write_audit_report
-from cervix_tf.quality.appearance import MEASURES, looks
+from cervix_tf.quality.appearance import MEASURES, appearance_flags
 from cervix_tf.quality.file_faults import fault
 
 words = st.lists(st.sampled_from(["blurred", "dark", "leak", "label error", "own word"]))
@@ -42,7 +42,7 @@ def test_a_flag_is_added_once_and_the_others_stay(flags, chance):
 def test_a_verb_replaces_its_own_flags():
     manifest = pd.DataFrame({"flags": ["my word; no cervix found; dark", None, "unreadable"]})
     done = reflag(manifest, GIVEN_BY["segment"], [[], ["cervix not located"], []])
-    assert done["flags"].tolist() == ["dark; my word", "cervix not located", None]
+    assert done["flags"].tolist() == ["dark; my word", "cervix not located", "unreadable"]
     assert reflag(pd.DataFrame({"path": ["a.jpg"]}), [], [[]])["flags"].tolist() == [None]
 
 
@@ -95,7 +95,7 @@ def test_what_verbs_give_is_in_the_vocabulary(tmp_path):
         )
     }
     assert len(faults) == 4
-    assert faults | set(looks(np.zeros((1, len(MEASURES))))) < set(GIVEN_BY["audit"])
+    assert faults | set(appearance_flags(np.zeros((1, len(MEASURES))))) < set(GIVEN_BY["audit"])
     assert set(FAULTS) < set(GIVEN_BY["read_kaggle"])
     assert {flag for flags in GIVEN_BY.values() for flag in flags} == set(FLAGS)
 

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
-from cervix_tf.data import RandomView, centre_crop, nine_views
+from cervix_tf.data import STILL, RandomView, centre_crop
 from cervix_tf.errors import UserError
+from cervix_tf.recipes.schema import Augment
 
 SIDE, SIZE = 36, 28
 FULL = {
@@ -114,7 +115,8 @@ def test_drawn_numbers_stay_in_their_ranges(options, epoch):
 @pytest.mark.parametrize("turns", [False, True])
 @pytest.mark.parametrize("sides", [(SIDE, SIZE), (25, 25), (256, 224), (182, 160)])
 def test_flips_and_quarter_turns_alone_are_exact(flip, turns, sides):
-    view, images, keys = RandomView(sides[1], flip, turns), noise(16, sides[0]), keys_of(16)
+    view = RandomView(sides[1], **{**STILL, "flip": flip, "quarter_turns": turns})
+    images, keys = noise(16, sides[0]), keys_of(16)
     views, crops = np.asarray(view(images, keys, training=True)), centre_crop(images, sides[1])
     seen = set()
     for got, crop, drawn in zip(views, crops, drawn_for(view, keys), strict=True):
@@ -125,7 +127,7 @@ def test_flips_and_quarter_turns_alone_are_exact(flip, turns, sides):
 
 
 def test_shift_alone_is_exact_and_mirrors_at_the_border():
-    view, images, keys = RandomView(SIZE, crop=1.0), noise(8), keys_of(8)
+    view, images, keys = RandomView(SIZE, **{**STILL, "crop": 1.0}), noise(8), keys_of(8)
     padded = np.pad(images, [(0, 0), (SIDE, SIDE), (SIDE, SIDE), (0, 0)], "symmetric")
     margin = (SIDE - SIZE) // 2 + SIDE
     for k, drawn in enumerate(drawn_for(view, keys)):
@@ -141,7 +143,14 @@ def test_without_training_it_is_the_exact_centre(still):
         views = still(images, given_keys, training=False)
         assert np.array_equal(views, images[:, 4:-4, 4:-4])
         assert views.dtype == tf.float32
-    assert np.array_equal(RandomView(SIZE)(images, keys_of(), training=True), images[:, 4:-4, 4:-4])
+    views = RandomView(SIZE, **STILL)(images, keys_of(), training=True)
+    assert np.array_equal(views, images[:, 4:-4, 4:-4])
+
+
+def test_defaults_are_those_of_a_recipe():
+    options = RandomView(SIZE).options
+    assert {name: options[name] for name in Augment.model_fields} == Augment().model_dump()
+    assert set(options) == {*Augment.model_fields, "size", "seed"}
 
 
 def test_eagerly_compiled_in_a_dataset_and_in_xla_it_is_the_same():
@@ -233,10 +242,3 @@ def test_options_out_of_range_are_named(wrong, name):
 def test_centre_crop_of_too_small_squares_is_refused():
     with pytest.raises(UserError, match="36 pixels are too small for a crop of 40"):
         RandomView(40)(noise())
-
-
-def test_nine_views_shows_nine_different_pictures():
-    figure = nine_views(noise(1)[0], RandomView(SIZE, **FULL))
-    pictures = [axes.get_images()[0].get_array() for axes in figure.axes]
-    assert len(pictures) == 9
-    assert len({picture.tobytes() for picture in pictures}) == 9

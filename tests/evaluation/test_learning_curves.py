@@ -5,7 +5,7 @@ import pytest
 
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import plot_curves
-from cervix_tf.evaluation.learning_curves import RUN_COLOURS, VALIDATION, annealings
+from cervix_tf.evaluation.learning_curves import PANELS, RUN_COLOURS, VALIDATION, annealings
 from cervix_tf.runs import Run
 
 
@@ -51,8 +51,18 @@ def test_annealing_counts_from_the_start_of_each_stage(run):
 
 def test_one_run(run, finished, tmp_path):
     for each in (run("a"), finished, finished.folder, run("one", stages=((1, "all", 100),))):
-        plot_curves(each, tmp_path / "curves.png")
+        figure = plot_curves(each, tmp_path / "curves.png")
         assert coloured(tmp_path / "curves.png", VALIDATION) > 300
+        assert [axes.get_ylabel() for axes in figure.axes] == list(PANELS.values())
+
+
+def test_validation_is_drawn_as_the_history_has_it(run):
+    figure = plot_curves(run("a"))
+    for axes, value in zip(figure.axes, (0.7, 0.4), strict=True):
+        (line,) = [line for line in axes.lines if line.get_color() == VALIDATION]
+        assert line.get_xdata().tolist() == list(range(5, 85, 5))
+        assert set(line.get_ydata()) == {value}
+    assert [text.get_text() for text in figure.axes[0].texts] == ["head", "all"]
 
 
 def test_every_run_has_its_colour(run, tmp_path):

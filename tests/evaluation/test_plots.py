@@ -1,5 +1,5 @@
-import cv2
 import matplotlib.colors
+import matplotlib.image
 import numpy as np
 import pytest
 
@@ -36,18 +36,46 @@ def figures(classes):
 @pytest.mark.parametrize("plot", [plot_confusion, plot_prevalence, plot_reliability])
 def test_plots_show_something(tmp_path, plot, classes):
     path = tmp_path / "plots/plot.png"
-    plot(figures(classes), path)
-    picture = cv2.imread(str(path))
-    assert min(picture.shape[:2]) > 250
-    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 30
+    drawn = plot(figures(classes), path)
+    picture = matplotlib.image.imread(path)
+    assert picture.shape[:2] == drawn.canvas.get_width_height()[::-1]
+    assert "200 photographs (validation)" in drawn.axes[0].get_title()
+    assert len(list(tmp_path.rglob("*.png"))) == 1
+    plot(figures(classes))
+    assert len(list(tmp_path.rglob("*.png"))) == 1, "nothing is written without a path"
 
 
-def test_classes_keep_their_colours(tmp_path):
-    plot_prevalence(figures(3), tmp_path / "plot.png")
-    pixels = cv2.imread(str(tmp_path / "plot.png"))[:, :, ::-1].reshape(-1, 3)
-    for k in range(3):
-        colour = (255 * np.array(matplotlib.colors.to_rgb(class_colour(k)))).round()
-        assert (pixels == colour).all(axis=1).sum() > 1000, k
+def test_the_confusion_matrix_holds_counts_and_shares():
+    metrics = figures(3)
+    axes = plot_confusion(metrics).axes[0]
+    counts = np.array(metrics["confusion"])
+    np.testing.assert_allclose(
+        axes.get_images()[0].get_array(), counts / counts.sum(axis=1, keepdims=True)
+    )
+    words = {text.get_position(): text.get_text().split("\n")[0] for text in axes.texts}
+    assert words == {(k, row): str(counts[row, k]) for row in range(3) for k in range(3)}
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
+
+
+def test_reliability_stands_over_the_number_of_photographs():
+    metrics = figures(3)
+    upper, lower = plot_reliability(metrics).axes
+    (line,) = [line for line in upper.lines if str(line.get_label()).startswith("bin")]
+    bins = metrics["reliability"]
+    np.testing.assert_allclose(
+        line.get_xydata(), [[part["confidence"], part["accuracy"]] for part in bins]
+    )
+    assert [bar.get_height() for bar in lower.patches] == [part["photographs"] for part in bins]
+
+
+def test_prevalence_in_the_colours_of_the_classes():
+    metrics = figures(3)
+    axes = plot_prevalence(metrics).axes[0]
+    heights = np.reshape([bar.get_height() for bar in axes.patches], (3, 2))
+    prevalence = metrics["prevalence"]
+    np.testing.assert_allclose(heights.T, [prevalence["actual"], prevalence["predicted"]])
+    for k, bar in enumerate(axes.patches[1::2]):
+        assert matplotlib.colors.same_color(bar.get_facecolor(), class_colour(k))
 
 
 def test_colours_are_told_apart_with_any_colour_vision():

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from cervix_tf.data import phantom, prepare, read_manifest
-from cervix_tf.data.crops import BOX, NOT_LOCATED
+from cervix_tf.data.crops import BOX
+from cervix_tf.data.flags import NOT_LOCATED
 from cervix_tf.errors import UserError
 from cervix_tf.segmentation import load_localizer, overlap, segment
 from cervix_tf.segmentation.localizer.model import SHIPPED

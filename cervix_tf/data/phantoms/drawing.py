@@ -19,7 +19,7 @@ from cervix_tf.data.manifests import FILES, read_csv, write_manifest
 from cervix_tf.data.phantoms.anatomy import draw_cervix
 from cervix_tf.data.phantoms.scenes import photograph
 from cervix_tf.errors import UserError
-from cervix_tf.files import write_text
+from cervix_tf.files import write_csv, write_text
 
 CLASSES = ("Type_1", "Type_2", "Type_3")
 LARGEST = (3096, 4128)
@@ -137,7 +137,7 @@ def phantom(
     if len(tested):
         truth = {"image_name": tested["image"]}
         truth |= {name: (tested["type"] == name).astype(int) for name in CLASSES}
-        write_text(folder / "solution.csv", pd.DataFrame(truth).to_csv(index=False))
+        write_csv(pd.DataFrame(truth), folder / "solution.csv")
     table = table.drop(columns=["number", "type"]).assign(phantom=True)
     table[list(FILES)] = table[list(FILES)].map(lambda path: str(folder / path))
     write_manifest(table, folder / _TABLE, movable=True)

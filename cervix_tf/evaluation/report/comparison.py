@@ -1,12 +1,9 @@
 """Whether runs can be compared, and their curves on one plot."""
 
-import base64
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from cervix_tf.data.manifests import PHANTOMS, TEXT, read_table
-from cervix_tf.evaluation.learning_curves import plot_curves
 from cervix_tf.evaluation.report.wording import NONE, number, span
 from cervix_tf.runs import Run
 
@@ -96,14 +93,6 @@ def _counts(found: list[dict | None]) -> list[tuple[str, str]]:
         else (NONE, "")
         for of in found
     ]
-
-
-def picture_of_curves(runs: list[Run]) -> str:
-    """Plot the runs' curves together, as a PNG in base64."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "curves.png"
-        plot_curves(runs, path)
-        return base64.b64encode(path.read_bytes()).decode()
 
 
 def _evaluated(path: Path) -> set[tuple[str, str, str]]:

@@ -1,19 +1,20 @@
 """One self-contained HTML page about a run, or about several side by side."""
 
-import base64
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, select_autoescape
 
 from cervix_tf.data import summary
 from cervix_tf.errors import UserError
+from cervix_tf.evaluation.learning_curves import plot_curves
 from cervix_tf.evaluation.report import wording
-from cervix_tf.evaluation.report.comparison import differences, picture_of_curves, table_of_runs
+from cervix_tf.evaluation.report.comparison import differences, table_of_runs
 from cervix_tf.files import write_text
+from cervix_tf.pages.pictures import data_address
+from cervix_tf.pages.templates import render
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.runs import Run, load
 
@@ -72,22 +73,17 @@ def report(
     path = Path(path or (COMPARISON if len(runs) > 1 else runs[0].path("report.html")))
     if path.is_dir():
         raise UserError(f"{path} is a folder: name the HTML file to write.")
-    environment = Environment(
-        loader=PackageLoader("cervix_tf", "evaluation/report"),
-        autoescape=select_autoescape(),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(
-        number=wording.number, figure_rows=wording.figure_rows, class_rows=wording.class_rows,
-        remarks=wording.remarks,
-    )  # fmt: skip
     facts = [_facts(run) for run in runs]
-    page = environment.get_template("run_page.html").render(
+    page = render(
+        "run.html",
         runs=facts,
         compared=table_of_runs(facts),
         differences=differences(runs),
-        curves=picture_of_curves(runs) if len(runs) > 1 else None,
+        curves=data_address(plot_curves(runs)) if len(runs) > 1 else None,
+        number=wording.number,
+        figure_rows=wording.figure_rows,
+        class_rows=wording.class_rows,
+        remarks=wording.remarks,
     )
     write_text(path, page)
     return path
@@ -128,8 +124,8 @@ def _facts(run: Run) -> dict[str, Any]:
 def _picture(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
-    content = base64.b64encode(path.read_bytes()).decode()
-    return {"content": content, "caption": PLOTS[path.name], "wide": path.name in SHEETS}
+    caption = PLOTS[path.name]
+    return {"address": data_address(path), "caption": caption, "wide": path.name in SHEETS}
 
 
 def _setting(run: Run) -> str:

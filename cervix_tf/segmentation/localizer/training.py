@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 # A cervix may be anywhere and of any size, under any lamp.
 AUGMENT = {
     "flip": True,
+    "quarter_turns": False,
     "rotation": 30.0,
     "scale": (0.8, 1.25),
     "crop": 0.12,

@@ -1,0 +1,37 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from cervix_tf.data import read_manifest
+from cervix_tf.pages import render
+
+
+def test_what_is_shown_is_escaped():
+    text = render("demo_findings.html", examined=[], unreadable=[("<b>.jpg", "a & b")], most=24)
+    assert "<b>&lt;b&gt;.jpg</b> cannot be read: a &amp; b." in text
+
+
+@pytest.fixture
+def pages(phantoms, audited, finished, tmp_path):
+    """Pages of several rooms."""
+    from cervix_tf.evaluation.report import report
+    from cervix_tf.exploration import explore
+    from cervix_tf.quality import write_audit_report
+
+    explored = explore(read_manifest(phantoms), tmp_path, size=16, cache="memory")
+    return [
+        explored["files"]["explore.html"],
+        write_audit_report(audited, tmp_path / "audit.html"),
+        report(finished, tmp_path / "run.html"),
+    ]
+
+
+def test_all_pages_are_whole_and_say_what_they_are_not_for(pages):
+    for path in pages:
+        page = Path(path).read_text(encoding="utf-8")
+        assert page.startswith("<!doctype html>")
+        assert page.rstrip().endswith("</html>")
+        assert page.count("For research. Not a medical device") == 1
+        assert re.search("<title>.+</title>", page)
+        assert page.count("<style>") == 1
