@@ -29,7 +29,7 @@ def measured(name: str, size: int, manifest, folder: Path, rounds: int) -> Row:
     squares = cx.data.prepare(manifest, run.square_size, cache="memory").array
     seconds = take_turns(
         {
-            "predict": lambda: run.predict(manifest),
+            "predict": lambda: cx.predict(run, manifest),
             "decode": lambda: cx.data.prepare(manifest, run.square_size, cache="memory"),
             "network": lambda: cx.inference.probabilities(run.model, squares),
         },

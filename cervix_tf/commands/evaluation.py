@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Views
+from cervix_tf.commands.options import Cache, Views
 from cervix_tf.commands.printing import import_tensorflow, print_evaluation
 
 
@@ -23,6 +23,7 @@ def evaluate(
             "`report` shows beside the validation figures."
         ),
     ] = None,
+    cache: Cache = "memory",
     json: Annotated[bool, typer.Option("--json", help="Print every figure as JSON.")] = False,
 ) -> None:
     """Print a run's figures with 95 % intervals beside those of the class prior.
@@ -34,11 +35,14 @@ def evaluate(
     from json import dumps
 
     from cervix_tf.data import read_manifest
+    from cervix_tf.progress import bar
 
     import_tensorflow()
     from cervix_tf.evaluation import evaluate
 
-    figures = evaluate(run, read_manifest(data) if data else None, tta=tta, out=out)
+    manifest = read_manifest(data) if data else None
+    with bar("Decoding", 0) as progress:
+        figures = evaluate(run, manifest, tta=tta, out=out, cache=cache, progress=progress)
     if json:
         print(dumps(figures, indent=2))
         return

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cervix_tf.commands.options import Cache
 from cervix_tf.commands.printing import import_tensorflow, print_table
 
 
@@ -28,6 +29,7 @@ def explain(
     ] = None,
     photographs: Annotated[int, typer.Option(min=1, max=24, help="How many to show.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Which are shown, and SmoothGrad's noise.")] = 0,
+    cache: Cache = "memory",
 ) -> None:
     """Draw saliency maps over photographs that the run got right and others it got wrong.
 
@@ -46,7 +48,7 @@ def explain(
     methods = tuple(method or METHODS)
     with bar("Explaining", len(methods)) as progress:
         found = explain(
-            opened, manifest, out, methods, photographs, seed,
+            opened, manifest, out, methods, photographs, seed, cache,
             progress=lambda done, total: progress(done, total, note=methods[done - 1]),
         )  # fmt: skip
     rows = [

@@ -1,5 +1,6 @@
 """The figures of a run on labelled photographs, beside those of the class prior."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from cervix_tf.evaluation.intervals.rules import LEVEL
 from cervix_tf.evaluation.metrics import BINS, measures
 from cervix_tf.evaluation.outputs import write_evaluation
 from cervix_tf.evaluation.seen_photographs import least_seen
-from cervix_tf.inference import predict
+from cervix_tf.inference import Predictions, predictions_of
 from cervix_tf.runs import Run, load
 
 SINGLE = ("log_loss", "accuracy", "balanced_accuracy", "kappa", "brier", "ece")
@@ -23,22 +24,26 @@ BY_CLASS = ("precision", "recall", "f1", "roc_auc")
 
 
 def evaluate(
-    run: Run | Path | str,
-    manifest: pd.DataFrame | None = None,
+    run: Run | Path | str | Predictions,
+    photographs: pd.DataFrame | None = None,
     tta: int = 1,
     out: Path | str | None = None,
+    cache: str | Path | None = "memory",
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict:
     """Evaluate a run on labelled photographs.
 
     Args:
-        run: A run or its folder.
-        manifest: Photographs, of which those with a label are used; by default the run's own
+        run: A run or its folder; or predictions, whose photographs are evaluated as `photographs` are.
+        photographs: A manifest, of which those with a label are used; by default the run's own
             validation photographs. Photographs that the run trained on are left out, those that chose
             its weights (validation) too where there are others; a photograph is known by its path or
             by its content. Where no other photographs are given, they are evaluated, and `split` says so.
         tta: Views a photograph, as `inference.predict` takes it.
         out: A folder to write `metrics.json`, `predictions.csv` and `plots/` into; nothing is written by
             default. `RUN/test` is where `report` looks for the figures of test photographs.
+        cache: Where the prepared squares are kept, as `data.prepare` takes it.
+        progress: Called with the photographs decoded and their number.
 
     Returns:
         A dict of figures as `figures_of` returns it, with `views` and `seen`: whether the run trained on
@@ -55,37 +60,39 @@ def evaluate(
     Example:
         >>> evaluate("runs/first")["intervals"]["log_loss"]
     """
-    run = load(run)
     if out is not None and (Path(out) / "recipe.yaml").exists():
         raise UserError(f"{out} is a run's folder, with figures of its own: give another folder.")
-    own = run.manifest
-    if manifest is None:
-        chosen, split, seen = own[own["split"] == "validation"], "validation", True
+    made = run if isinstance(run, Predictions) else None
+    opened = run.run if isinstance(run, Predictions) else load(run)
+    own = opened.manifest
+    if made:
+        chosen = photographs = made.photographs
+    elif photographs is not None:
+        chosen = validated(photographs, "the manifest")
     else:
-        chosen = validated(manifest, "the manifest").dropna(subset="label")
+        chosen, split, seen = own[own["split"] == "validation"], "validation", True
+    chosen = chosen.dropna(subset="label")
     if chosen.empty:
         raise UserError("There is no labelled photograph to evaluate on.")
-    if manifest is not None:
-        chosen, split, seen = least_seen(run, chosen)
-    chosen = chosen.reset_index(drop=True)
-    true = class_indices(chosen, run.class_names)  # before the work of predicting
-    share = predict(run, chosen, tta=tta)[run.class_names].to_numpy()
-    figures = {**figures_of(run, chosen, true, share, split), "seen": seen, "views": tta}
+    if photographs is not None:
+        chosen, split, seen = least_seen(opened, chosen)
+    class_indices(chosen, opened.class_names)  # an unknown class ends here, before the work
+    predictions = (
+        made[chosen.index]
+        if made
+        else predictions_of(opened, chosen, tta, cache=cache, progress=progress)
+    )
+    figures = {**figures_of(predictions, split), "seen": seen, "views": predictions.views}
     if out is not None:
-        write_evaluation(run, Path(out), chosen, share, figures)
+        write_evaluation(predictions, figures, Path(out))
     return figures
 
 
-def figures_of(
-    run: Run, chosen: pd.DataFrame, true: np.ndarray, probabilities: np.ndarray, split: str
-) -> dict:
-    """Compute the figures of known probabilities, with their intervals.
+def figures_of(predictions: Predictions, split: str) -> dict:
+    """Compute the figures of predictions of labelled photographs, with their intervals.
 
     Args:
-        run: The run they come from; the class prior is that of its training photographs.
-        chosen: The photographs, in the order of the rows of `probabilities`.
-        true: (N,) class indices.
-        probabilities: (N, classes).
+        predictions: The predictions; the class prior is that of the run's training photographs.
         split: What the photographs are to the run, such as `validation`.
 
     Returns:
@@ -109,28 +116,29 @@ def figures_of(
         - where they come from: `data`, `split`, `photographs`, `groups`, `seed`, `model`, `classes`.
 
     Example:
-        >>> figures_of(run, chosen, true, probabilities, "validation")["prior"]["log_loss"]
+        >>> figures_of(predictions, "validation")["prior"]["log_loss"]
     """
+    run, targets, probabilities = predictions.run, predictions.targets, predictions.probabilities
+    groups = predictions.photographs["group"]
     classes, seed = run.class_names, run.recipe.seed
     training = run.manifest[run.manifest["split"] == "train"]
     counted = training["label"].value_counts(normalize=True)
     shares = counted.reindex(classes, fill_value=0).to_numpy()
-    prior = np.tile(shares, (len(true), 1))
+    prior = np.tile(shares, (len(targets), 1))
 
-    model, base = measures(true, probabilities), measures(true, prior)
+    model, base = measures(targets, probabilities), measures(targets, prior)
     found = {name: values[0] for name, values in model.items()}
     found |= {f"prior {name}": base[name][0] for name in SINGLE}
     found["gain log_loss"] = base["log_loss"][0] - found["log_loss"]
     found["gain accuracy"] = found["accuracy"] - base["accuracy"][0]
-    groups = int(chosen["group"].nunique())
     ends: dict[str, np.ndarray] = {}
     absent: dict[str, int] = {}
-    if groups > 1:
-        ends, absent = intervals(true, probabilities, chosen["group"], seed)
-        of_prior, _ = intervals(true, prior, chosen["group"], seed)
+    if groups.nunique() > 1:
+        ends, absent = intervals(targets, probabilities, groups, seed)
+        of_prior, _ = intervals(targets, prior, groups, seed)
         # These two no choice of photographs changes, for the prior gives all one class.
         of_prior |= {name: np.full(2, base[name][0]) for name in ("balanced_accuracy", "kappa")}
-        of_gain = gain_intervals(true, probabilities, prior, chosen["group"], seed)
+        of_gain = gain_intervals(targets, probabilities, prior, groups, seed)
         ends |= {f"prior {name}": of_prior[name] for name in SINGLE}
         ends |= {f"gain {name}": pair for name, pair in of_gain.items()}
     pairs = {
@@ -139,10 +147,10 @@ def figures_of(
         if name not in ("bin_weight", "bin_confidence")
     }
     return {
-        "data": photographs_or_phantoms(chosen),
+        "data": photographs_or_phantoms(predictions.photographs),
         "split": split,
-        "photographs": len(chosen),
-        "groups": groups,
+        "photographs": len(predictions),
+        "groups": int(groups.nunique()),
         "model": run.recipe.model.name,
         "seed": seed,
         "classes": classes,

@@ -1,6 +1,6 @@
 """What in a photograph a network's answer depends on.
 
-In: a model and squares, or a run and photographs. Out: saliency maps, overlays and sheets.
+In: a model and squares, a run and photographs, or predictions. Out: saliency maps, overlays and sheets.
 """
 
 import lazy_loader
@@ -10,8 +10,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "attribution": ["integrated_gradients", "mass_inside", "saliency"],
         "gradients": ["gradcam_layer"],
-        "explainer": ["Explanation", "explain"],
-        "overlays": ["overlay"],
+        "explainer": ["explain"],
+        "overlays": ["Explanation", "overlay", "plot_explanation"],
         "examination": ["Examined", "examine"],
     },
 )

@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data import centre_crop, prepare, unreadable
+from cervix_tf.data import unreadable
 from cervix_tf.data.crops import Region, regions, square_around
 from cervix_tf.data.decoding import dimensions
 from cervix_tf.data.photographs import read_bytes
+from cervix_tf.data.squares import UnreadablePhotographs, decode_all
 from cervix_tf.errors import UserError
 from cervix_tf.explanation.attribution import saliency
 from cervix_tf.explanation.overlays import overlay
-from cervix_tf.inference import probabilities
+from cervix_tf.inference import Predictions, probabilities
 from cervix_tf.runs import Run, load
 from cervix_tf.segmentation import Localizer, segment
 
@@ -73,32 +74,49 @@ def examine(
     run = load(run)
     check_crop(run, localizer)
     every = list(dict.fromkeys(Path(path) for path in paths))
-    reasons = {Path(path): reason for path, reason in unreadable(every).items()}
+    boxes = _boxes(every, localizer) if run.crop == "box" else {}
+    side = run.square_size
+    squares, reasons = np.zeros((len(every), side, side, 3), np.uint8), {}
+    try:
+        wanted: list[tuple[Path, Region]] = [(path, boxes.get(path)) for path in every]
+        decode_all(wanted, side, range(len(every)), squares.__setitem__, None)
+    except UnreadablePhotographs as error:
+        reasons = {every[row]: error.reasons[row] for row in sorted(error.reasons)}
     good = [path for path in every if path not in reasons]
     if not good:
         return [], reasons
-    table = pd.DataFrame({"path": [str(path) for path in good]})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of cervices not located: `located` says which
-        if run.crop == "box":
-            table = segment(table, method="localizer", model=localizer)
-        used = regions(table, run.crop)
-        squares = prepare(table, run.square_size, cache="memory", crop=run.crop).array
-    shares = probabilities(run.model, squares)
-    images = np.asarray(centre_crop(squares, run.image_size))
-    maps = saliency(run.model, images, shares.argmax(axis=1), "gradcam")
+    if reasons:
+        squares = squares[[path not in reasons for path in every]]
+    predictions = Predictions(
+        (run,), pd.DataFrame({"path": map(str, good)}), squares, probabilities(run.model, squares)
+    )
+    images = predictions.images
+    maps = saliency(run.model, images, predictions.predicted, "gradcam")
     return [
         Examined(
             path=path,
-            probabilities=shares[k],
-            frame=_frame(path, used[k], run.image_size / run.square_size),
+            probabilities=predictions.probabilities[k],
+            frame=_frame(path, boxes.get(path), run.image_size / side),
             seen=images[k],
             gradcam=overlay(images[k], maps[k]),
             blank=not maps[k].any(),
-            located=run.crop == "square" or used[k] is not None,
+            located=run.crop == "square" or boxes[path] is not None,
         )
         for k, path in enumerate(good)
     ], reasons
+
+
+def _boxes(paths: list[Path], localizer: Localizer | Path | str | None) -> dict[Path, Region]:
+    """The box of the cervix in each photograph that can be read, None where it was not located."""
+    bad = unreadable(paths)
+    paths = [path for path in paths if path not in bad]
+    if not paths:
+        return {}
+    table = pd.DataFrame({"path": [str(path) for path in paths]})
+    table = segment(table, method="localizer", model=localizer)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of cervices not located: `Examined.located` says which
+        return dict(zip(paths, regions(table, "box"), strict=True))
 
 
 def check_crop(run: Run, localizer: Localizer | Path | str | None = None) -> None:

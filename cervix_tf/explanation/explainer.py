@@ -1,47 +1,28 @@
 """A sheet of photographs that a run got right and wrong, with maps of what its answer hangs on."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data import centre_crop, prepare
-from cervix_tf.data.manifests import labels, photographs_or_phantoms, validated
+from cervix_tf.data.manifests import labels as class_indices
+from cervix_tf.data.manifests import photographs_or_phantoms, validated
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.explanation.attribution import METHODS, saliency
-from cervix_tf.explanation.overlays import plot_explanation
-from cervix_tf.inference import probabilities
+from cervix_tf.explanation.overlays import Explanation, plot_explanation
+from cervix_tf.inference import Predictions, predictions_of
 from cervix_tf.runs import Run, load
 
 
-@dataclass(frozen=True)
-class Explanation:
-    """The photographs of a sheet and their maps.
-
-    Attributes:
-        path: The PNG.
-        table: One row a photograph shown, in the sheet's order: `image`, `path`, `label` (missing where
-            it is not known), `predicted`, `explained` (the class whose logit the maps explain) and one
-            column a class with its probability.
-        images: uint8 (N, S, S, 3), the crops the network saw.
-        maps: Method to float32 (N, S, S), as `saliency` returns them.
-    """
-
-    path: Path
-    table: pd.DataFrame
-    images: np.ndarray
-    maps: dict[str, np.ndarray]
-
-
 def explain(
-    run: Run | Path | str,
+    run: Run | Path | str | Predictions,
     manifest: pd.DataFrame | None = None,
     out: Path | str | None = None,
     methods: Sequence[str] = ("gradient", "smoothgrad", "integrated", "gradcam"),
     photographs: int = 8,
     seed: int = 0,
+    cache: Path | str | None = "memory",
     progress: Callable[[int, int], None] | None = None,
 ) -> Explanation:
     """Draw what a run looks at in photographs it got right and in others it got wrong.
@@ -51,7 +32,7 @@ def explain(
     one where no label is known.
 
     Args:
-        run: A run or its folder.
+        run: A run or its folder; or predictions, to choose photographs from in place of `manifest`.
         manifest: Photographs to choose from; by default the run's validation photographs. If any has
             a label, those without are passed over.
         out: The PNG to write; by default `plots/saliency.png` in the run's folder, which the report
@@ -60,6 +41,7 @@ def explain(
             them.
         photographs: How many to show at the most, 1 to 24.
         seed: Seed of the choice and of SmoothGrad's noise; the same seed draws the same sheet.
+        cache: Where the prepared squares are kept, as `data.prepare` takes it.
         progress: Called with the methods worked through and their number.
 
     Returns:
@@ -74,7 +56,7 @@ def explain(
     Example:
         >>> explain("runs/first").table[["image", "label", "predicted"]]
     """
-    run, methods = load(run), list(dict.fromkeys(methods))
+    methods = list(dict.fromkeys(methods))
     for method in methods:
         if method not in METHODS:
             raise unknown("method", method, METHODS)
@@ -82,37 +64,43 @@ def explain(
         raise UserError(
             f"photographs={photographs}, methods={methods}: show 1 to 24, by at least one method."
         )
-    table = _candidates(run, manifest)
-    classes = run.class_names
-    known = table["label"].notna().all()
-    true = labels(table, classes) if known else None
-    squares = prepare(table, run.square_size, cache="memory", crop=run.crop).array
-    shares = probabilities(run.model, squares)
-    guess = shares.argmax(axis=1)
+    if isinstance(run, Predictions):
+        predictions = run
+    else:
+        run = load(run)
+        predictions = predictions_of(run, _candidates(run, manifest), cache=cache)
+    labelled = predictions.targets >= 0
+    known = bool(labelled.any())
+    if known and not labelled.all():
+        predictions = predictions[labelled]
+    explained = predictions.targets if known else predictions.predicted
+    right = predictions.predicted == explained  # all of them where no label is known
+    opened = predictions.run
 
-    right = guess == true if known else np.ones(len(table), bool)
-    shown = _choose(guess if true is None else true, right, photographs, seed)
-    target = (guess if true is None else true)[shown]
-    images = np.asarray(centre_crop(squares[shown], run.image_size))
+    shown = _choose(explained, right, photographs, seed)
+    explained, chosen = explained[shown], predictions[shown]
+    images = np.asarray(chosen.images)
     maps = {}
     for done, method in enumerate(methods, start=1):
-        maps[method] = saliency(run.model, images, target, method, seed=seed)
+        maps[method] = saliency(opened.model, images, explained, method, seed=seed)
         if progress:
             progress(done, len(methods))
 
-    rows = table.iloc[shown][["image", "path", "label"]].reset_index(drop=True)
-    rows["predicted"] = [classes[k] for k in guess[shown]]
-    rows["explained"] = [classes[k] for k in target]
-    rows[classes] = shares[shown]
-    path = Path(out) if out else run.path("plots/saliency.png")
-    explanation = Explanation(path, rows, images, maps)
-    counts = (int(right.sum()), len(table)) if known else None
-    what = photographs_or_phantoms(table)
-    plot_explanation(explanation, classes, f"{run.recipe.model.name} on {what}", counts)
+    classes = np.array(chosen.class_names, dtype=object)
+    table = chosen.photographs[["image", "path", "label"]].assign(
+        predicted=classes[chosen.predicted], explained=classes[explained]
+    )
+    table[chosen.class_names] = chosen.probabilities
+    path = Path(out) if out else opened.path("plots/saliency.png")
+    explanation = Explanation(path, table, images, maps)
+    what = photographs_or_phantoms(predictions.photographs)
+    counts = (int(right.sum()), len(right)) if known else None
+    plot_explanation(explanation, f"{opened.recipe.model.name} on {what}", counts, path)
     return explanation
 
 
 def _candidates(run: Run, manifest: pd.DataFrame | None) -> pd.DataFrame:
+    """The photographs to choose from; an unknown class ends here, before photographs are read."""
     if manifest is None:
         own = run.manifest
         table, where = own[own["split"] == "validation"], f"{run.folder}/manifest.csv"
@@ -123,6 +111,8 @@ def _candidates(run: Run, manifest: pd.DataFrame | None) -> pd.DataFrame:
         raise UserError(
             f"{where} has no photograph to explain: give labelled photographs with --data."
         )
+    if table["label"].notna().all():
+        class_indices(table, run.class_names)
     return validated(table, where)
 
 

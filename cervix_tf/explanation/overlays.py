@@ -1,16 +1,14 @@
 """The sheet of an explanation: photographs, what the network made of them, and the maps over them."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
-from cervix_tf.files import replacing
-
-if TYPE_CHECKING:
-    from cervix_tf.explanation.explainer import Explanation
+from cervix_tf.pages.figures import save
 
 COLOURS = matplotlib.colormaps["inferno"]  # perceptually uniform, and brighter throughout
 FULL = (
@@ -23,6 +21,25 @@ TITLES = {
     "gradcam": "Grad-CAM",
 }
 WRONG = "#B00020"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The photographs of a sheet and their maps.
+
+    Attributes:
+        path: The PNG.
+        table: One row a photograph shown, in the sheet's order: `image`, `path`, `label` (missing where
+            it is not known), `predicted`, `explained` (the class whose logit the maps explain) and one
+            column a class with its probability.
+        images: uint8 (N, S, S, 3), the crops the network saw.
+        maps: Method to float32 (N, S, S), as `saliency` returns them.
+    """
+
+    path: Path
+    table: pd.DataFrame
+    images: np.ndarray
+    maps: dict[str, np.ndarray]
 
 
 def overlay(image: np.ndarray, saliency_map: np.ndarray) -> np.ndarray:
@@ -47,15 +64,21 @@ def overlay(image: np.ndarray, saliency_map: np.ndarray) -> np.ndarray:
 
 
 def plot_explanation(
-    explanation: "Explanation", classes: list[str], title: str, right: tuple[int, int] | None
-) -> None:
+    explanation: Explanation,
+    title: str,
+    right: tuple[int, int] | None,
+    path: Path | None = None,
+) -> Figure:
     """Draw the sheet: a block of photographs predicted right, one of those predicted wrong.
 
     Args:
-        explanation: What to draw, and the PNG to write.
-        classes: The class names.
+        explanation: What to draw.
         title: What the network is and what the photographs are.
         right: How many photographs were predicted right, of how many; None where no label is known.
+        path: The PNG to write; by default none.
+
+    Returns:
+        The figure.
     """
     table, methods = explanation.table, list(explanation.maps)
     wrong = (table["label"] != table["predicted"]).to_numpy() & (right is not None)
@@ -88,7 +111,7 @@ def plot_explanation(
         )  # fmt: skip
         y += head
         for number in block:
-            text(gap, y, _words(table.iloc[number], classes), fontsize=9)
+            text(gap, y, _words(table.iloc[number]), fontsize=9)
             y += 0.22
             picture = explanation.images[number]
             pictures = [picture, *(overlay(picture, explanation.maps[m][number]) for m in methods)]
@@ -110,8 +133,9 @@ def plot_explanation(
         "each map has a scale of its own, its largest 0.5 % being 'most'",
         fontsize=8.5,
     )  # fmt: skip
-    with replacing(Path(explanation.path)) as part:
-        figure.savefig(part)
+    if path:
+        save(figure, path)
+    return figure
 
 
 def _heading(kind: str, shown: int, right: tuple[int, int] | None) -> str:
@@ -121,7 +145,7 @@ def _heading(kind: str, shown: int, right: tuple[int, int] | None) -> str:
     return f"Predicted {kind}: {count} of {right[1]} photographs ({shown} shown)"
 
 
-def _words(row, classes: list[str]) -> str:
+def _words(row: pd.Series) -> str:
     guess = f"predicted {row['predicted']} with {100 * row[row['predicted']]:.0f} %"
     if not isinstance(row["label"], str):
         return f"{row['image']}: {guess}"

@@ -1,6 +1,6 @@
-"""A run and photographs become probabilities, a Kaggle CSV, and a model for another runtime.
+"""A run and photographs become predictions, a Kaggle CSV, and a model for another runtime.
 
-In: one run or several, photographs. Out: a table with one column a class, a submission file, an export.
+In: one run or several, photographs. Out: `Predictions`, and of them a table or a submission; an export.
 """
 
 import lazy_loader
@@ -8,7 +8,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "prediction": ["predict", "probabilities"],
+        "predictions": ["Predictions", "predict", "predictions_of", "probabilities"],
         "submission": ["submit", "write_submission"],
         "exports": ["Export", "export"],
     },

@@ -10,15 +10,13 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data import prepare
-from cervix_tf.data.manifests import labels, validated
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.files import disk_errors, replacing
+from cervix_tf.inference.predictions import predictions_of
 from cervix_tf.inference.runtimes import RUNTIMES
 from cervix_tf.runs import Run, load
 
@@ -106,8 +104,9 @@ def export(
     run = load(run)
     name = NAMES[format].replace(".", f"_{quantize}.") if quantize else NAMES[format]
     target = Path(path) if path else run.path(f"export/{name}")
-    images, true = _photographs(run, manifest, progress)
-    wanted = np.concatenate([run.model.predict_on_batch(some) for some in _parts(images)])
+    photographs = _own_photographs(run) if manifest is None else manifest
+    predictions = predictions_of(run, photographs, progress=progress)
+    images, wanted = np.ascontiguousarray(predictions.images), predictions.probabilities
 
     with _replacing_folder(target) if format == "savedmodel" else replacing(target) as part:
         _write(run, part, format, quantize)
@@ -126,41 +125,31 @@ def export(
         sum(file.stat().st_size for file in files),
         len(images),
         difference,
-        _accuracy(found, true),
-        _accuracy(wanted, true),
+        _accuracy(found, predictions.targets),
+        _accuracy(wanted, predictions.targets),
     )
 
 
-def _photographs(run: Run, manifest: pd.DataFrame | None, progress: Any):
-    """The crops to compare on, and their class indices, -1 where no label is known."""
-    if manifest is None:
-        own = run.manifest[run.manifest["split"] == "validation"]
-        manifest = own[[Path(path).is_file() for path in own["path"]]]
-        if manifest.empty:
-            raise UserError(
-                f"None of the validation photographs of {run.folder} is there any more: "
-                "give photographs to compare on with --data."
-            )
-    manifest = validated(manifest, "the photographs to compare on")
-    true = np.full(len(manifest), -1)
-    known = manifest["label"].notna().to_numpy()
-    if known.any():
-        true[known] = labels(manifest[known], run.class_names)
-    squares = prepare(
-        manifest, run.square_size, cache="memory", crop=run.crop, progress=progress
-    ).array
-    margin = (run.square_size - run.image_size) // 2
-    inside = slice(margin, margin + run.image_size)
-    return np.ascontiguousarray(squares[:, inside, inside]), true
+def _own_photographs(run: Run) -> pd.DataFrame:
+    """The run's validation photographs whose files are there."""
+    validation = run.manifest[run.manifest["split"] == "validation"]
+    photographs = validation[[Path(path).is_file() for path in validation["path"]]]
+    if photographs.empty:
+        raise UserError(
+            f"None of the validation photographs of {run.folder} is there any more: "
+            "give photographs to compare on with --data."
+        )
+    return photographs
 
 
 def _parts(images: np.ndarray, most: int = 32) -> list[np.ndarray]:
     return [images[first : first + most] for first in range(0, len(images), most)]
 
 
-def _accuracy(probabilities: np.ndarray, true: np.ndarray) -> float | None:
-    known = true >= 0
-    return float((probabilities.argmax(axis=1) == true)[known].mean()) if known.any() else None
+def _accuracy(probabilities: np.ndarray, targets: np.ndarray) -> float | None:
+    labelled = targets >= 0
+    right = probabilities.argmax(axis=1) == targets
+    return float(right[labelled].mean()) if labelled.any() else None
 
 
 # Writing each format ----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cervix_tf.data import prepare, read_manifest
 from cervix_tf.data.crops import Crop
-from cervix_tf.data.manifests import validated
+from cervix_tf.data.manifests import COLUMNS, validated
 from cervix_tf.data.photographs import cores, square_of
 from cervix_tf.errors import UserError
 
@@ -21,13 +21,11 @@ class Photographs:
     """Photographs to predict.
 
     Attributes:
-        names: What each is called in a table.
-        manifest: Those on disk; None where there are none.
-        pictures: Those in memory, arrays or PIL images, by their place among all.
+        table: One row a photograph, as a manifest has them; those in memory have an `image` alone.
+        pictures: Those in memory, arrays or PIL images, by their row.
     """
 
-    names: list[str]
-    manifest: pd.DataFrame | None
+    table: pd.DataFrame
     pictures: dict[int, Any] = field(default_factory=dict)
 
     def squares(
@@ -38,29 +36,28 @@ class Photographs:
         progress: Callable[[int, int], None] | None = None,
     ) -> np.ndarray:
         """Decode and shrink all of them, uint8 RGB (N, size, size, 3), as `data.prepare` does."""
-        if self.pictures and crop != "square":
+        if not self.pictures:
+            return prepare(self.table, size, cache, progress, crop=crop).array
+        if crop != "square":
             raise UserError(
                 f"The run was trained with crop: {crop}, and pictures in memory have no {crop}: give "
                 "the manifest that `cervix-tf segment` wrote."
             )
-        read = None
-        if self.manifest is not None:
-            read = prepare(self.manifest, size, cache, progress, crop=crop).array
-            if not self.pictures:
-                return read
-        done = np.empty((len(self.names), size, size, 3), np.uint8)
-        if read is not None:
-            done[[k for k in range(len(self.names)) if k not in self.pictures]] = read
+        squares = np.empty((len(self.table), size, size, 3), np.uint8)
+        on_disk = self.table.drop(index=list(self.pictures))
+        if len(on_disk):
+            squares[on_disk.index] = prepare(on_disk, size, cache, progress).array
 
-        def shrink(k: int) -> None:
-            done[k] = square_of(_rgb(self.pictures[k], self.names[k]), size)
+        def shrink(row: int) -> None:
+            rgb = _rgb(self.pictures[row], self.table["image"][row])
+            squares[row] = square_of(rgb, size)
 
         with ThreadPoolExecutor(cores()) as pool:
             list(pool.map(shrink, self.pictures))
-        return done
+        return squares
 
 
-def photographs(given: Any) -> Photographs:
+def as_photographs(given: Any) -> Photographs:
     """Take photographs in whatever form they are at hand.
 
     Args:
@@ -76,30 +73,31 @@ def photographs(given: Any) -> Photographs:
             nothing.
 
     Example:
-        >>> photographs(["photographs/1.jpg", np.zeros((480, 640, 3), "uint8")]).names
+        >>> pair = as_photographs(["photographs/1.jpg", np.zeros((480, 640, 3), "uint8")])
+        >>> pair.table["image"].tolist()
         ['1.jpg', 'picture 2']
     """
-    if isinstance(given, pd.DataFrame | str | Path):
-        table = (
-            validated(given, "the manifest")
-            if isinstance(given, pd.DataFrame)
-            else read_manifest(given, labelled=False)
-        )
-        return Photographs(table["image"].tolist(), table)
+    if isinstance(given, pd.DataFrame):
+        return Photographs(validated(given, "the manifest").reset_index(drop=True))
+    if isinstance(given, str | Path):
+        return Photographs(read_manifest(given, labelled=False).reset_index(drop=True))
     several = given.ndim == 4 if isinstance(given, np.ndarray) else isinstance(given, Iterable)
     given = list(given) if several else [given]
     if not given:
         raise UserError("There is no photograph to predict: the list is empty.")
-    pictures = {k: one for k, one in enumerate(given) if not isinstance(one, str | Path)}
-    paths = [str(one) for one in given if isinstance(one, str | Path)]
-    table = validated(pd.DataFrame({"path": paths}), "the list") if paths else None
+    paths = {row: str(one) for row, one in enumerate(given) if isinstance(one, str | Path)}
+    pictures = {row: one for row, one in enumerate(given) if row not in paths}
     names = [
-        Path(file).name if (file := _file(one)) else f"picture {k + 1}"
-        for k, one in enumerate(given)
+        Path(file).name if (file := _file(one)) else f"picture {row + 1}"
+        for row, one in enumerate(given)
     ]
-    for k, one in pictures.items():
-        _check(one, names[k])
-    return Photographs(names, table, pictures)
+    for row, picture in pictures.items():
+        _check(picture, names[row])
+    table = pd.DataFrame(columns=COLUMNS)
+    if paths:
+        table = validated(pd.DataFrame({"path": paths.values()}), "the list")
+        table.index = pd.Index(paths)
+    return Photographs(table.reindex(range(len(given))).assign(image=names), pictures)
 
 
 def _file(one: Any) -> Any:

@@ -10,7 +10,7 @@ import pandas as pd
 from cervix_tf.data.manifests import listed
 from cervix_tf.errors import UserError
 from cervix_tf.files import write_csv
-from cervix_tf.inference.prediction import predict
+from cervix_tf.inference.predictions import predict
 from cervix_tf.runs import Run
 
 
@@ -26,7 +26,8 @@ def write_submission(
     the file's name. Probabilities are raised to `floor` and each row rescaled to sum 1.
 
     Args:
-        predictions: A table as `predict` returns it: `image`, then one column a class.
+        predictions: A table as `predict` returns it: `image`, then one column a class; `path` is not
+            written.
         path: The CSV to write.
         sample: Kaggle's `sample_submission.csv`: exactly its names in its order are written.
         floor: Least probability, 0 to 0.1. Kaggle scores with 1e-15; a higher floor insures against
@@ -44,7 +45,9 @@ def write_submission(
     """
     if not 0 <= floor <= 0.1:
         raise UserError(f"floor={floor}: give a probability from 0 to 0.1.")
-    table = predictions.rename(columns={"image": "image_name"})
+    table = predictions.drop(columns="path", errors="ignore").rename(
+        columns={"image": "image_name"}
+    )
     classes = [c for c in table.columns if c != "image_name"]
     if len(table) == 0:
         raise UserError("There is no photograph to submit.")

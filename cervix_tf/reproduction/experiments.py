@@ -19,7 +19,7 @@ from cervix_tf.reproduction.page import write_page
 from cervix_tf.reproduction.report_tables import FULL_DATA, PARTS
 from cervix_tf.runs import Run, load
 from cervix_tf.segmentation import segment
-from cervix_tf.training.trainer import fit
+from cervix_tf.training.trainer import fit, resume
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ def _run(folder: Path, recipe: Recipe, manifest: pd.DataFrame, cache) -> Run:
     if begun:
         _same(load(folder), recipe, manifest)
     try:
-        run = fit(manifest, recipe, folder, resume=begun, cache=cache)
+        run = resume(folder, cache) if begun else fit(manifest, recipe, folder, cache)
     except KeyboardInterrupt:  # the same command goes on, not one fit
         raise KeyboardInterrupt from None
     test = run.manifest[(run.manifest["split"] == "test") & run.manifest["label"].notna()]

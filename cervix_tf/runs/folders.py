@@ -2,7 +2,6 @@
 
 import functools
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +11,8 @@ import pandas as pd
 from cervix_tf.data import square_size, write_manifest
 from cervix_tf.data.manifests import TEXT, read_csv, read_table
 from cervix_tf.errors import UserError
-from cervix_tf.files import replacing, write_csv, write_text
+from cervix_tf.files import write_csv, write_text
+from cervix_tf.keras_card import load_card, save_model
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.runs import display
@@ -38,31 +38,15 @@ class Run:
     folder: Path
 
     def __repr__(self) -> str:
-        return display.line(self)
+        return display.line(*self._shown())
 
     def _repr_html_(self) -> str:
-        return display.html(self)
+        return display.html(*self._shown(), self.path("plots/curves.png"))
 
-    def predict(self, photographs: Any, **options: Any) -> pd.DataFrame:
-        """Predict the class probabilities of photographs.
-
-        Args:
-            photographs: A folder, a CSV or a photograph by its path, an array, a PIL image, a list of
-                these, or a manifest, as `inference.predict` takes them.
-            options: As `inference.predict` takes them: `tta`, `batch_size`, `cache`, `progress`.
-
-        Returns:
-            A table in the photographs' order: `image`, then one column a class.
-
-        Raises:
-            UserError: As `inference.predict` does.
-
-        Example:
-            >>> load("runs/first").predict("photographs")
-        """
-        from cervix_tf.inference import predict  # a room below: the one arrow upwards
-
-        return predict(self, photographs, **options)
+    def _shown(self) -> tuple[Path, str, dict[str, Any] | None, int]:
+        begun = self.path("history.csv").is_file() and len(self.history) > 0
+        step = int(self.history["step"].max()) if begun else 0
+        return self.folder, self.recipe.model.name, self.metrics if self.complete else None, step
 
     def path(self, name: str) -> Path:
         """Path of a file of the run."""
@@ -113,12 +97,7 @@ class Run:
     @functools.cached_property
     def card(self) -> dict[str, Any]:
         """What predicting needs to know besides the weights, kept inside the model file."""
-        path = self._existing("model.keras")
-        try:
-            with zipfile.ZipFile(path) as archive:
-                return json.loads(archive.read(CARD))
-        except (zipfile.BadZipFile, KeyError) as error:
-            raise UserError(f"{path} was not written by cervix-tf fit: train again.") from error
+        return load_card(self._existing("model.keras"), CARD)
 
     @property
     def class_names(self) -> list[str]:
@@ -169,10 +148,8 @@ class Run:
             "crop": self.recipe.crop,
             "input": "RGB, uint8 or float32 in [0, 255]; normalised inside the model",
         }
-        with replacing(self.path("model.keras")) as part:
-            model.save(part)
-            with zipfile.ZipFile(part, "a") as archive:
-                archive.writestr(CARD, json.dumps(card, indent=2))
+        save_model(model, self.path("model.keras"), card, CARD)
+        vars(self)["model"] = model  # it need not be read back
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write a table of the run as CSV."""

@@ -22,7 +22,7 @@ from cervix_tf.recipes.search_spaces import with_values
 from cervix_tf.runs import Run, fingerprint
 from cervix_tf.training.loop import Diverged
 from cervix_tf.training.study import Claim, Study, check_sampler, optuna
-from cervix_tf.training.trainer import fit
+from cervix_tf.training.trainer import fit, resume
 from cervix_tf.training.trial_plots import plot_trials
 
 log = logging.getLogger(__name__)
@@ -151,16 +151,13 @@ def _run(
         for name, value in attributes.items():
             trial.set_user_attr(name, value)
 
-    resume = (run.folder / "recipe.yaml").is_file()
+    begun = (run.folder / "recipe.yaml").is_file()
     try:
         with _quiet_fits():
-            done = fit(
-                manifest,
-                recipe,
-                run.folder,
-                resume=resume,
-                cache=cache,
-                on_validation=on_validation,
+            done = (
+                resume(run, cache, on_validation)
+                if begun
+                else fit(manifest, recipe, run.folder, cache, on_validation)
             )
     except optuna.TrialPruned:
         note()

@@ -78,6 +78,9 @@ class Loop:
         self.training, self.validation = training, validation
         self.lengths = stage_lengths(recipe, len(training.labels))
         self.state = State()
+        # Of the validation photographs, by the present weights and the best; None if not predicted yet.
+        self.probabilities: np.ndarray | None = None
+        self.best_probabilities: np.ndarray | None = None
         self.checkpoint = run.path("checkpoint/last.npz")
         self.best = run.path("checkpoint/best.npz")
         self.seconds, self.timed = {"step": 0.0, "wait": 0.0}, 0
@@ -90,20 +93,21 @@ class Loop:
             else np.ones(classes, "float32")
         )
 
-    def train(self, bar: Bar, resume: bool) -> None:
-        """Go through the stages, from the last checkpoint if `resume`, and keep the weights asked for.
+    def train(self, bar: Bar) -> None:
+        """Go through the stages, from the last checkpoint if there is one; keep the weights asked for.
 
         Raises:
             Diverged: The loss is no longer a number; the message names the step.
             KeyboardInterrupt: Ctrl-C; the message says how to go on.
         """
         try:
-            self._stages(bar, resume and self.checkpoint.is_file())
+            self._stages(bar, self.checkpoint.is_file())
         except KeyboardInterrupt:
             how = f"go on with cervix-tf fit --resume {self.run.folder}"
             raise KeyboardInterrupt(how) from None
         if self.recipe.keep == "best" and self.best.is_file():
             load_variables(self.best, self.model.variables)
+            self.probabilities = self.best_probabilities
 
     def _stages(self, bar: Bar, resuming: bool) -> None:
         if resuming:
@@ -162,11 +166,10 @@ class Loop:
             "train_accuracy": float(accuracy),
         }
         if validating:
-            predicted = probabilities(self.model, self.validation.squares)
-            row["validation_loss"] = log_loss(self.validation.labels, predicted)
-            row["validation_accuracy"] = float(
-                (predicted.argmax(1) == self.validation.labels).mean()
-            )
+            self.probabilities = probabilities(self.model, self.validation.squares)
+            predicted, targets = self.probabilities.argmax(axis=1), self.validation.labels
+            row["validation_loss"] = log_loss(targets, self.probabilities)
+            row["validation_accuracy"] = float((predicted == targets).mean())
             self._compare(row["validation_loss"])
             log.info(
                 f"step {state.step:>5}  {stage.train:<8}  training {loss:.4f}  "
@@ -182,6 +185,7 @@ class Loop:
         state = self.state
         if loss < state.best:
             state.best, state.best_step = loss, state.step
+            self.best_probabilities = self.probabilities
             save_variables(self.best, self.model.variables, {"step": state.step})
         if loss < state.stage_best:
             state.stage_best, state.waited = loss, 0

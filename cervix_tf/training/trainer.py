@@ -18,7 +18,7 @@ from cervix_tf.errors import UserError
 from cervix_tf.evaluation import figures_of, log_loss, plot_curves, write_evaluation
 from cervix_tf.evaluation.report import report
 from cervix_tf.explanation import explain
-from cervix_tf.inference import probabilities
+from cervix_tf.inference import Predictions, probabilities
 from cervix_tf.models import build, set_trainable, spec
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
@@ -26,14 +26,14 @@ from cervix_tf.runs import Run, environment, fingerprint, load
 from cervix_tf.training.determinism import repeatable
 from cervix_tf.training.loop import LabelledSquares, Loop, stage_lengths
 
+log = logging.getLogger(__name__)
+
 
 def fit(
     manifest: pd.DataFrame,
     recipe: Recipe | str | dict,
     run: Path | str | None = None,
-    resume: bool = False,
     cache: str | Path | None = None,
-    say: Callable[[str], None] | None = None,
     on_validation: Callable[[int, float], None] | None = None,
 ) -> Run:
     """Train a model and write the run: weights, history, predictions, figures, plots and report.
@@ -48,10 +48,7 @@ def fit(
         manifest: A manifest as `data.read_manifest` gives it.
         recipe: A recipe, the name of one, or its keys.
         run: The run folder; by default `runs/MODEL-DATE-TIME`. It must not hold a run yet.
-        resume: Go on with the run in `run` from its last checkpoint, with the manifest, the recipe and
-            the seed it was begun with; it ends with the weights of an uninterrupted run.
         cache: Where prepared squares are kept, as `data.prepare` takes it.
-        say: Called with a line on each thing a person would want to know; silent by default.
         on_validation: Called with step and validation log loss after every validation. What it raises
             ends the fit, which can be resumed.
 
@@ -65,80 +62,32 @@ def fit(
     Example:
         >>> fit(read_manifest("data"), "cervixnet2", run="runs/second").metrics["log_loss"]
     """
-    say = say or logging.getLogger(__name__).info
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    if resume:
-        if not run:
-            raise UserError("To resume, name the run folder to go on with.")
-        began = load(run)
-        if began.complete:
-            say(f"{run} is complete: nothing is left to train.")
-            return began
-        _same_photographs(began)
-        recipe, manifest = began.recipe, began.manifest
-    elif run and (Path(run) / "recipe.yaml").exists():
+    if run and (Path(run) / "recipe.yaml").exists():
         raise UserError(f"{run} holds a run already: choose another --run, or --resume {run}.")
-
-    # What is to be learned from, and with what ------------------------------------------------------
-    keras.utils.set_random_seed(recipe.seed)
-    manifest = manifest if resume else _divided(validated(manifest, "the manifest"), recipe)
-    classes = class_names(manifest)
     size = recipe.image_size or spec(recipe.model.name).image_size
     recipe = recipe.model_copy(update={"image_size": size})
-    model = build(
-        recipe.model.name,
-        classes=len(classes),
-        image_size=size,
-        weights=recipe.model.weights,  # when resuming too: stem and value range follow from them
-        **recipe.model.options,
-    )
-    for stage in recipe.stages:
-        set_trainable(model, stage.train)  # an unknown layer ends here, not after the first stage
-    sides = manifest[manifest["split"].isin(["train", "validation"]) & manifest["label"].notna()]
-    sides = sides.reset_index(drop=True)
-    with bar("Decoding", len(sides)) as progress:
-        squares = prepare(sides, square_size(size), cache, progress, crop=recipe.crop)
-    true = class_indices(sides, classes)
-    training, validation = (
-        LabelledSquares(squares.array[rows], true[rows])
-        for rows in ((sides["split"] == s).to_numpy().nonzero()[0] for s in ("train", "validation"))
-    )
-
-    # Training ---------------------------------------------------------------------------------------
+    manifest = _divided(validated(manifest, "the manifest"), recipe)
+    model, sides, squares = _prepared(manifest, recipe, cache)
     begun = Run(Path(run) if run else _new_folder(recipe))
-    if not resume:
-        begun.write_inputs(recipe, manifest, environment(manifest, recipe.seed))
-    total = sum(stage_lengths(recipe, len(training.labels)))
-    say(
-        f"{recipe.model.name} at {size} x {size}: {len(training.labels)} training and "
-        f"{len(validation.labels)} validation photographs, {total} steps of {recipe.batch_size} on "
-        f"{', '.join(begun.environment['devices'])}"
-    )
-    loop = Loop(model, recipe, begun, training, validation, on_validation)
-    with bar("Training", total) as progress, repeatable():
-        loop.train(progress, resume)
-    say(
-        f"The step alone makes {loop.rate('step'):.1f} images/s, with the pipeline "
-        f"{loop.rate('all'):.1f}. Best validation at step {loop.state.best_step}."
-    )
-
-    # Figures ----------------------------------------------------------------------------------------
-    begun.write_history(loop.state.history)
-    begun.write_model(model, classes)
-    chosen = sides[sides["split"] == "validation"].reset_index(drop=True)
-    share = probabilities(model, validation.squares)
-    _evaluated(begun, chosen, validation.labels, share, _on_training(model, training))
-    shutil.rmtree(begun.path("checkpoint"), ignore_errors=True)
-    return load(begun.folder)
+    shutil.rmtree(begun.path("checkpoint"), ignore_errors=True)  # of a run deleted in part
+    begun.write_inputs(recipe, manifest, environment(manifest, recipe.seed))
+    return _trained(begun, model, sides, squares, on_validation)
 
 
-def resume(run: Path | str, cache: str | Path | None = None, say: Callable | None = None) -> Run:
+def resume(
+    run: Run | Path | str,
+    cache: str | Path | None = None,
+    on_validation: Callable[[int, float], None] | None = None,
+) -> Run:
     """Go on with a run that was killed, from its last checkpoint.
 
+    Manifest, recipe and seed are those it was begun with.
+
     Args:
-        run: The run folder.
+        run: A run or its folder.
         cache: As in `fit`.
-        say: As in `fit`.
+        on_validation: As in `fit`.
 
     Returns:
         The finished run, with the weights of an uninterrupted one.
@@ -150,29 +99,98 @@ def resume(run: Path | str, cache: str | Path | None = None, say: Callable | Non
         >>> resume("runs/first")
     """
     begun = load(run)
-    return fit(begun.manifest, begun.recipe, run=run, resume=True, cache=cache, say=say)
+    if begun.complete:
+        log.info(f"{begun.folder} is complete: nothing is left to train.")
+        return begun
+    _same_photographs(begun)
+    return _trained(begun, *_prepared(begun.manifest, begun.recipe, cache), on_validation)
+
+
+def _prepared(
+    manifest: pd.DataFrame, recipe: Recipe, cache: str | Path | None
+) -> tuple[keras.Model, pd.DataFrame, np.ndarray]:
+    """Build the model, and decode the labelled photographs of both sides; mistakes end here."""
+    keras.utils.set_random_seed(recipe.seed)
+    model = build(
+        recipe.model.name,
+        classes=len(class_names(manifest)),
+        image_size=recipe.image_size,
+        weights=recipe.model.weights,  # when resuming too: stem and value range follow from them
+        **recipe.model.options,
+    )
+    for stage in recipe.stages:
+        set_trainable(model, stage.train)  # an unknown layer ends here, not after the first stage
+    sides = manifest[manifest["split"].isin(["train", "validation"]) & manifest["label"].notna()]
+    sides = sides.reset_index(drop=True)
+    with bar("Decoding", len(sides)) as progress:
+        side = square_size(model.input_shape[1])
+        squares = prepare(sides, side, cache, progress, crop=recipe.crop)
+    return model, sides, squares.array
+
+
+def _trained(
+    run: Run,
+    model: keras.Model,
+    sides: pd.DataFrame,
+    squares: np.ndarray,
+    on_validation: Callable[[int, float], None] | None,
+) -> Run:
+    """Train a run that has begun, from its last checkpoint if it has one, and write all it holds."""
+    recipe, classes = run.recipe, class_names(run.manifest)
+    targets, splits = class_indices(sides, classes), sides["split"].to_numpy()
+    training, validation = (
+        LabelledSquares(squares[rows], targets[rows])
+        for rows in (np.flatnonzero(splits == side) for side in ("train", "validation"))
+    )
+    total = sum(stage_lengths(recipe, len(training.labels)))
+    log.info(
+        f"{recipe.model.name} at {recipe.image_size} x {recipe.image_size}: "
+        f"{len(training.labels)} training and {len(validation.labels)} validation photographs, "
+        f"{total} steps of {recipe.batch_size} on {', '.join(run.environment['devices'])}"
+    )
+    loop = Loop(model, recipe, run, training, validation, on_validation)
+    with bar("Training", total) as progress, repeatable():
+        loop.train(progress)
+    log.info(
+        f"The step alone makes {loop.rate('step'):.1f} images/s, with the pipeline "
+        f"{loop.rate('all'):.1f}. Best validation at step {loop.state.best_step}."
+    )
+    run.write_history(loop.state.history)
+    run.write_model(model, classes)
+    _evaluated(
+        Predictions(
+            (run,),
+            sides[splits == "validation"].reset_index(drop=True),
+            validation.squares,
+            probabilities(model, validation.squares)
+            if loop.probabilities is None
+            else loop.probabilities,
+        ),
+        _on_training(model, training),
+    )
+    shutil.rmtree(run.path("checkpoint"), ignore_errors=True)
+    return load(run.folder)
 
 
 def _on_training(model: keras.Model, training: LabelledSquares, most: int = 512) -> dict:
     """Log loss and accuracy of training photographs, evenly chosen, centre crops as in validation."""
     count = len(training.labels)
-    taken = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
-    labels, share = training.labels[taken], probabilities(model, training.squares[taken])
+    rows = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+    targets, predicted = training.labels[rows], probabilities(model, training.squares[rows])
     return {
-        "log_loss": log_loss(labels, share),
-        "accuracy": float((share.argmax(axis=1) == labels).mean()),
-        "photographs": len(taken),
+        "log_loss": log_loss(targets, predicted),
+        "accuracy": float((predicted.argmax(axis=1) == targets).mean()),
+        "photographs": len(rows),
     }
 
 
-def _evaluated(
-    run: Run, chosen: pd.DataFrame, true: np.ndarray, share: np.ndarray, training: dict
-) -> None:
+def _evaluated(predictions: Predictions, training: dict) -> None:
     """Write predictions, figures, plots and, last, the report that marks the run as complete."""
-    figures = {**figures_of(run, chosen, true, share, "validation"), "training": training}
-    write_evaluation(run, run.folder, chosen, share, figures)
+    run = predictions.run
+    figures = {**figures_of(predictions, "validation"), "training": training}
+    write_evaluation(predictions, figures, run.folder)
     plot_curves(run, run.path("plots/curves.png"))
-    explain(run, methods=("gradient", "gradcam"), photographs=6)
+    explain(predictions, methods=("gradient", "gradcam"), photographs=6)
     report(run)
 
 

@@ -43,9 +43,8 @@ def names(place, short) -> dict:
 
     # --- names
     run = cx.load("runs/first")
-    chosen = run.manifest[run.manifest["split"] == "validation"].reset_index(drop=True)
-    true = np.array([run.class_names.index(label) for label in chosen["label"]], "int32")
-    shares = cx.inference.predict(run, chosen)[run.class_names].to_numpy()
+    validation = run.manifest[run.manifest["split"] == "validation"]
+    predictions = cx.inference.predictions_of(run, validation)
     squares = np.random.default_rng(0).integers(0, 256, (40, 256, 256, 3), "uint8")
     return {
         **{name: thing for room in ROOMS for name, thing in _public(room)},
@@ -58,7 +57,7 @@ def names(place, short) -> dict:
             "manifest": manifest,
             "audited": audited,
         },
-        **{"run": run, "chosen": chosen, "true": true, "probabilities": shares},
+        **{"run": run, "predictions": predictions},
         **{"figures": run.metrics, "model": run.model, "squares": squares},
         **{"image": squares[0], "images": squares[:1], "labels": np.arange(40) % 3},
         **{"one_hot": np.eye(3, dtype="float32")[:1], "keys": np.array([[0, 7]], "int32")},

@@ -25,28 +25,28 @@ def files(tmp_path_factory):
 
 def test_every_form_of_a_photograph_is_predicted_alike(finished, files):
     run = cx.load(finished.folder)
-    by_path = run.predict(files)
+    by_path = cx.predict(run, files)
     assert by_path["image"].tolist() == [file.name for file in files]
     arrays = [cv2.imread(str(file))[..., ::-1] for file in files]
     pictures = [Image.open(file) for file in files]
     mixed = [str(files[0]), arrays[1].astype("float32"), pictures[2], files[3]]
     folder, list_of_paths = files[0].parent, pd.Series([str(file) for file in files])
     for given in (folder, list_of_paths, iter(files), arrays, pictures, mixed):
-        shares = run.predict(given)[TYPES].to_numpy()
+        shares = cx.predict(run, given)[TYPES].to_numpy()
         assert shares == pytest.approx(by_path[TYPES].to_numpy(), abs=1e-6)
-    assert run.predict(mixed)["image"].tolist() == ["0.png", "picture 2", "2.png", "3.png"]
+    assert cx.predict(run, mixed)["image"].tolist() == ["0.png", "picture 2", "2.png", "3.png"]
     assert by_path[TYPES].to_numpy().std(axis=0).min() > 1e-4, "the photographs differ"
 
 
 def test_one_photograph_and_a_batch(finished, files):
     array = cv2.imread(str(files[0]))[..., ::-1]
-    one = finished.predict(array)
+    one = cx.predict(finished, array)
     assert one["image"].tolist() == ["picture 1"]
     for given in (files[0], str(files[0]), Image.open(files[0])):
-        other = finished.predict(given)
+        other = cx.predict(finished, given)
         assert other["image"].tolist() == ["0.png"]
         assert other[TYPES].to_numpy() == pytest.approx(one[TYPES].to_numpy(), abs=1e-6)
-    batch = finished.predict(np.stack([array, array[:, ::-1]]), tta=8)
+    batch = cx.predict(finished, np.stack([array, array[:, ::-1]]), tta=8)
     assert batch["image"].tolist() == ["picture 1", "picture 2"]
     assert batch[TYPES].iloc[0].to_numpy() == pytest.approx(
         batch[TYPES].iloc[1].to_numpy(), abs=1e-6
@@ -58,17 +58,17 @@ def test_a_pil_image_is_turned_upright(finished, files, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise by a quarter
     upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "t.png", exif=exif)
-    turned = finished.predict(Image.open(tmp_path / "t.png"))
+    turned = cx.predict(finished, Image.open(tmp_path / "t.png"))
     assert turned[TYPES].to_numpy() == pytest.approx(
-        finished.predict(upright)[TYPES].to_numpy(), abs=1e-6
+        cx.predict(finished, upright)[TYPES].to_numpy(), abs=1e-6
     )
 
 
 def test_grey_and_transparent_pil_images_are_taken_as_rgb(finished, files):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        modes = finished.predict([Image.open(files[0]).convert(mode) for mode in ("RGBA", "L")])
-    plain = finished.predict(files[0])
+        modes = cx.predict(finished, [Image.open(files[0]).convert(mode) for mode in ("RGBA", "L")])
+    plain = cx.predict(finished, files[0])
     assert modes[TYPES].iloc[0].to_numpy() == pytest.approx(
         plain[TYPES].iloc[0].to_numpy(), abs=1e-6
     )
@@ -76,8 +76,8 @@ def test_grey_and_transparent_pil_images_are_taken_as_rgb(finished, files):
 
 def test_several_runs_take_arrays_too(finished):
     picture = np.full((20, 30, 3), 90, "uint8")
-    both = cx.inference.predict([finished, finished], picture)
-    assert both[TYPES].to_numpy() == pytest.approx(finished.predict(picture)[TYPES].to_numpy())
+    both = cx.predict([finished, finished], picture)
+    assert both[TYPES].to_numpy() == pytest.approx(cx.predict(finished, picture)[TYPES].to_numpy())
 
 
 @pytest.mark.parametrize(
@@ -96,20 +96,20 @@ def test_several_runs_take_arrays_too(finished):
 )
 def test_mistakes(finished, given, message):
     with pytest.raises(UserError, match=message):
-        finished.predict(given)
+        cx.predict(finished, given)
 
 
 def test_a_damaged_pil_image_is_named(finished, files, tmp_path):
     whole = files[0].read_bytes()
     (tmp_path / "broken.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"broken\.png cannot be read"):
-        finished.predict([Image.open(tmp_path / "broken.png")])
+        cx.predict(finished, [Image.open(tmp_path / "broken.png")])
     with pytest.raises(UserError, match=r"broken\.png"):
-        finished.predict([files[0], tmp_path / "broken.png"])
+        cx.predict(finished, [files[0], tmp_path / "broken.png"])
 
 
 def test_a_run_on_boxes_refuses_pictures_without(finished, monkeypatch):
     run = cx.load(finished.folder)
     monkeypatch.setitem(run.card, "crop", "box")
     with pytest.raises(UserError, match=r"crop: box.*cervix-tf segment"):
-        run.predict(np.zeros((20, 20, 3), "uint8"))
+        cx.predict(run, np.zeros((20, 20, 3), "uint8"))

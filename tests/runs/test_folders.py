@@ -46,7 +46,7 @@ def test_what_is_not_a_run(tmp_path, finished):
     with pytest.raises(UserError, match="--resume"):
         _ = cx.load(tmp_path).card
     (tmp_path / "model.keras").write_bytes(b"damaged")
-    with pytest.raises(UserError, match="was not written by cervix-tf fit"):
+    with pytest.raises(UserError, match="holds no cervix_tf.json: it was not written by cervix-tf"):
         _ = cx.load(tmp_path).class_names
     with pytest.raises(UserError, match="cannot be read as a Keras model"):
         _ = cx.load(tmp_path).model

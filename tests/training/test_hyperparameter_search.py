@@ -14,6 +14,7 @@ import pytest
 from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
 from cervix_tf.recipes import load_recipe
+from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.training import search
 
 pytest.importorskip("optuna")
@@ -66,14 +67,22 @@ def curves(monkeypatch):
     """Trials whose validation losses are given instead of trained, and what was run."""
     ran = []
 
-    def fake(manifest, recipe, run, resume, cache, on_validation):
-        ran.append((Path(run).name, resume))
+    def fit(manifest, recipe, run, cache, on_validation):
+        ran.append((Path(run).name, "fit"))
+        return losses(recipe, on_validation)
+
+    def resume(run, cache, on_validation):
+        ran.append((run.folder.name, "resume"))
+        return losses(run.recipe, on_validation)
+
+    def losses(recipe, on_validation):
         rate = recipe.optimizer.learning_rate
         for step in (2, 4, 6, 8):
             on_validation(step, rate + 1 / step)
         return SimpleNamespace(metrics={"log_loss": rate + 1 / 8, "accuracy": 0.5})
 
-    monkeypatch.setattr("cervix_tf.training.hyperparameter_search.fit", fake)
+    monkeypatch.setattr("cervix_tf.training.hyperparameter_search.fit", fit)
+    monkeypatch.setattr("cervix_tf.training.hyperparameter_search.resume", resume)
     return ran
 
 
@@ -104,9 +113,9 @@ def test_an_interrupted_trial_is_gone_on_with(curves, recipe, phantoms, tmp_path
     given = {"space": {"optimizer.learning_rate": [0.1, 0.2]}, "study": tmp_path / "study"}
     fake = hyperparameter_search.fit
 
-    def interrupted(manifest, recipe, run, resume, cache, on_validation):
+    def interrupted(manifest, recipe, run, cache, on_validation):
         Path(run).mkdir(parents=True)
-        (Path(run) / "recipe.yaml").write_text("")
+        (Path(run) / "recipe.yaml").write_text(to_yaml(recipe))
         on_validation(2, 0.7)
         raise KeyboardInterrupt
 
@@ -115,7 +124,7 @@ def test_an_interrupted_trial_is_gone_on_with(curves, recipe, phantoms, tmp_path
         search(read_manifest(phantoms), recipe(), **given)
     monkeypatch.setattr(hyperparameter_search, "fit", fake)
     table = search(read_manifest(phantoms), recipe(), **given)
-    assert curves == [("000", True), ("001", False)]
+    assert curves == [("000", "resume"), ("001", "fit")]
     assert (table["state"] == "complete").all()
 
 

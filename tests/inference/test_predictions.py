@@ -18,7 +18,8 @@ def test_photographs(phantoms):
 
 def test_table(finished, test_photographs):
     table = predict(finished, test_photographs)
-    assert list(table.columns) == ["image", *TYPES]
+    assert list(table.columns) == ["image", "path", *TYPES]
+    assert table["path"].tolist() == test_photographs["path"].tolist()
     assert table["image"].tolist() == test_photographs["image"].tolist()
     assert table[TYPES].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-12)
     assert table[TYPES].to_numpy().std(axis=0).min() > 0, "photographs differ, so do predictions"

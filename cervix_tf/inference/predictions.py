@@ -1,0 +1,228 @@
+"""Photographs with what one run, or the mean of several, makes of them: decoded and predicted once."""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cervix_tf.data.manifests import labels as class_indices
+from cervix_tf.errors import UserError
+from cervix_tf.inference.photographs import as_photographs
+from cervix_tf.runs import Run, load
+
+if TYPE_CHECKING:
+    import keras
+
+VIEWS = 8  # the square's own symmetries: four quarter turns, each also mirrored
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Photographs, their squares, their class probabilities and the runs these come from.
+
+    Attributes:
+        runs: The runs whose probabilities are averaged, at least one.
+        photographs: A table of N rows as a manifest has them; a picture in memory has an `image` alone.
+        squares: uint8 RGB (N, P, P, 3), prepared for the first run, as `data.prepare` returned them.
+        probabilities: float64 (N, classes), rows summing to 1.
+        views: Views a photograph that these are the mean of, as `tta` of `predict`.
+
+    Example:
+        >>> surest = np.argsort(-predictions.probabilities.max(axis=1))
+        >>> predictions[surest[:5]].table()
+    """
+
+    runs: tuple[Run, ...]
+    photographs: pd.DataFrame
+    squares: np.ndarray
+    probabilities: np.ndarray
+    views: int = 1
+
+    def __len__(self) -> int:
+        return len(self.probabilities)
+
+    def __getitem__(self, rows) -> "Predictions":
+        """Take some of the photographs: by row numbers, a mask (N,) or a slice."""
+        table = self.photographs.iloc[rows].reset_index(drop=True)
+        return Predictions(
+            self.runs, table, self.squares[rows], self.probabilities[rows], self.views
+        )
+
+    @property
+    def run(self) -> Run:
+        """The first run, for which the squares were prepared."""
+        return self.runs[0]
+
+    @property
+    def class_names(self) -> list[str]:
+        """The classes, in the order of the columns of `probabilities`."""
+        return self.run.class_names
+
+    @property
+    def images(self) -> np.ndarray:
+        """The centre crops that the first run's network saw, uint8 RGB (N, S, S, 3)."""
+        return _centre(self.squares, self.run.image_size)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Index of the likeliest class of each photograph, (N,)."""
+        return self.probabilities.argmax(axis=1)
+
+    @functools.cached_property
+    def targets(self) -> np.ndarray:
+        """Class index of each label, int32 (N,), -1 where there is none.
+
+        Raises:
+            UserError: A label is of a class that the run does not know.
+        """
+        indices = np.full(len(self), -1, "int32")
+        if "label" in self.photographs:
+            labelled = self.photographs["label"].notna().to_numpy()
+            indices[labelled] = class_indices(self.photographs[labelled], self.class_names)
+        return indices
+
+    def table(self) -> pd.DataFrame:
+        """Make a table of a row a photograph: `image`, `path`, then one column a class."""
+        table = self.photographs.reindex(columns=["image", "path"])
+        table[self.class_names] = self.probabilities
+        return table
+
+
+def predictions_of(
+    runs: Run | Path | str | Sequence[Run | Path | str],
+    photographs: Any,
+    tta: int = 1,
+    batch_size: int = 64,
+    cache: str | Path | None = "memory",
+    progress: Callable[[int, int], None] | None = None,
+) -> Predictions:
+    """Decode photographs and predict their class probabilities, each once.
+
+    What `evaluate`, `explain` and the plots take, so that they need not do it again.
+
+    Args:
+        runs: As `predict` takes them.
+        photographs: As `predict` takes them.
+        tta: As `predict` takes it.
+        batch_size: As `predict` takes it.
+        cache: As `predict` takes it.
+        progress: As `predict` takes it.
+
+    Returns:
+        The predictions, in the photographs' order.
+
+    Raises:
+        UserError: As of `predict`.
+
+    Example:
+        >>> predictions = predictions_of("runs/first", "photographs")
+        >>> predictions.squares.shape[0] == len(predictions)
+        True
+    """
+    opened = [load(run) for run in (runs if isinstance(runs, list | tuple) else [runs])]
+    if not opened:
+        raise UserError("No run to predict with: give at least one run folder.")
+    if not 1 <= tta <= VIEWS:
+        raise UserError(f"tta={tta}: give 1 to {VIEWS} views a photograph.")
+    first = opened[0]
+    for run in opened[1:]:
+        if run.class_names != first.class_names:
+            raise UserError(
+                f"{run.folder} knows the classes {', '.join(run.class_names)}, {first.folder} "
+                f"{', '.join(first.class_names)}: only runs of the same classes can be averaged."
+            )
+    given = as_photographs(photographs)
+    squares: dict[tuple, np.ndarray] = {}
+    total = np.zeros((len(given.table), len(first.class_names)))
+    for run in opened:
+        kind = run.square_size, run.crop
+        if kind not in squares:
+            squares[kind] = given.squares(*kind, cache, progress)
+        total += probabilities(run.model, squares[kind], tta, batch_size)
+    return Predictions(
+        tuple(opened),
+        given.table,
+        squares[first.square_size, first.crop],
+        total / total.sum(axis=1, keepdims=True),
+        tta,
+    )
+
+
+def predict(
+    runs: Run | Path | str | Sequence[Run | Path | str],
+    photographs: Any,
+    tta: int = 1,
+    batch_size: int = 64,
+    cache: str | Path | None = "memory",
+    progress: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Predict the class probabilities of photographs.
+
+    Args:
+        runs: A run or its folder, or several, whose probabilities are averaged.
+        photographs: A manifest, of which labels are not needed; a folder, a CSV or one photograph by
+            its path; an array, uint8 RGB (H, W, 3) or (N, H, W, 3); a PIL image; or paths, arrays and
+            PIL images in a list. A run that was trained with `crop: box` or `crop: mask` needs a
+            manifest with the boxes or masks of these.
+        tta: Views a photograph, 1 to 8: the centre crop alone, or also turned by quarter turns and
+            mirrored; their probabilities are averaged (test-time augmentation).
+        batch_size: Photographs at a time.
+        cache: Where the prepared squares are kept, as `data.prepare` takes it.
+        progress: Called with the photographs decoded and their number.
+
+    Returns:
+        A table in the photographs' order: `image` (the file's name, or `picture 2` for the second of a
+        list that has no name), `path` (missing for a picture in memory), then one column a class. The
+        probabilities of a row sum to 1.
+
+    Raises:
+        UserError: A photograph cannot be read or lacks its box or mask, an array is no RGB picture, the
+            runs have different classes, or `tta` is out of range.
+
+    Example:
+        >>> predict("runs/first", "photographs")
+        >>> picture = PIL.Image.open("photographs/2.jpg")
+        >>> predict(["runs/a", "runs/b"], ["photographs/1.jpg", picture], tta=8)
+    """
+    return predictions_of(runs, photographs, tta, batch_size, cache, progress).table()
+
+
+def probabilities(
+    model: "keras.Model", squares: np.ndarray, tta: int = 1, batch_size: int = 64
+) -> np.ndarray:
+    """Predict the centre crops of prepared squares.
+
+    Args:
+        model: A built model: RGB (N, S, S, 3) in [0, 255] in, probabilities out.
+        squares: uint8 (N, P, P, 3), P at least S.
+        tta: Views a square, 1 to 8.
+        batch_size: Squares at a time.
+
+    Returns:
+        float64 (N, classes), each row summing to 1.
+
+    Example:
+        >>> probabilities(build("cervixnet2", image_size=64), np.zeros((2, 74, 74, 3), "uint8")).shape
+        (2, 3)
+    """
+    total = np.zeros((len(squares), model.output_shape[-1]))
+    for first in range(0, len(squares), batch_size):
+        crops = np.asarray(_centre(squares, model.input_shape[1], slice(first, first + batch_size)))
+        for view in range(tta):
+            turned = np.rot90(crops, view % 4, axes=(1, 2))
+            turned = turned[:, :, ::-1] if view >= 4 else turned
+            total[first : first + batch_size] += model.predict_on_batch(
+                np.ascontiguousarray(turned)
+            )
+    return total / total.sum(axis=1, keepdims=True)
+
+
+def _centre(squares: np.ndarray, size: int, rows: slice = slice(None)) -> np.ndarray:
+    """The centre crops of some squares, a view where `squares` is an array."""
+    margin = (squares.shape[1] - size) // 2
+    inside = slice(margin, margin + size)
+    return squares[rows, inside, inside]
