@@ -2,8 +2,8 @@
 
 The rooms, in the order data flows through them: `data`, `pages`, `segmentation`, `models`, `recipes`,
 `runs`, `quality`, `inference`, `exploration`, `evaluation`, `explanation`, `training`, `reproduction`.
-Every verb of the command line is a function of the same name here. All is imported when it is first
-used, so that importing this package costs nothing.
+Every verb of the command line is a function of the same name here. Messages go to Python's `logging`,
+logger `cervix_tf`. All is imported when it is first used, so that importing this package costs nothing.
 """
 
 import lazy_loader
