@@ -49,12 +49,12 @@ def photograph_keys(paths: list[Path], regions: list[Region] | None = None) -> n
     """
     keys = b""
     for path, region in zip(paths, regions or [None] * len(paths), strict=True):
-        known = _state(path)
+        state = _state(path)
         if isinstance(region, Path):
-            known += f"\0mask\0{_state(region)}"
+            state += f"\0mask\0{_state(region)}"
         elif region is not None:
-            known += f"\0box\0{MARGIN}\0{region}"
-        keys += hashlib.blake2b(known.encode(errors="surrogateescape"), digest_size=16).digest()
+            state += f"\0box\0{MARGIN}\0{region}"
+        keys += hashlib.blake2b(state.encode(errors="surrogateescape"), digest_size=16).digest()
     return np.frombuffer(keys, "V16")
 
 
@@ -175,7 +175,7 @@ class CacheFile:
                 path.unlink(missing_ok=True)
             raise self._no_room(len(self.keys) * row, str(error.strerror).lower()) from error
 
-    def relatives(self) -> Iterator[tuple[np.ndarray, Callable[[int], bytes | None]]]:
+    def other_sets(self) -> Iterator[tuple[np.ndarray, Callable[[int], bytes | None]]]:
         """Go through the other sets of the same size in the folder, whole and in part.
 
         Yields:
