@@ -6,11 +6,11 @@ the right photograph and the checksum agrees, so a kill, a power cut and a damag
 the same thing: some rows are missing, and are decoded again. While rows are missing the squares are
 called `NAME.part`; `NAME.npy` is there only when it was whole.
 
-One file a photograph would be simpler, but is no array. `benchmarks/square_cache.py` has it beside this:
-a first pass takes 1.0 (300 squares of 256 pixels) to 1.4 times as long (2,000), and so does opening it
-and an epoch's batches, 1.0 to 2.1 times, where it is read into memory. Read batch by batch it takes 0.7
-times as long in the first epoch and about as long in the others, within the noise of a fit; but only
-one mapped file is read by TensorFlow where it lies, with nothing copied but the batch.
+One file a photograph would be simpler, but is no array: only one mapped file is read by TensorFlow
+where it lies, with nothing copied but the batch. `benchmarks/square_cache.py`, on two busy cores, has a
+file a photograph take 1.0 (300 squares of 256 pixels) to 1.4 times (2,000) as long in a first pass, and
+1.0 to 2.1 times in opening and an epoch's batches if it is read into memory; read batch by batch it
+takes 0.7 times as long in the first epoch (0.5 to 1.1 ms a photograph less) and 0.9 to 1.0 in others.
 """
 
 import errno
