@@ -103,13 +103,13 @@ class _Decoding:
 
     def __getitem__(self, key):
         rows, *rest = key if isinstance(key, tuple) else (key,)
-        chosen = np.arange(len(self))[rows]
-        if not isinstance(chosen, np.ndarray):
+        numbers = np.arange(len(self))[rows]
+        if not isinstance(numbers, np.ndarray):
             return self[[rows]][(0, *rest)]
-        found = np.empty((len(chosen), *self.shape[1:]), np.uint8)
-        photographs = [self._photographs[row] for row in chosen]
-        decode_all(photographs, self.shape[1], range(len(chosen)), found.__setitem__, None)
-        return found[(slice(None), *rest)]
+        squares = np.empty((len(numbers), *self.shape[1:]), np.uint8)
+        photographs = [self._photographs[row] for row in numbers]
+        decode_all(photographs, self.shape[1], range(len(numbers)), squares.__setitem__, None)
+        return squares[(slice(None), *rest)]
 
 
 def prepare(
@@ -232,17 +232,17 @@ def _complete(
 def _borrow(file: CacheFile, missing: np.ndarray, write: Store) -> list[int]:
     """Copy what another set in the folder holds already, and return the rows that none does."""
     wanted = {file.keys[row].tobytes(): int(row) for row in missing}
-    found = set()
-    for keys, read in file.relatives():
-        for row, key in enumerate(keys):
-            mine = wanted.get(key.tobytes())
-            if mine is None or mine in found:
+    copied = set()
+    for keys, read in file.other_sets():
+        for number, key in enumerate(keys):
+            row = wanted.get(key.tobytes())
+            if row is None or row in copied:
                 continue
-            pixels = read(row)
+            pixels = read(number)
             if pixels is not None:
-                write(mine, np.frombuffer(pixels, np.uint8))
-                found.add(mine)
-    return [int(row) for row in missing if row not in found]
+                write(row, np.frombuffer(pixels, np.uint8))
+                copied.add(row)
+    return [int(row) for row in missing if row not in copied]
 
 
 def decode_all(

@@ -48,9 +48,9 @@ def training_stream(
     array = squares.array if isinstance(squares, Squares) else squares
     labels = np.asarray(labels, "int32")
 
-    def places(step: np.int64) -> tuple[np.ndarray, np.ndarray]:
-        place = int(step) * batch_size + np.arange(batch_size)
-        epoch, within = np.divmod(place, len(labels))
+    def drawn(step: np.int64) -> tuple[np.ndarray, np.ndarray]:
+        position = int(step) * batch_size + np.arange(batch_size)
+        epoch, within = np.divmod(position, len(labels))
         orders = {e: order(seed, e, len(labels)) for e in set(epoch.tolist())}
         rows = [orders[e][w] for e, w in zip(epoch.tolist(), within, strict=True)]
         return np.stack([epoch, rows], axis=1).astype("int32"), labels[rows]
@@ -58,7 +58,7 @@ def training_stream(
     read = _reader(array, array.shape[1])
 
     def loaded(step):
-        keys, classes = tf.numpy_function(places, [step], [tf.int32, tf.int32])
+        keys, classes = tf.numpy_function(drawn, [step], [tf.int32, tf.int32])
         keys, classes = tf.ensure_shape(keys, (batch_size, 2)), tf.ensure_shape(classes, batch_size)
         return tf.ensure_shape(read(keys[:, 1]), (batch_size, *array.shape[1:])), keys, classes
 
@@ -100,12 +100,12 @@ def batches(
         >>> for images, labels in batches(read_manifest("data"), 224, 32): ...
     """
     array = prepare(manifest, square_size(image_size), cache=cache, crop=crop).array
-    known = np.full(len(manifest), -1, "int32")
-    some = manifest["label"].notna().to_numpy()
-    if training or some.any():
-        rows = slice(None) if training else some
-        known[rows] = labels(manifest[rows], class_names(manifest))
-    count, random = len(known), training and augment is not None
+    targets = np.full(len(manifest), -1, "int32")
+    labelled = manifest["label"].notna().to_numpy()
+    if training or labelled.any():
+        rows = slice(None) if training else labelled
+        targets[rows] = labels(manifest[rows], class_names(manifest))
+    count, random = len(targets), training and augment is not None
     view = RandomView(image_size, seed=seed, **(augment or {}))
     read = _reader(array, array.shape[1] if random else image_size, ordered=not training)
 
@@ -114,7 +114,7 @@ def batches(
         images = read(rows)
         if random:
             images = view(images, tf.stack([tf.zeros_like(rows) + epoch, rows], 1), training=True)
-        return images, tf.gather(known, rows)
+        return images, tf.gather(targets, rows)
 
     total = -(-count // batch_size)
     numbers = tf.data.Dataset.range(total)

@@ -142,17 +142,17 @@ def _alike(
     cluster, distance = np.arange(len(sums)), np.full(len(sums), np.nan)
     exact = np.zeros(len(sums), bool)
     rows = np.flatnonzero(readable)
-    own = np.array([sums[row] for row in rows], dtype=object)
+    contents = np.array([sums[row] for row in rows], dtype=object)
     if not len(rows):
         return cluster, exact, distance
     _, first, content, times = np.unique(
-        own, return_index=True, return_inverse=True, return_counts=True
+        contents, return_index=True, return_inverse=True, return_counts=True
     )
-    chosen = rows[first]
+    different = rows[first]
     cluster = cluster + len(sums)  # numbers that no cluster of contents has
-    cluster[rows] = near_duplicates(seen.signatures, seen.greys, chosen)[content]
+    cluster[rows] = near_duplicates(seen.signatures, seen.greys, different)[content]
     exact[rows] = times[content] > 1
-    distance[rows] = distances(seen.features[chosen])[content]
+    distance[rows] = distances(seen.features[different])[content]
     return cluster, exact, distance
 
 

@@ -134,6 +134,12 @@ def test_another_size_and_a_part_of_the_photographs(manifest, cache, decoded):
     assert len(decoded) == 12
 
 
+def test_a_photograph_listed_twice_is_there_twice(manifest, cache):
+    whole = prepare(manifest, SIZE, cache)
+    twice = prepare(pd.concat([manifest.iloc[:2]] * 2, ignore_index=True), SIZE, cache)
+    assert np.array_equal(twice.array, whole.array[[0, 1, 0, 1]])
+
+
 @pytest.mark.parametrize("harm", ["flip a bit", "cut off", "zeros", "no records", "short records"])
 def test_damage_is_noticed_and_mended(manifest, cache, decoded, harm):
     path = prepare(manifest, SIZE, cache).path
@@ -197,9 +203,9 @@ def test_all_unreadable_photographs_are_named_and_the_others_kept(manifest, cach
 
 
 def test_no_room_is_told_before_anything_is_written(manifest, cache, monkeypatch):
-    from cervix_tf.data import caching
+    from cervix_tf.data import cache_file
 
-    monkeypatch.setattr(caching.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    monkeypatch.setattr(cache_file.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
     with pytest.raises(UserError, match="no room .*--cache memory") as caught:
         prepare(manifest, SIZE, cache)
     assert "\n" not in str(caught.value)
