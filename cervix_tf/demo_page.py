@@ -138,9 +138,9 @@ def demo_page(
             height=150,
             elem_id="photographs",
         )
-        found = gradio.HTML(elem_id="findings")
+        answers = gradio.HTML(elem_id="findings")
         files.upload(
-            look, files, [files, found], show_progress_on=[found], api_visibility="private"
+            look, files, [files, answers], show_progress_on=[answers], api_visibility="private"
         )
     return page
 
@@ -194,13 +194,13 @@ def findings(run: Run, paths: list[Path], localizer: Localizer | None = None) ->
 
 
 def _words(run: Run, one: Examined, whole: str | None) -> dict:
-    names, shares = run.class_names, one.probabilities
+    names = run.class_names
     return {
         "name": one.path.name,
-        "predicted": names[int(shares.argmax())],
+        "predicted": names[int(one.probabilities.argmax())],
         "classes": [
-            (name, f"{100 * share:.1f} %", class_colour(k))
-            for k, (name, share) in enumerate(zip(names, shares, strict=True))
+            (name, f"{100 * probability:.1f} %", class_colour(k))
+            for k, (name, probability) in enumerate(zip(names, one.probabilities, strict=True))
         ],
         "frame": [f"{100 * part:.2f}%" for part in one.frame],
         "whole": whole,

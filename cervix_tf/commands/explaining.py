@@ -47,7 +47,7 @@ def explain(
 
     methods = tuple(method or METHODS)
     with bar("Explaining", len(methods)) as progress:
-        found = explain(
+        explanation = explain(
             opened, manifest, out, methods, photographs, seed, cache,
             progress=lambda done, total: progress(done, total, note=methods[done - 1]),
         )  # fmt: skip
@@ -58,7 +58,7 @@ def explain(
             row["predicted"],
             f"{row[row['predicted']]:.3f}",
         )
-        for _, row in found.table.iterrows()
+        for _, row in explanation.table.iterrows()
     ]
     print_table(("photograph", "true", "predicted", "probability"), rows)
-    print(f"Maps ({', '.join(methods)}): {found.path}")
+    print(f"Maps ({', '.join(methods)}): {explanation.path}")

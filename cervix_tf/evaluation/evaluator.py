@@ -64,13 +64,12 @@ def evaluate(
         raise UserError(f"{out} is a run's folder, with figures of its own: give another folder.")
     made = run if isinstance(run, Predictions) else None
     opened = run.run if isinstance(run, Predictions) else load(run)
-    own = opened.manifest
-    if made:
+    if made is not None:
         chosen = photographs = made.photographs
     elif photographs is not None:
         chosen = validated(photographs, "the manifest")
     else:
-        chosen, split, seen = own[own["split"] == "validation"], "validation", True
+        chosen, split, seen = opened.validation, "validation", True
     chosen = chosen.dropna(subset="label")
     if chosen.empty:
         raise UserError("There is no labelled photograph to evaluate on.")
@@ -79,7 +78,7 @@ def evaluate(
     class_indices(chosen, opened.class_names)  # an unknown class ends here, before the work
     predictions = (
         made[chosen.index]
-        if made
+        if made is not None
         else predictions_of(opened, chosen, tta, cache=cache, progress=progress)
     )
     figures = {**figures_of(predictions, split), "seen": seen, "views": predictions.views}
@@ -127,10 +126,10 @@ def figures_of(predictions: Predictions, split: str) -> dict:
     prior = np.tile(shares, (len(targets), 1))
 
     model, base = measures(targets, probabilities), measures(targets, prior)
-    found = {name: values[0] for name, values in model.items()}
-    found |= {f"prior {name}": base[name][0] for name in SINGLE}
-    found["gain log_loss"] = base["log_loss"][0] - found["log_loss"]
-    found["gain accuracy"] = found["accuracy"] - base["accuracy"][0]
+    values = {name: rows[0] for name, rows in model.items()}
+    values |= {f"prior {name}": base[name][0] for name in SINGLE}
+    values["gain log_loss"] = base["log_loss"][0] - values["log_loss"]
+    values["gain accuracy"] = values["accuracy"] - base["accuracy"][0]
     ends: dict[str, np.ndarray] = {}
     absent: dict[str, int] = {}
     if groups.nunique() > 1:
@@ -143,7 +142,7 @@ def figures_of(predictions: Predictions, split: str) -> dict:
         ends |= {f"gain {name}": pair for name, pair in of_gain.items()}
     pairs = {
         name: _pairs(ends.get(name, np.full((*np.shape(value), 2), np.nan)))
-        for name, value in found.items()
+        for name, value in values.items()
         if name not in ("bin_weight", "bin_confidence")
     }
     return {
@@ -154,13 +153,13 @@ def figures_of(predictions: Predictions, split: str) -> dict:
         "model": run.recipe.model.name,
         "seed": seed,
         "classes": classes,
-        **_arranged({k: _plain(v) for k, v in found.items()}),
-        "confusion": found["confusion"].astype(int).tolist(),
+        **_arranged({k: _plain(v) for k, v in values.items()}),
+        "confusion": values["confusion"].astype(int).tolist(),
         "prior": {
-            **{k: _plain(found[f"prior {k}"]) for k in SINGLE},
+            **{k: _plain(values[f"prior {k}"]) for k in SINGLE},
             "shares": shares.tolist(),
         },
-        "reliability": _reliability(found, pairs["bin_accuracy"]),
+        "reliability": _reliability(values, pairs["bin_accuracy"]),
         "intervals": {
             **_arranged(pairs),
             "confusion": pairs["confusion"],
@@ -185,18 +184,18 @@ def _arranged(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _reliability(found: dict[str, np.ndarray], intervals: list) -> list[dict]:
+def _reliability(values: dict[str, np.ndarray], intervals: list) -> list[dict]:
     return [
         {
             "from": k / BINS,
             "to": (k + 1) / BINS,
-            "photographs": int(found["bin_weight"][k]),
-            "confidence": float(found["bin_confidence"][k]),
-            "accuracy": float(found["bin_accuracy"][k]),
+            "photographs": int(values["bin_weight"][k]),
+            "confidence": float(values["bin_confidence"][k]),
+            "accuracy": float(values["bin_accuracy"][k]),
             "interval": intervals[k],
         }
         for k in range(BINS)
-        if found["bin_weight"][k]
+        if values["bin_weight"][k]
     ]
 
 

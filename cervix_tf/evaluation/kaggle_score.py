@@ -68,5 +68,5 @@ def checked(labels, probabilities) -> tuple[np.ndarray, np.ndarray]:
 
 def row_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Score each of `checked` rows: -log of the true class's probability, clipped as Kaggle does."""
-    true = probabilities[np.arange(len(labels)), labels]
-    return -np.log(np.clip(true, CLIP, 1 - CLIP))
+    given = probabilities[np.arange(len(labels)), labels]
+    return -np.log(np.clip(given, CLIP, 1 - CLIP))

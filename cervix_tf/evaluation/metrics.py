@@ -41,11 +41,11 @@ def measures(labels, probabilities, weights=None) -> dict[str, np.ndarray]:
         >>> measures([0, 1], [[0.8, 0.2], [0.4, 0.6]])["accuracy"]
         array([1.])
     """
-    true, p = checked(labels, probabilities)
+    targets, p = checked(labels, probabilities)
     count, classes = p.shape
     weights = np.ones((1, count)) if weights is None else np.asarray(weights, "float64")
-    one_hot = np.eye(classes)[true]
-    sums = terms(true, p)
+    one_hot = np.eye(classes)[targets]
+    sums = terms(targets, p)
     # One product for everything that is a sum over photographs.
     product = weights @ np.hstack(list(sums.values()))
     edges = np.cumsum([part.shape[1] for part in sums.values()])[:-1]
@@ -62,7 +62,7 @@ def measures(labels, probabilities, weights=None) -> dict[str, np.ndarray]:
         return {
             "log_loss": of["loss"][:, 0] / total[:, 0],
             "accuracy": accuracy,
-            "balanced_accuracy": recall[:, np.unique(true)].mean(axis=1),
+            "balanced_accuracy": recall[:, np.unique(targets)].mean(axis=1),
             "kappa": (accuracy - chance) / (1 - chance),
             "brier": of["brier"][:, 0] / total[:, 0],
             "ece": gap.sum(axis=1) / total[:, 0],
@@ -71,7 +71,7 @@ def measures(labels, probabilities, weights=None) -> dict[str, np.ndarray]:
             "f1": 2 * hits / (actual + predicted),
             "roc_auc": np.stack([_auc(one_hot[:, k], p[:, k], weights) for k in range(classes)], 1),
             "actual": actual / total,
-            "predicted": of["share"] / total,
+            "predicted": of["probability"] / total,
             "confusion": confusion,
             "bin_weight": of["bins"],
             "bin_confidence": of["bin_confidence"] / of["bins"],
@@ -79,17 +79,16 @@ def measures(labels, probabilities, weights=None) -> dict[str, np.ndarray]:
         }
 
 
-def terms(true: np.ndarray, p: np.ndarray) -> dict[str, np.ndarray]:
+def terms(targets: np.ndarray, p: np.ndarray) -> dict[str, np.ndarray]:
     """Compute what each photograph adds to the sums of which all figures but the ROC AUC are made.
 
     Args:
-        true: (N,) class indices, as `checked` returns them.
+        targets: (N,) class indices, as `checked` returns them.
         p: (N, C) probabilities, as `checked` returns them.
 
     Returns:
-        (N, k) arrays: `loss`, `brier`; `pairs`, true by predicted class (k = C * C); `share`, the
-        probabilities; and by bin of confidence `bins` (1 in the photograph's own), `bin_confidence`,
-        `bin_right`.
+        (N, k) arrays: `loss`, `brier`; `pairs`, true by predicted class (k = C * C); `probability`;
+        and by bin of confidence `bins` (1 in the photograph's own), `bin_confidence`, `bin_right`.
 
     Example:
         >>> terms(np.array([0]), np.array([[0.8, 0.2]]))["pairs"]
@@ -97,13 +96,13 @@ def terms(true: np.ndarray, p: np.ndarray) -> dict[str, np.ndarray]:
     """
     classes = p.shape[1]
     guess, confidence = p.argmax(axis=1), p.max(axis=1)
-    right = (guess == true).astype("float64")
+    right = (guess == targets).astype("float64")
     in_bin = np.eye(BINS)[np.minimum((confidence * BINS).astype(int), BINS - 1)]
     return {
-        "loss": row_losses(true, p)[:, None],
-        "brier": ((p - np.eye(classes)[true]) ** 2).sum(axis=1)[:, None],
-        "pairs": np.eye(classes**2)[true * classes + guess],
-        "share": p,
+        "loss": row_losses(targets, p)[:, None],
+        "brier": ((p - np.eye(classes)[targets]) ** 2).sum(axis=1)[:, None],
+        "pairs": np.eye(classes**2)[targets * classes + guess],
+        "probability": p,
         "bins": in_bin,
         "bin_confidence": in_bin * confidence[:, None],
         "bin_right": in_bin * right[:, None],

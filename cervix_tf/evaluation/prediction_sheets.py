@@ -93,9 +93,7 @@ def _sheet(predictions: Predictions, titles: list[tuple[str, bool]], path: Path 
         bars.set_xticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=7.5)
         bars.invert_yaxis()
         bare(bars)
-    if path:
-        save(figure, path)
-    return figure
+    return save(figure, path)
 
 
 def _short(name: str, most: int = 20) -> str:

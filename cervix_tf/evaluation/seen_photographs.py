@@ -35,27 +35,28 @@ def least_seen(run: Run, manifest: pd.DataFrame) -> tuple[pd.DataFrame, str, boo
     """
     role = roles(run, manifest)
     order = [r for r in ("", "validation", "train") if (role == r).any()]
-    chosen = manifest[role == order[0]]
+    photographs = manifest[role == order[0]]
+    count, groups = len(photographs), photographs["group"]
     dropped = [f"{(role == r).sum()} that the run {_VERB[r]}" for r in order[1:]]
     if dropped:
         warnings.warn(f"Left out of the evaluation: {' and '.join(dropped)}.", stacklevel=3)
     if order[0] == "train":
         warnings.warn(
-            f"The run trained on all {len(chosen)} photographs: the figures say nothing of new ones.",
+            f"The run trained on all {count} photographs: the figures say nothing of new ones.",
             stacklevel=3,
         )
-        return chosen, "training photographs: the run has learned these", True
+        return photographs, "training photographs: the run has learned these", True
     trained = run.manifest[run.manifest["split"] == "train"]
-    alike = chosen["group"].isin(set(trained["group"])) & (chosen["group"] != identities(chosen))
+    alike = groups.isin(set(trained["group"])) & (groups != identities(photographs))
     if alike.any():
         warnings.warn(
-            f"{alike.sum()} of these {len(chosen)} photographs are of groups named as groups that the "
+            f"{alike.sum()} of these {count} photographs are of groups named as groups that the "
             "run trained on: if these are the same patients, the figures are too good.",
             stacklevel=3,
         )
     if order[0] == "validation":
-        return chosen, "validation", True
-    return chosen, _named(chosen), False
+        return photographs, "validation", True
+    return photographs, _named(photographs), False
 
 
 _VERB = {"train": "trained on", "validation": "validated on"}
@@ -98,13 +99,13 @@ def roles(run: Run, manifest: pd.DataFrame) -> np.ndarray:
     return np.array([role(os.path.abspath(p)) for p in manifest["path"]], dtype=object)
 
 
-def _named(chosen: pd.DataFrame) -> str:
+def _named(photographs: pd.DataFrame) -> str:
     """What photographs that the run has not seen are."""
-    splits = set(chosen["split"].dropna())
+    splits = set(photographs["split"].dropna())
     name = "test photographs" if splits == {"test"} else "photographs the run has not seen"
-    kaggle = [_stage_1(Path(p)) for p in chosen["path"][chosen["source"] == "test"]]
+    kaggle = [_stage_1(Path(p)) for p in photographs["path"][photographs["source"] == "test"]]
     if any(kaggle):
-        number = "" if sum(kaggle) == len(chosen) else f"{sum(kaggle)} of them of "
+        number = "" if sum(kaggle) == len(photographs) else f"{sum(kaggle)} of them of "
         name += f" ({number}Kaggle's stage 1, labels released later)"
     return name
 

@@ -65,11 +65,11 @@ def saliency(
     if method not in METHODS:
         raise unknown("method", method, METHODS)
     work = METHODS[method]
-    known = [name for name in inspect.signature(work).parameters][3:]
+    allowed = [name for name in inspect.signature(work).parameters][3:]
     for key in options:
-        if key not in known:
-            raise unknown(f"option of method {method}:", key, [k for k in known if k != "seed"])
-    if "seed" in known:
+        if key not in allowed:
+            raise unknown(f"option of method {method}:", key, [k for k in allowed if k != "seed"])
+    if "seed" in allowed:
         options["seed"] = seed
     return work(model, *_checked(model, images, classes), **options)
 
@@ -112,14 +112,16 @@ def integrated_gradients(
         raise UserError(f"steps is {steps}: integrated gradients need at least 1.")
     start = np.broadcast_to(np.asarray(baseline, "float32"), images.shape)
     gradient = input_gradients(model, images.shape[1:])
-    found = np.empty_like(images)
-    for some in _batches(len(images)):
-        way = images[some] - start[some]
-        total = np.zeros_like(way)
+    maps = np.empty_like(images)
+    for batch in _batches(len(images)):
+        difference = images[batch] - start[batch]
+        total = np.zeros_like(difference)
         for step in range(steps):
-            total += gradient(start[some] + way * ((step + 0.5) / steps), classes[some]).numpy()
-        found[some] = way * total / steps
-    return found
+            total += gradient(
+                start[batch] + difference * ((step + 0.5) / steps), classes[batch]
+            ).numpy()
+        maps[batch] = difference * total / steps
+    return maps
 
 
 def mass_inside(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
@@ -149,10 +151,10 @@ def mass_inside(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
 
 def _plain(model, images, classes):
     gradient = input_gradients(model, images.shape[1:])
-    found = np.empty(images.shape[:3], "float32")
-    for some in _batches(len(images)):
-        found[some] = np.abs(gradient(images[some], classes[some])).max(axis=-1)
-    return found
+    maps = np.empty(images.shape[:3], "float32")
+    for batch in _batches(len(images)):
+        maps[batch] = np.abs(gradient(images[batch], classes[batch])).max(axis=-1)
+    return maps
 
 
 def _smooth(model, images, classes, samples=25, noise=0.15, seed=0):
@@ -165,24 +167,24 @@ def _smooth(model, images, classes, samples=25, noise=0.15, seed=0):
     for sample in range(samples):
         # One noise for all images: a map does not depend on the others or on the batches.
         drawn = tf.random.stateless_normal(images.shape[1:], [seed, sample], stddev=255 * noise)
-        for some in _batches(len(images)):
-            total[some] += gradient(images[some] + drawn, classes[some]).numpy()
+        for batch in _batches(len(images)):
+            total[batch] += gradient(images[batch] + drawn, classes[batch]).numpy()
     return np.abs(total).max(axis=-1) / samples
 
 
 def _integrated(model, images, classes, steps=50, baseline=0.0):
-    found = integrated_gradients(model, images, classes, steps, baseline)
-    return np.abs(found.sum(axis=-1))
+    maps = integrated_gradients(model, images, classes, steps, baseline)
+    return np.abs(maps.sum(axis=-1))
 
 
 def _gradcam(model, images, classes, layer=None, average=None):
     if average is None:
-        average = not any(isinstance(each, keras.layers.Flatten) for each in layers_of(model))
+        average = not any(isinstance(part, keras.layers.Flatten) for part in layers_of(model))
     compute = feature_cams(model, images.shape[1:], layer or gradcam_layer(model), average)
-    found = np.empty(images.shape[:3], "float32")
-    for some in _batches(len(images)):
-        found[some] = compute(images[some], classes[some])
-    return found
+    maps = np.empty(images.shape[:3], "float32")
+    for batch in _batches(len(images)):
+        maps[batch] = compute(images[batch], classes[batch])
+    return maps
 
 
 METHODS: dict[str, Callable[..., np.ndarray]] = {

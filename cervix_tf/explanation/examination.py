@@ -141,12 +141,12 @@ def check_crop(run: Run, localizer: Localizer | Path | str | None = None) -> Non
         )
 
 
-def _frame(path: Path, region: Region, share: float) -> tuple[float, float, float, float]:
-    """The centre `share` of the square that was cut out, in shares of the photograph's sides."""
+def _frame(path: Path, region: Region, part: float) -> tuple[float, float, float, float]:
+    """The centre `part` of the square that was cut out, in shares of the photograph's sides."""
     height, width = dimensions(read_bytes(path))
     box = region if isinstance(region, tuple) else None
     # Around all of the photograph, the largest square there is: the centred one.
     left, top, side = square_around(box or (0, 0, width, height), height, width)
-    margin = side * (1 - share) / 2
-    inside = side * share
+    margin = side * (1 - part) / 2
+    inside = side * part
     return (left + margin) / width, (top + margin) / height, inside / width, inside / height

@@ -70,31 +70,31 @@ def explain(
         run = load(run)
         predictions = predictions_of(run, _candidates(run, manifest), cache=cache)
     labelled = predictions.targets >= 0
-    known = bool(labelled.any())
-    if known and not labelled.all():
+    has_labels = bool(labelled.any())
+    if has_labels and not labelled.all():
         predictions = predictions[labelled]
-    explained = predictions.targets if known else predictions.predicted
-    right = predictions.predicted == explained  # all of them where no label is known
+    explained = predictions.targets if has_labels else predictions.predicted
+    right = predictions.predicted == explained  # all of them where there are no labels
     opened = predictions.run
 
     shown = _choose(explained, right, photographs, seed)
-    explained, chosen = explained[shown], predictions[shown]
-    images = np.asarray(chosen.images)
+    explained, sheet = explained[shown], predictions[shown]
+    images = np.asarray(sheet.images)
     maps = {}
     for done, method in enumerate(methods, start=1):
         maps[method] = saliency(opened.model, images, explained, method, seed=seed)
         if progress:
             progress(done, len(methods))
 
-    classes = np.array(chosen.class_names, dtype=object)
-    table = chosen.photographs[["image", "path", "label"]].assign(
-        predicted=classes[chosen.predicted], explained=classes[explained]
+    classes = np.array(sheet.class_names, dtype=object)
+    table = sheet.photographs[["image", "path", "label"]].assign(
+        predicted=classes[sheet.predicted], explained=classes[explained]
     )
-    table[chosen.class_names] = chosen.probabilities
+    table[sheet.class_names] = sheet.probabilities
     path = Path(out) if out else opened.path("plots/saliency.png")
     explanation = Explanation(path, table, images, maps)
     what = photographs_or_phantoms(predictions.photographs)
-    counts = (int(right.sum()), len(right)) if known else None
+    counts = (int(right.sum()), len(right)) if has_labels else None
     plot_explanation(explanation, f"{opened.recipe.model.name} on {what}", counts, path)
     return explanation
 
@@ -102,8 +102,7 @@ def explain(
 def _candidates(run: Run, manifest: pd.DataFrame | None) -> pd.DataFrame:
     """The photographs to choose from; an unknown class ends here, before photographs are read."""
     if manifest is None:
-        own = run.manifest
-        table, where = own[own["split"] == "validation"], f"{run.folder}/manifest.csv"
+        table, where = run.validation, f"{run.folder}/manifest.csv"
     else:
         labelled = manifest["label"].notna()
         table, where = manifest[labelled] if labelled.any() else manifest, "the manifest"

@@ -58,9 +58,9 @@ def overlay(image: np.ndarray, saliency_map: np.ndarray) -> np.ndarray:
     """
     top = np.percentile(saliency_map, FULL)
     top = top if top > 0 else saliency_map.max()
-    share = np.clip(saliency_map / top, 0, 1) if top > 0 else np.zeros_like(saliency_map)
+    strength = np.clip(saliency_map / top, 0, 1) if top > 0 else np.zeros_like(saliency_map)
     grey = image.astype("float32") @ np.array([0.299, 0.587, 0.114], "float32") / 255
-    return (255 * _blend(grey, share)).round().astype("uint8")
+    return (255 * _blend(grey, strength)).round().astype("uint8")
 
 
 def plot_explanation(
@@ -133,9 +133,7 @@ def plot_explanation(
         "each map has a scale of its own, its largest 0.5 % being 'most'",
         fontsize=8.5,
     )  # fmt: skip
-    if path:
-        save(figure, path)
-    return figure
+    return save(figure, path)
 
 
 def _heading(kind: str, shown: int, right: tuple[int, int] | None) -> str:
@@ -154,10 +152,10 @@ def _words(row: pd.Series) -> str:
     return f"{row['image']}: {guess}, truly {row['label']} ({100 * row[row['label']]:.0f} %)"
 
 
-def _blend(grey: np.ndarray, share: np.ndarray) -> np.ndarray:
+def _blend(grey: np.ndarray, strength: np.ndarray) -> np.ndarray:
     """Light a dimmed grey picture with colours; (H, W) each, in [0, 1], to RGB in [0, 1].
 
     As two projectors on one screen: brightness rises with the share on every grey, as in the colour map.
     """
     dim = 0.55 * grey[..., None]
-    return dim + (1 - dim) * (COLOURS(share)[..., :3] - COLOURS(0.0)[:3]).clip(0)
+    return dim + (1 - dim) * (COLOURS(strength)[..., :3] - COLOURS(0.0)[:3]).clip(0)

@@ -106,14 +106,14 @@ def export(
     target = Path(path) if path else run.path(f"export/{name}")
     photographs = _own_photographs(run) if manifest is None else manifest
     predictions = predictions_of(run, photographs, progress=progress)
-    images, wanted = np.ascontiguousarray(predictions.images), predictions.probabilities
+    images, expected = np.ascontiguousarray(predictions.images), predictions.probabilities
 
     with _replacing_folder(target) if format == "savedmodel" else replacing(target) as part:
         _write(run, part, format, quantize)
-        found = np.concatenate(list(RUNTIMES[format](part, _parts(images))))
-        if found.shape != wanted.shape or not np.isfinite(found).all():
+        exported = np.concatenate(list(RUNTIMES[format](part, _parts(images))))
+        if exported.shape != expected.shape or not np.isfinite(exported).all():
             raise UserError(f"The {format} export gives no probabilities; nothing was written.")
-        difference = float(np.abs(found - wanted).max())
+        difference = float(np.abs(exported - expected).max())
         if quantize is None and difference > TOLERANCE:
             raise UserError(
                 f"The {format} export differs from Keras by up to {difference:.1e} on {len(images)} "
@@ -125,15 +125,14 @@ def export(
         sum(file.stat().st_size for file in files),
         len(images),
         difference,
-        _accuracy(found, predictions.targets),
-        _accuracy(wanted, predictions.targets),
+        _accuracy(exported, predictions.targets),
+        _accuracy(expected, predictions.targets),
     )
 
 
 def _own_photographs(run: Run) -> pd.DataFrame:
     """The run's validation photographs whose files are there."""
-    validation = run.manifest[run.manifest["split"] == "validation"]
-    photographs = validation[[Path(path).is_file() for path in validation["path"]]]
+    photographs = run.validation[[Path(path).is_file() for path in run.validation["path"]]]
     if photographs.empty:
         raise UserError(
             f"None of the validation photographs of {run.folder} is there any more: "

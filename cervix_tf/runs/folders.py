@@ -67,6 +67,11 @@ class Run:
         """The photographs with the split they were trained and validated on."""
         return read_csv(self._existing("manifest.csv"), labelled=False, existing=False)
 
+    @property
+    def validation(self) -> pd.DataFrame:
+        """The photographs it was validated on, rows of `manifest`."""
+        return self.manifest[self.manifest["split"] == "validation"]
+
     @functools.cached_property
     def history(self) -> pd.DataFrame:
         """Loss and accuracy by step."""
