@@ -70,11 +70,13 @@ def test_it_works_where_no_checkout_is(environment, tmp_path):
     where = work(python, "-c", "import cervix_tf; print(cervix_tf.__file__)", cwd=tmp_path)
     assert Path(where.strip()).is_relative_to(environment)
     assert "phantom" in work(program, "--help", cwd=tmp_path)
-    work(program, *"phantom data --per-class 6 --test 2 --size 90x120".split(), cwd=tmp_path)
-    words = "fit --model cervixnet2 --data data --run run --set image_size=32 --set batch_size=4"
-    work(program, *words.split(), "--set", "stages.0.steps=2", cwd=tmp_path)
-    work(program, "report", "run", cwd=tmp_path)
-    assert "</html>" in (tmp_path / "run/report.html").read_text(encoding="utf-8")
+    for words in (
+        "phantom data --per-class 6 --test 2 --size 90x120",
+        "fit --model cervixnet2 --data data --run run --set image_size=32 --set batch_size=4"
+        " --set stages.0.steps=2",
+    ):
+        work(program, *words.split(), cwd=tmp_path)
+    assert (tmp_path / "run/model.keras").is_file()
 
 
 def test_the_citation_is_of_this_version():
