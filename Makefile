@@ -1,5 +1,6 @@
 # make demo   draw phantoms, train Inception v2 on them, write a Kaggle CSV
-# make test   every check and every test
+# make check   the linters, the types, the order of the rooms, and the quick tests
+# make test   the same with every test
 # make notebooks   execute the notebooks and keep their outputs
 # make docs   the documentation's site, to build/site/index.html
 
@@ -12,7 +13,7 @@ DEMO_SETTINGS := --set image_size=96 --set batch_size=16 --set model.batch_norm_
 	--set 'stages=[{train: head, steps: 20}, {train: all, steps: 630}]' \
 	--set 'augment={rotation: 180, scale: [0.95, 1.1], crop: 0.03}' --set validation=0.2
 
-.PHONY: demo test notebooks docs install clean
+.PHONY: demo check test notebooks docs install clean
 
 install: .venv/installed
 
@@ -30,12 +31,15 @@ demo: install
 	$(BIN)/cervix-tf submit $(DEMO)/run --test $(DEMO)/phantoms/test --out kaggle_submission/demo.csv
 	$(BIN)/cervix-tf evaluate $(DEMO)/run
 
-test: install
+# What `make check` leaves out.
+check: CHOSEN := -m 'not slow'
+
+check test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 --dist worksteal -q
+	$(BIN)/pytest -n 2 --dist worksteal -q $(CHOSEN)
 
 notebooks: install
 	$(BIN)/python notebooks/execute.py

@@ -5,21 +5,19 @@ import keras
 from cervix_tf import errors
 from cervix_tf.models.normalization import FusedBatchNormalization
 
-# Filters of each module. Of four branches: 1x1; 1x1, 3x3; 1x1, 3x3, 3x3; pool and 1x1.
-_MODULES = {
+# Filters of each module. Of four branches: 1x1; 1x1, 3x3; 1x1, 3x3, 3x3; pool and 1x1. Those that halve
+# the maps have three: 1x1, 3x3; 1x1, 3x3, 3x3; pool. Their last convolution has stride 2.
+_MODULES: dict[str, tuple] = {
     "Mixed_3b": (64, (64, 64), (64, 96), ("avg", 32)),
     "Mixed_3c": (64, (64, 96), (64, 96), ("avg", 64)),
+    "Mixed_4a": ((128, 160), (64, 96)),
     "Mixed_4b": (224, (64, 96), (96, 128), ("avg", 128)),
     "Mixed_4c": (192, (96, 128), (96, 128), ("avg", 128)),
     "Mixed_4d": (160, (128, 160), (128, 160), ("avg", 96)),
     "Mixed_4e": (96, (128, 192), (160, 192), ("avg", 96)),
+    "Mixed_5a": ((128, 192), (192, 256)),
     "Mixed_5b": (352, (192, 320), (160, 224), ("avg", 128)),
     "Mixed_5c": (352, (192, 320), (192, 224), ("max", 128)),
-}
-# Of those that halve the maps: 1x1, 3x3; 1x1, 3x3, 3x3; pool. The last convolution has stride 2.
-_REDUCTIONS = {
-    "Mixed_4a": ((128, 160), (64, 96)),
-    "Mixed_5a": ((128, 192), (192, 256)),
 }
 
 
@@ -90,8 +88,8 @@ def inception_v2(
         suffix = "1a" if strides == 2 else "0" + "abc"[len(filters) - 1]
         return convolution(x, filters[-1], 3, f"{branch}_Conv2d_{suffix}_3x3", strides)
 
-    def module(x, name):
-        first, second, third, (kind, width) = _MODULES[name]
+    def module(x, name, first, second, third, pooled):
+        kind, width = pooled
         one = convolution(x, first, 1, f"{name}_Branch_0_Conv2d_0a_1x1")
         two = chain(x, f"{name}_Branch_1", second)
         three = chain(x, f"{name}_Branch_2", (*third, third[-1]))
@@ -100,8 +98,7 @@ def inception_v2(
         four = convolution(four, width, 1, f"{name}_Branch_3_Conv2d_0b_1x1")
         return keras.layers.Concatenate(name=name)([one, two, three, four])
 
-    def reduction(x, name):
-        first, second = _REDUCTIONS[name]
+    def reduction(x, name, first, second):
         one = chain(x, f"{name}_Branch_0", first, strides=2)
         two = chain(x, f"{name}_Branch_1", (*second, second[-1]), strides=2)
         three = max_pool(x, f"{name}_Branch_2_MaxPool_1a_3x3")
@@ -115,7 +112,6 @@ def inception_v2(
     x = convolution(x, 64, 1, "Conv2d_2b_1x1")
     x = convolution(x, 192, 3, "Conv2d_2c_3x3")
     x = max_pool(x, "MaxPool_3a_3x3")
-    for name in ("3b", "3c", "4a", "4b", "4c", "4d", "4e", "5a", "5b", "5c"):
-        name = f"Mixed_{name}"
-        x = module(x, name) if name in _MODULES else reduction(x, name)
+    for name, filters in _MODULES.items():
+        x = (module if len(filters) == 4 else reduction)(x, name, *filters)
     return x

@@ -1,22 +1,42 @@
-"""A folder as the docs assume it, and recipes of two steps, so that every command runs within seconds."""
+"""A folder as the docs assume it, small networks, recipes of two steps, and nothing compiled.
+
+Compiling a network takes longer than the few steps that are trained here.
+"""
 
 import contextlib
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
 import cervix_tf as cx
+from cervix_tf.models import inception
 
 PLACES = ("TFHUB_CACHE_DIR", "KERAS_HOME", "KAGGLEHUB_CACHE", "XDG_CACHE_HOME")
 
 
-def _small_resnet(patch) -> None:
-    """ResNet v1-101 with one unit a block, so that it compiles within seconds."""
+def _small_networks(patch) -> None:
+    """Inception v2 with four of its ten modules, ResNet v1-101 with one unit a block."""
+    modules = inception._MODULES.items()
+    kept = ("Mixed_3b", "Mixed_4a", "Mixed_5a", "Mixed_5c")
+    patch.setattr(inception, "_MODULES", {name: of for name, of in modules if name in kept})
     patch.setattr("cervix_tf.models.resnet._UNITS", {101: (1, 1, 1, 1)})
     patch.setattr("cervix_tf.models.slim_checkpoints._RESNET_UNITS", {1: 101})
+
+
+@contextlib.contextmanager
+def uncompiled():
+    """Run TensorFlow's functions as plain Python."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="session")
@@ -37,13 +57,14 @@ def prepared(phantoms, recipe, tmp_path_factory, finished) -> Path:
         shutil.copytree(finished.folder, place / "runs" / name)
     stages = [{"train": "all", "steps": 1}]
     for number, fold in enumerate(cx.data.folds(manifest, 2), 1):
-        cx.training.fit(
-            fold, recipe(stages=stages), place / f"runs/fold{number}", cache=place / "squares"
-        )
+        with uncompiled():
+            cx.training.fit(
+                fold, recipe(stages=stages), place / f"runs/fold{number}", cache=place / "squares"
+            )
 
     # --- weights, random ones in the form of those that are published
     with pytest.MonkeyPatch.context() as patch:
-        _small_resnet(patch)
+        _small_networks(patch)
         patch.setenv("TFHUB_CACHE_DIR", str(place / "TFHUB_CACHE_DIR"))
         for name in ("inception", "resnet"):
             network = cx.models.backbone(name, image_size=32, top=True)
@@ -77,7 +98,7 @@ def prepared(phantoms, recipe, tmp_path_factory, finished) -> Path:
 
 
 @pytest.fixture
-def place(prepared, tmp_path, monkeypatch) -> Path:
+def place(prepared, tmp_path, monkeypatch) -> Iterator[Path]:
     """A copy of the prepared folder to stand in, caches and downloads within it."""
     place = tmp_path / "place"
     shutil.copytree(prepared, place)
@@ -88,11 +109,12 @@ def place(prepared, tmp_path, monkeypatch) -> Path:
     for name in PLACES:
         monkeypatch.setenv(name, str(place / name))
     monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(place / "KERAS_HOME"))
-    _small_resnet(monkeypatch)
+    _small_networks(monkeypatch)
     kagglehub = ModuleType("kagglehub")
     kagglehub.competition_download = lambda handle, **options: str(place / "data")
     monkeypatch.setitem(sys.modules, "kagglehub", kagglehub)
-    return place
+    with uncompiled():
+        yield place
 
 
 @pytest.fixture
