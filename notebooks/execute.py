@@ -24,12 +24,13 @@ NOISE = re.compile(
 )
 
 
-def executed(source: Path, folder: Path) -> nbformat.NotebookNode:
+def executed(source: Path, folder: Path, before: str = "") -> nbformat.NotebookNode:
     """Execute a source from top to bottom.
 
     Args:
         source: A py:percent file.
         folder: Where it runs.
+        before: Code that is run before the first cell, and not kept.
 
     Returns:
         The notebook with its outputs.
@@ -41,7 +42,9 @@ def executed(source: Path, folder: Path) -> nbformat.NotebookNode:
     client = NotebookClient(
         notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": folder}}
     )
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(before))
     client.execute()
+    del notebook.cells[0]
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"  # the same in every execution
         cell.metadata = {}

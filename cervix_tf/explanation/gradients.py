@@ -46,6 +46,7 @@ def input_gradients(model: keras.Model, shape: tuple[int, ...]):
     logits = _layer(model, "logits")
 
     def gradients(images, classes):
+        images = tf.convert_to_tensor(images, tf.float32)  # an array where nothing is compiled
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(images)
             with _heard(logits) as scores:

@@ -13,30 +13,9 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 import cervix_tf as cx
-from cervix_tf.models import inception
+from tests.planted.shortcuts import short_recipes, small_networks, uncompiled
 
 PLACES = ("TFHUB_CACHE_DIR", "KERAS_HOME", "KAGGLEHUB_CACHE", "XDG_CACHE_HOME")
-
-
-def _small_networks(patch) -> None:
-    """Inception v2 with four of its ten modules, ResNet v1-101 with one unit a block."""
-    modules = inception._MODULES.items()
-    kept = ("Mixed_3b", "Mixed_4a", "Mixed_5a", "Mixed_5c")
-    patch.setattr(inception, "_MODULES", {name: of for name, of in modules if name in kept})
-    patch.setattr("cervix_tf.models.resnet._UNITS", {101: (1, 1, 1, 1)})
-    patch.setattr("cervix_tf.models.slim_checkpoints._RESNET_UNITS", {1: 101})
-
-
-@contextlib.contextmanager
-def uncompiled():
-    """Run TensorFlow's functions as plain Python."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    try:
-        yield
-    finally:
-        tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +43,7 @@ def prepared(phantoms, recipe, tmp_path_factory, finished) -> Path:
 
     # --- weights, random ones in the form of those that are published
     with pytest.MonkeyPatch.context() as patch:
-        _small_networks(patch)
+        small_networks(patch)
         patch.setenv("TFHUB_CACHE_DIR", str(place / "TFHUB_CACHE_DIR"))
         for name in ("inception", "resnet"):
             network = cx.models.backbone(name, image_size=32, top=True)
@@ -109,7 +88,7 @@ def place(prepared, tmp_path, monkeypatch) -> Iterator[Path]:
     for name in PLACES:
         monkeypatch.setenv(name, str(place / name))
     monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(place / "KERAS_HOME"))
-    _small_networks(monkeypatch)
+    small_networks(monkeypatch)
     kagglehub = ModuleType("kagglehub")
     kagglehub.competition_download = lambda handle, **options: str(place / "data")
     monkeypatch.setitem(sys.modules, "kagglehub", kagglehub)
@@ -119,17 +98,8 @@ def place(prepared, tmp_path, monkeypatch) -> Iterator[Path]:
 
 @pytest.fixture
 def short(monkeypatch):
-    """Every recipe as it is read, but at 32 pixels, in batches of 8, each stage of two steps."""
-    from cervix_tf.recipes.schema import Recipe
-
-    validate = Recipe.model_validate
-
-    def shortened(keys):
-        whole = validate(keys)
-        stages = [s.model_copy(update={"steps": 2, "epochs": None}) for s in whole.stages]
-        return whole.model_copy(update={"image_size": 32, "batch_size": 8, "stages": tuple(stages)})
-
-    monkeypatch.setattr(Recipe, "model_validate", staticmethod(shortened))
+    """Every recipe at 32 pixels, in batches of 8, each stage of two steps."""
+    short_recipes(monkeypatch)
 
 
 @pytest.fixture

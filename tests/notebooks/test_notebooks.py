@@ -16,6 +16,19 @@ NAMES = [
     "04_what_the_network_looks_at",
     "05_from_fold_to_submission",
 ]
+# Compiling, and training until something is learned, takes minutes: `make notebooks` does that.
+SHORTER = f"""
+import sys
+sys.path.append({str(FOLDER.parent)!r})
+import pytest
+from tests.planted import shortcuts
+shorter = pytest.MonkeyPatch()
+shortcuts.small_networks(shorter)
+shortcuts.short_recipes(shorter)
+shortcuts.few_phantoms(shorter)
+uncompiled = shortcuts.uncompiled()
+uncompiled.__enter__()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -64,11 +77,12 @@ def test_what_is_kept_names_no_machine(name):
     assert not re.search(rf"{absolute}|site-packages|Traceback|Warning", kept)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [NAMES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[1:])]
+)
 def test_it_runs_from_top_to_bottom(name, executed, tmp_path):
     """A cell that fails raises; the outputs are of the kinds that are kept, pictures among them."""
-    notebook = executed(FOLDER / f"{name}.py", tmp_path)
+    notebook = executed(FOLDER / f"{name}.py", tmp_path, before=SHORTER)
     kept = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
     assert kinds(notebook) == kinds(kept)
     assert sum("image/png" in cell or "text/html" in cell for cell in kinds(notebook)) >= 4
