@@ -37,16 +37,6 @@ def regions(manifest: pd.DataFrame, crop: Crop) -> list[Region]:
     Returns:
         A region for each row, as `photographs.square` takes it. Rows whose `flags` say "cervix not
         located", "no cervix" or "no cervix found" keep the centred square.
-
-    Raises:
-        UserError: A column is missing, or a row that is not flagged has no box or mask.
-
-    Warns:
-        UserWarning: Photographs are flagged; how many.
-
-    Example:
-        >>> regions(pd.DataFrame({"path": ["a.jpg"]}), "square")
-        [None]
     """
     if crop == "square":
         return [None] * len(manifest)
@@ -101,10 +91,6 @@ def square_around(
 
     Returns:
         Left, top and side in pixels, fractions included.
-
-    Example:
-        >>> square_around((20, 0, 100, 50), 300, 400)
-        (10.0, 0.0, 120.0)
     """
     x, y, w, h = box
     side = float(min(max(max(w, h) * (1 + 2 * MARGIN), 1.0), height, width))
@@ -116,17 +102,8 @@ def square_around(
 def painted_out(picture: np.ndarray, mask: Path, photograph: Path) -> np.ndarray:
     """Paint everything black but what a mask keeps, as section 5.2 of the report did.
 
-    Args:
-        picture: uint8 (S, S, 3), the centred square of the photograph.
-        mask: Its mask, as large as the photograph or in its proportions, or square, for the centred
-            square alone.
-        photograph: The photograph, for the error message.
-
-    Returns:
-        uint8 (S, S, 3).
-
-    Raises:
-        UserError: The mask is missing or no picture.
+    The mask is as large as the photograph, or in its proportions, or square, for the centred square of
+    the photograph, which `picture` is.
     """
     kept = cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE)
     if kept is None:

@@ -50,14 +50,7 @@ def principal_components(
     Returns:
         The scores of every row and the shares of the variance of the fitted ones.
 
-    Raises:
-        UserError: The fitted rows are too few for that many components, or all alike.
-
     Following: section 4 of the report, Figure 3.
-
-    Example:
-        >>> principal_components(np.eye(5), components=2).scores.shape
-        (5, 2)
     """
     chosen = np.arange(len(rows)) if fitted is None else np.flatnonzero(fitted)
     width = int(np.prod(rows.shape[1:]))
@@ -95,10 +88,6 @@ def tsne(scores: np.ndarray, seed: int = 0) -> np.ndarray:
         float32 (N, 2). Only nearness in it means something, neither units nor directions.
 
     Following: section 4 of the report, Figure 4; perplexity 30, less for fewer than 91 points.
-
-    Example:
-        >>> tsne(np.random.default_rng(0).normal(size=(40, 4))).shape
-        (40, 2)
     """
     layout = TSNE(2, perplexity=perplexity(len(scores)), init="pca", random_state=seed)
     with threadpool_limits(1 if len(scores) <= _FEW else None):
@@ -129,11 +118,6 @@ def neighbour_figures(
         and `chance` (one over the classes); `accuracy_ignoring_groups`, with the point's own group
         among the candidates, and `same_group`, how often the neighbour then is of that group; with
         `photographs`, `groups`, `folds`. None where a class has fewer than two groups.
-
-    Example:
-        >>> points = np.repeat(np.eye(2), 10, axis=0)
-        >>> neighbour_figures(points, points[:, 0], np.arange(20))["accuracy"]
-        1.0
     """
     classes, index = np.unique(labels, return_inverse=True)
     _, group = np.unique(groups, return_inverse=True)

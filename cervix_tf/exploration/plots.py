@@ -37,18 +37,7 @@ class Kind:
 
 
 def kinds(manifest: pd.DataFrame, classes: list[str]) -> list[Kind]:
-    """Give the classes of a manifest their looks; photographs without a label come last, grey.
-
-    Args:
-        manifest: The photographs.
-        classes: The class names in the order of their indices.
-
-    Returns:
-        One `Kind` for each class that has photographs, and one for those without a label if any.
-
-    Example:
-        >>> [kind.name for kind in kinds(manifest, ["Type_1", "Type_2", "Type_3"])]
-    """
+    """Give the classes of a manifest their looks; photographs without a label come last, grey."""
     label = manifest["label"]
     labelled = [
         Kind(
@@ -67,20 +56,7 @@ def kinds(manifest: pd.DataFrame, classes: list[str]) -> list[Kind]:
 def plot_classes(
     manifest: pd.DataFrame, shown: list[Kind], about: str, path: Path | None = None
 ) -> Figure:
-    """Plot how many photographs there are of each class and source, Table 1 of the report as bars.
-
-    Args:
-        manifest: The photographs.
-        shown: Their `kinds`.
-        about: What the photographs are and how many, written below.
-        path: The PNG to write, if any.
-
-    Returns:
-        The figure.
-
-    Example:
-        >>> plot_classes(manifest, kinds(manifest, classes), "1481 photographs")
-    """
+    """Plot how many photographs there are of each class and source, Table 1 of the report as bars."""
     sources = list(dict.fromkeys(manifest["source"]))
     sources.sort(key=lambda name: {"train": 0, "additional": 1, "test": 3}.get(name, 2))
     bars = [
@@ -117,20 +93,7 @@ def plot_classes(
 def plot_sizes(
     sizes: pd.DataFrame, shown: list[Kind], about: str, path: Path | None = None
 ) -> Figure:
-    """Plot widths and heights, aspects and file sizes, by class where they may tell it.
-
-    Args:
-        sizes: `width`, `height` and `bytes`, as `data.photographs.picture_sizes` gives them.
-        shown: The `kinds` of the photographs.
-        about: What the photographs are and how many, written below.
-        path: The PNG to write, if any.
-
-    Returns:
-        The figure.
-
-    Example:
-        >>> plot_sizes(picture_sizes(manifest), kinds(manifest, classes), "1481 photographs")
-    """
+    """Plot widths and heights, aspects and file sizes, by class where they may tell it."""
     figure = new_figure(11.5, 4.2)
     extent, aspect, weight = figure.subplots(1, 3)
     _extents(extent, sizes)
@@ -162,21 +125,9 @@ def plot_points(
     about: str,
     path: Path | None = None,
 ) -> Figure:
-    """Plot photographs as points coloured and marked by class, as Figures 3 and 4 of the report.
+    """Plot photographs as points (N, 2) coloured and marked by class, as Figures 3 and 4 of the report.
 
-    Args:
-        points: (N, 2).
-        shown: The `kinds` of the photographs.
-        names: What the axes are, with their unit. Axes called "t-SNE ..." get no ticks: the numbers
-            mean nothing.
-        about: What the photographs are, how many and how the points came about, written below.
-        path: The PNG to write, if any.
-
-    Returns:
-        The figure.
-
-    Example:
-        >>> plot_points(points, kinds(manifest, classes), ("PC 1", "PC 2"), "1481 photographs")
+    Axes called "t-SNE ..." get no ticks: the numbers mean nothing.
     """
     figure = new_figure(6.4, 5.2)
     axes = figure.subplots()

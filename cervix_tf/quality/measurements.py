@@ -37,12 +37,7 @@ class Measurements:
         self._mutex = threading.Lock()
 
     def add(self, row: int, square: np.ndarray) -> None:
-        """Measure a photograph, from any thread, now or when there are some more.
-
-        Args:
-            row: Which one it is.
-            square: uint8 RGB (P, P, 3), its prepared square.
-        """
+        """Measure the square of a photograph, from any thread, now or when there are some more."""
         small = shrunk(square)
         with self._mutex:
             self._waiting.append((row, small))

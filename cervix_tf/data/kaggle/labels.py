@@ -35,22 +35,7 @@ SOLUTION_CSV = "solution_stg1_release.csv"
 
 
 def known_flags(table: pd.DataFrame, root: Path) -> list[str | None]:
-    """Name what is known against each photograph, by source, folder and name.
-
-    Args:
-        table: Rows with `source`, `label` (that of the folder) and `image`.
-        root: The competition's folder; its `removed_files.csv` is read if there is one.
-
-    Returns:
-        The flags of each row, joined by `; `, or None.
-
-    Raises:
-        UserError: The CSV lacks the column `filename`.
-
-    Example:
-        >>> known_flags(table, Path("data"))[0]
-        'truncated'
-    """
+    """Join what is known against each photograph, by source, label of its folder, and name."""
     flags: dict[tuple, list[str]] = {}
     for flag, folders in FAULTS.items():
         for folder, numbers in folders.items():
@@ -78,20 +63,6 @@ def corrected_labels(table: pd.DataFrame, root: Path) -> list[str | None]:
     Train's three corrections are made where the folder has all three photographs: another set kept in
     Kaggle's folders has its own 80.jpg. A row of `fixed_labels_v2.csv` whose photograph is no longer in
     the folder of its old label, as in today's download, changes nothing.
-
-    Args:
-        table: Rows with `source`, `label` (that of the folder) and `image`.
-        root: The competition's folder; its `fixed_labels_v2.csv` is read if there is one.
-
-    Returns:
-        The label of each row, None where there is none.
-
-    Raises:
-        UserError: The CSV lacks a column or names another type.
-
-    Example:
-        >>> corrected_labels(table, Path("data"))[0]
-        'Type_1'
     """
     keys = _keys(table)
     present = set(keys)
@@ -121,22 +92,7 @@ def corrected_labels(table: pd.DataFrame, root: Path) -> list[str | None]:
 
 
 def released_labels(table: pd.DataFrame, root: Path) -> list[str | None]:
-    """Give stage 1's test photographs the labels that Kaggle released after the stage.
-
-    Args:
-        table: Rows with `source`, `label` and `image`.
-        root: The competition's folder; its `solution_stg1_release.csv` is read if there is one.
-
-    Returns:
-        The label of each row, None where there is none.
-
-    Raises:
-        UserError: The CSV lacks a column, or a row has not a single 1.
-
-    Example:
-        >>> released_labels(table, Path("data"))[-1]
-        'Type_2'
-    """
+    """Give stage 1's test photographs the labels that Kaggle released after the stage."""
     path = root / SOLUTION_CSV
     labels: dict[str, str] = {}
     if path.is_file():
