@@ -46,7 +46,7 @@ def photograph_keys(paths: list[Path], regions: list[Region] | None = None) -> n
 
     Args:
         paths: Photographs, absolute.
-        regions: What of each is used, as `cropping.regions` gives it; by default the centred square.
+        regions: What of each is used, as `crops.regions` gives it; by default the centred square.
 
     Returns:
         (N,) keys of 16 bytes from path, size in bytes and time of the last change, as `make` and

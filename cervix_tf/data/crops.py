@@ -15,12 +15,8 @@ Crop = Literal["square", "box", "mask"]
 # None: the centred square; four numbers: a box; a path: a mask.
 Region = tuple[float, float, float, float] | Path | None
 
-BOX = (
-    "box_x",
-    "box_y",
-    "box_w",
-    "box_h",
-)  # columns of a manifest: pixels of the upright photograph
+# Columns of a manifest, in pixels of the upright photograph.
+BOX = ("box_x", "box_y", "box_w", "box_h")
 MARGIN = 0.1  # of the box's longer side, left at each side of it
 _COMMAND = "run `cervix-tf segment` on these photographs and give the manifest that it writes"
 
@@ -63,16 +59,13 @@ def regions(manifest: pd.DataFrame, crop: Crop) -> list[Region]:
             f"square, flagged {NOT_LOCATED!r} or as without one.",
             stacklevel=3,
         )
-    if crop == "mask":
-        masks: list[Region] = [
-            None if skip else Path(p).absolute()
-            for p, skip in zip(manifest["mask"], lost, strict=True)
-        ]
-        return masks
-    return [
-        None if skip else (row[0], row[1], row[2], row[3])
-        for row, skip in zip(boxes.tolist(), lost, strict=True)
-    ]
+    used: list[Region] = [None] * len(manifest)
+    for row in np.flatnonzero(~lost):
+        if crop == "mask":
+            used[row] = Path(manifest["mask"].iloc[row]).absolute()
+        else:
+            used[row] = (*boxes[row].tolist(),)
+    return used
 
 
 def square_around(

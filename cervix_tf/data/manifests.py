@@ -242,23 +242,19 @@ def validated(manifest: pd.DataFrame, where: str, existing: bool = True) -> pd.D
     absent = [p for p in manifest["path"] if existing and not Path(p).is_file()]
     if absent:
         raise UserError(f"{where}: {len(absent)} photographs do not exist: {listed(absent)}.")
-    if "split" in manifest:
-        for row, value in enumerate(manifest["split"]):
-            if pd.notna(value) and value not in SPLITS:
-                raise UserError(
-                    f"{where}, row {row + first}, column 'split': {value!r} is not one of "
-                    f"{', '.join(SPLITS)}."
-                )
-    given = manifest["image"] if "image" in manifest else [None] * len(manifest)
-    manifest["image"] = [
-        _text(name) or Path(path).name for name, path in zip(given, manifest["path"], strict=True)
-    ]
-    for column in ("label", "group", "source", "split"):
+    for column in COLUMNS:
         if column not in manifest:
             manifest[column] = None
+    for row, value in enumerate(manifest["split"]):
+        if pd.notna(value) and value not in SPLITS:
+            raise UserError(
+                f"{where}, row {row + first}, column 'split': {value!r} is not one of "
+                f"{', '.join(SPLITS)}."
+            )
     for column in [c for c in TEXT if c in manifest]:  # one dtype whatever was read
         values = [_text(value) for value in manifest[column]]
         manifest[column] = pd.Series(values, dtype="object")
+    manifest["image"] = manifest["image"].fillna(manifest["path"].map(os.path.basename))
     for column in [c for c in WHOLE if c in manifest]:
         numbers = pd.to_numeric(manifest[column], errors="coerce")
         if (numbers % 1 == 0).equals(manifest[column].notna()):

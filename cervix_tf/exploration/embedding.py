@@ -1,7 +1,5 @@
 """Photographs as points: principal components, t-SNE, and what a nearest neighbour is worth."""
 
-import dataclasses
-
 import numpy as np
 from sklearn.decomposition import IncrementalPCA
 from sklearn.manifold import TSNE
@@ -20,22 +18,9 @@ _DRAWS = 2000
 _FEW = 2000  # points up to which several threads wait for one another longer than they work
 
 
-@dataclasses.dataclass(frozen=True)
-class Components:
-    """Principal components of a set of rows.
-
-    Attributes:
-        scores: float32 (N, k), the rows' coordinates, the largest variance first.
-        explained: (k,), each component's share of the whole variance, 0 to 1.
-    """
-
-    scores: np.ndarray
-    explained: np.ndarray
-
-
 def principal_components(
     rows: np.ndarray, components: int = 4, fitted: np.ndarray | None = None, seed: int = 0
-) -> Components:
+) -> tuple[np.ndarray, np.ndarray]:
     """Project rows on the principal components of some of them.
 
     Up to 1,024 fitted rows the decomposition is exact; more are taken in batches by scikit-learn's
@@ -48,7 +33,8 @@ def principal_components(
         seed: Determines the batches.
 
     Returns:
-        The scores of every row and the shares of the variance of the fitted ones.
+        float32 (N, k), the rows' coordinates, the largest variance first; and (k,), each component's
+        share of the variance of the fitted rows, 0 to 1.
 
     Following: section 4 of the report, Figure 3.
     """
@@ -74,7 +60,7 @@ def principal_components(
     explained = pca.explained_variance_ratio_[:components]
     if not np.isfinite(explained).all():
         raise UserError(f"The {len(chosen)} photographs are all alike: nothing tells them apart.")
-    return Components(np.concatenate(scores)[:, :components].astype("float32"), explained)
+    return np.concatenate(scores)[:, :components].astype("float32"), explained
 
 
 def tsne(scores: np.ndarray, seed: int = 0) -> np.ndarray:

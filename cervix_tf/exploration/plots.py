@@ -107,10 +107,8 @@ def plot_sizes(
             axes.ecdf(
                 values[kind.rows], color=kind.colour, ls=kind.dash, lw=1.6, label=_named(kind)
             )
-        axes.set_ylim(0, 1.02)
+        axes.set(ylim=(0, 1.02), xlabel=name, ylabel="share of the class up to there (%)")
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=None))
-        axes.set_xlabel(name)
-        axes.set_ylabel("share of the class up to there (%)")
     lines, columns = aspect.get_lines(), min(len(shown), 6)
     figure.legend(
         handles=lines, loc="outside upper right", ncols=columns, frameon=False, fontsize=8
@@ -144,13 +142,11 @@ def plot_points(
             )  # fmt: skip
     for kind in shown:
         axes.scatter([], [], s=36, c=kind.colour, marker=kind.marker, label=_named(kind))
-    axes.set_xlabel(names[0])
-    axes.set_ylabel(names[1])
+    axes.set(xlabel=names[0], ylabel=names[1])
     axes.margins(0.04)
     axes.set_aspect("equal", adjustable="datalim")
     if names[0].startswith("t-SNE"):
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[])
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)
     return finish(figure, [axes], about, path)
 
@@ -176,14 +172,11 @@ def _extents(axes: Axes, sizes: pd.DataFrame) -> None:
             f"{x} × {y}: {counts.iloc[k]:,}", (x, y), (0, 2 + np.sqrt(area[k] / np.pi)),
             textcoords="offset points", fontsize=7, ha="center",
         )  # fmt: skip
-    axes.set_xlim(0, top)
-    axes.set_ylim(0, top)
-    axes.set_aspect("equal")
+    axes.set(xlim=(0, top), ylim=(0, top), aspect="equal")
+    axes.set(xlabel="width (pixels)", ylabel="height (pixels)")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5))
     axes.axline((0, 0), slope=1, color="#CCCCCC", lw=0.8, zorder=0)
-    axes.set_xlabel("width (pixels)")
-    axes.set_ylabel("height (pixels)")
 
 
 def _named(kind: Kind) -> str:

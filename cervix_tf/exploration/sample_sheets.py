@@ -34,8 +34,7 @@ def plot_samples(
         for axes, photograph in zip(row, photographs["path"], strict=False):
             axes.imshow(read_square(photograph, _SIDE))
         for axes in row:
-            axes.set_xticks([])
-            axes.set_yticks([])
+            axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
         row[0].spines["left"].set(visible=True, color=kind.colour, linewidth=4)
         row[0].set_ylabel(f"{kind.name}\nn = {kind.count:,}", fontsize=8)
@@ -62,8 +61,7 @@ def plot_means(
             differences[k], cmap="RdBu_r", vmin=-scale, vmax=scale, interpolation="bicubic"
         )
     for axes in cells.flat:
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
     cells[0, 0].set_ylabel("mean", fontsize=8)
     cells[1, 0].set_ylabel("brightness less that\nof all labelled", fontsize=8)

@@ -70,10 +70,8 @@ def measure(pictures: Sequence[Shrunk]) -> tuple[np.ndarray, np.ndarray, np.ndar
     """
     count = len(pictures)
     greys = np.stack([each.small for each in pictures])
-    across, down = (
-        np.stack([each.across for each in pictures]),
-        np.stack([each.down for each in pictures]),
-    )
+    across = np.stack([each.across for each in pictures])
+    down = np.stack([each.down for each in pictures])
     # Along the direction that is blurred more.
     sharp = np.minimum(sharpness(across), sharpness(down))
     # One picture below another, all are as one to OpenCV.

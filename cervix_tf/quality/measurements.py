@@ -5,12 +5,7 @@ import threading
 import numpy as np
 
 from cervix_tf.quality.appearance import FEATURES, MEASURES, Shrunk, measure, shrunk
-from cervix_tf.quality.near_duplicates.signatures import (
-    SIDE,
-    Signatures,
-    blank,
-    compute_signatures,
-)
+from cervix_tf.quality.near_duplicates.signatures import SIDE, blank, compute_signatures
 
 _TOGETHER = 24  # photographs measured at once
 
@@ -31,7 +26,7 @@ class Measurements:
     def __init__(self, count: int):
         self.measures = np.full((count, len(MEASURES)), np.nan, np.float32)
         self.features = np.zeros((count, FEATURES), np.float32)
-        self.signatures: Signatures = blank(count)
+        self.signatures = blank(count)
         self.greys = np.zeros((count, SIDE, SIDE), np.uint8)
         self._waiting: list[tuple[int, Shrunk]] = []
         self._mutex = threading.Lock()

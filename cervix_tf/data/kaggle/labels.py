@@ -48,7 +48,7 @@ def known_flags(table: pd.DataFrame, root: Path) -> list[str | None]:
         for filename, label in zip(listed["filename"], old, strict=True):
             source, name = _source_and_name(filename)
             removed.add((source, label if label in TYPES else None, name))
-    values: list[str | None] = []
+    values = []
     for source, label, name in _keys(table):
         words = list(flags.get((source, label, name), []))
         if removed & {(source, label, name), (source, None, name)}:
@@ -73,17 +73,16 @@ def corrected_labels(table: pd.DataFrame, root: Path) -> list[str | None]:
     new_labels: dict[tuple, str] = dict(CORRECTIONS) if complete else {}
     path = root / FIXED_CSV
     if path.is_file():
-        fixed = _read(path, ["filename", "old_label", "new_label"])
-        for column in ("old_label", "new_label"):
+        columns = ["filename", "old_label", "new_label"]
+        fixed = _read(path, columns)
+        for column in columns[1:]:
             for row, value in enumerate(fixed[column], 2):
                 if value not in TYPES:
                     raise UserError(
                         f"{path}, row {row}, column '{column}': {value!r} is not one of "
                         f"{', '.join(TYPES)}."
                     )
-        for filename, old, new in zip(
-            fixed["filename"], fixed["old_label"], fixed["new_label"], strict=True
-        ):
+        for filename, old, new in fixed[columns].itertuples(index=False):
             source, name = _source_and_name(filename)
             if CORRECTIONS.get(("train", old, name)) == new and _folders(filename) == []:
                 source = "train"
