@@ -1,6 +1,7 @@
-"""The one error a user is meant to read, and the wording of unknown names."""
+"""The one error a user is meant to read, and its wording for names and packages that lack."""
 
 import difflib
+import importlib.util
 from collections.abc import Iterable
 
 
@@ -30,3 +31,14 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return UserError(f"Unknown {kind} {name!r}: {hint}Known: {', '.join(known)}.")
+
+
+def need_package(name: str, extra: str) -> None:
+    """Refuse to go on where a package is not installed.
+
+    Args:
+        name: The package.
+        extra: The extra of this package that installs it.
+    """
+    if importlib.util.find_spec(name) is None:
+        raise UserError(f'{name} is not installed: run pip install "cervix-tf[{extra}]".')

@@ -8,6 +8,7 @@ import typer
 
 from cervix_tf.commands.options import Cache, Data, Drop
 from cervix_tf.commands.printing import print_table
+from cervix_tf.errors import need_package
 
 
 def audit(
@@ -63,7 +64,6 @@ def audit(
         write_decisions,
     )
     from cervix_tf.quality import audit as look
-    from cervix_tf.quality.cleanvision import need_cleanvision
 
     # Whatever can be wrong in what was typed ends here, before the photographs are read -------------
     source = find_data(data)
@@ -71,7 +71,7 @@ def audit(
     everything = read_kaggle(source, additional=True) if additional else None
     manifest = read_manifest(source, labelled=False) if everything is None else everything
     if cleanvision:
-        need_cleanvision()
+        need_package("cleanvision", "audit")
     check_flags(drop or [], manifest)
     errors = label_errors(runs) if runs else None
     decided = checked_decisions(out / "audit.csv", decisions, manifest)

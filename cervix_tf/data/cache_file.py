@@ -46,7 +46,7 @@ def photograph_keys(paths: list[Path], regions: list[Region] | None = None) -> n
 
     Args:
         paths: Photographs, absolute.
-        regions: What of each is used, as `cropping.regions` gives it; by default the centred square.
+        regions: What of each is used, as `crops.regions` gives it; by default the centred square.
 
     Returns:
         (N,) keys of 16 bytes from path, size in bytes and time of the last change, as `make` and
@@ -78,13 +78,7 @@ def checksum(pixels: bytes | memoryview) -> int:
 
 
 class CacheFile:
-    """The two files of one set of photographs at one size.
-
-    Args:
-        folder: Where they lie; created if need be.
-        size: Side of the squares in pixels.
-        keys: What `photograph_keys` made of the photographs.
-    """
+    """The two files of one set of photographs, named by their `photograph_keys`, at one size."""
 
     def __init__(self, folder: Path, size: int, keys: np.ndarray):
         made_by = f"{VERSION} {size} {simplejpeg.__version__} {cv2.__version__}"
@@ -99,11 +93,7 @@ class CacheFile:
 
     @contextmanager
     def locked(self, waiting: Callable[[], None]) -> Iterator[None]:
-        """Keep other processes from writing the same set; a killed one keeps nobody out.
-
-        Args:
-            waiting: Called if another process is at it and has to be waited for.
-        """
+        """Keep other processes from writing the same set; `waiting` is called if one is at it."""
         lock = filelock.FileLock(self.path.with_suffix(".lock"))
         try:
             lock.acquire(timeout=0)
@@ -141,16 +131,9 @@ class CacheFile:
 
     @contextmanager
     def writing(self, missing: np.ndarray) -> Iterator[Callable[[int, np.ndarray], None]]:
-        """Write the missing rows, from any thread, and publish the file if all went well.
+        """Write the missing rows by a function of row and square; then publish the file.
 
-        Args:
-            missing: The rows that will be written.
-
-        Yields:
-            A function of a row number and its square.
-
-        Raises:
-            UserError: The disk has no room; nothing half-written is left then.
+        The function may be called from any thread. If the disk is full, nothing half-written is left.
         """
         start, row = _layout(self.shape)
         self._check_room(len(missing) * row)
@@ -184,9 +167,7 @@ class CacheFile:
     def other_sets(self) -> Iterator[tuple[np.ndarray, Callable[[int], bytes | None]]]:
         """Go through the other sets of the same size in the folder, whole and in part.
 
-        Yields:
-            The keys of a set (empty records have key 0), and a function that reads a row of it and
-            returns nothing if that row is missing or damaged.
+        Yields their keys (0 in empty records), and a function that reads a row, None if it is damaged.
         """
         for path in sorted(self.folder.glob(f"{self.family}*.rows")):
             squares = next(

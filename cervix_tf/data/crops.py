@@ -15,12 +15,8 @@ Crop = Literal["square", "box", "mask"]
 # None: the centred square; four numbers: a box; a path: a mask.
 Region = tuple[float, float, float, float] | Path | None
 
-BOX = (
-    "box_x",
-    "box_y",
-    "box_w",
-    "box_h",
-)  # columns of a manifest: pixels of the upright photograph
+# Columns of a manifest, in pixels of the upright photograph.
+BOX = ("box_x", "box_y", "box_w", "box_h")
 MARGIN = 0.1  # of the box's longer side, left at each side of it
 _COMMAND = "run `cervix-tf segment` on these photographs and give the manifest that it writes"
 
@@ -37,16 +33,6 @@ def regions(manifest: pd.DataFrame, crop: Crop) -> list[Region]:
     Returns:
         A region for each row, as `photographs.square` takes it. Rows whose `flags` say "cervix not
         located", "no cervix" or "no cervix found" keep the centred square.
-
-    Raises:
-        UserError: A column is missing, or a row that is not flagged has no box or mask.
-
-    Warns:
-        UserWarning: Photographs are flagged; how many.
-
-    Example:
-        >>> regions(pd.DataFrame({"path": ["a.jpg"]}), "square")
-        [None]
     """
     if crop == "square":
         return [None] * len(manifest)
@@ -73,16 +59,13 @@ def regions(manifest: pd.DataFrame, crop: Crop) -> list[Region]:
             f"square, flagged {NOT_LOCATED!r} or as without one.",
             stacklevel=3,
         )
-    if crop == "mask":
-        masks: list[Region] = [
-            None if skip else Path(p).absolute()
-            for p, skip in zip(manifest["mask"], lost, strict=True)
-        ]
-        return masks
-    return [
-        None if skip else (row[0], row[1], row[2], row[3])
-        for row, skip in zip(boxes.tolist(), lost, strict=True)
-    ]
+    used: list[Region] = [None] * len(manifest)
+    for row in np.flatnonzero(~lost):
+        if crop == "mask":
+            used[row] = Path(manifest["mask"].iloc[row]).absolute()
+        else:
+            used[row] = (*boxes[row].tolist(),)
+    return used
 
 
 def square_around(
@@ -101,10 +84,6 @@ def square_around(
 
     Returns:
         Left, top and side in pixels, fractions included.
-
-    Example:
-        >>> square_around((20, 0, 100, 50), 300, 400)
-        (10.0, 0.0, 120.0)
     """
     x, y, w, h = box
     side = float(min(max(max(w, h) * (1 + 2 * MARGIN), 1.0), height, width))
@@ -116,17 +95,8 @@ def square_around(
 def painted_out(picture: np.ndarray, mask: Path, photograph: Path) -> np.ndarray:
     """Paint everything black but what a mask keeps, as section 5.2 of the report did.
 
-    Args:
-        picture: uint8 (S, S, 3), the centred square of the photograph.
-        mask: Its mask, as large as the photograph or in its proportions, or square, for the centred
-            square alone.
-        photograph: The photograph, for the error message.
-
-    Returns:
-        uint8 (S, S, 3).
-
-    Raises:
-        UserError: The mask is missing or no picture.
+    The mask is as large as the photograph, or in its proportions, or square, for the centred square of
+    the photograph, which `picture` is.
     """
     kept = cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE)
     if kept is None:

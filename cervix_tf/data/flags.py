@@ -82,10 +82,6 @@ def flag_words(flags: object) -> list[str]:
 
     Returns:
         The words; none where the value is missing.
-
-    Example:
-        >>> flag_words("blurred; dark")
-        ['blurred', 'dark']
     """
     if not isinstance(flags, str):
         return []
@@ -93,32 +89,13 @@ def flag_words(flags: object) -> list[str]:
 
 
 def join_flags(words: Iterable[str]) -> str | None:
-    """Join the flags of one photograph to a value of the column `flags`.
-
-    Args:
-        words: Flags, in any order.
-
-    Returns:
-        Each once, those of `FLAGS` in its order, then the others; None for none.
-
-    Example:
-        >>> join_flags(["dark", "blurred", "dark"])
-        'blurred; dark'
-    """
+    """Join flags, each once, in the order of `FLAGS`, others behind; None for none."""
     once = dict.fromkeys(words)
     return "; ".join(sorted(once, key=lambda word: _ORDER.get(word, len(_ORDER)))) or None
 
 
 def flags_of(manifest: pd.DataFrame) -> list[list[str]]:
-    """List the flags of each photograph; none where the manifest has no column `flags`.
-
-    Args:
-        manifest: A manifest.
-
-    Example:
-        >>> flags_of(pd.DataFrame({"path": ["a.jpg"]}))
-        [[]]
-    """
+    """List the flags of each photograph; none where the manifest has no column `flags`."""
     return [flag_words(value) for value in manifest.get("flags", [None] * len(manifest))]
 
 
@@ -131,9 +108,6 @@ def with_flags(manifest: pd.DataFrame, words: Iterable[Iterable[str]]) -> pd.Dat
 
     Returns:
         A copy of the manifest with the column `flags`.
-
-    Example:
-        >>> with_flags(manifest, [["dark"]] + [[]] * (len(manifest) - 1))
     """
     values = [join_flags(each) for each in words]
     return manifest.assign(flags=pd.Series(values, manifest.index, dtype="object"))
@@ -149,9 +123,6 @@ def with_flag(manifest: pd.DataFrame, rows: np.ndarray, flag: str) -> pd.DataFra
 
     Returns:
         A copy of the manifest; a photograph that has the flag already keeps it once.
-
-    Example:
-        >>> with_flag(manifest, manifest["width"] < 300, "small")
     """
     pairs = zip(flags_of(manifest), np.asarray(rows, bool), strict=True)
     return with_flags(manifest, ([*words, flag] if chosen else words for words, chosen in pairs))
@@ -169,9 +140,6 @@ def reflag(
 
     Returns:
         A copy of the manifest.
-
-    Example:
-        >>> reflag(manifest, GIVEN_BY["segment"], [[]] * len(manifest))
     """
     replaced, pairs = set(old), zip(flags_of(manifest), new, strict=True)
     return with_flags(manifest, ([*(w for w in a if w not in replaced), *b] for a, b in pairs))
@@ -186,9 +154,6 @@ def has_flag(manifest: pd.DataFrame, *flags: str) -> np.ndarray:
 
     Returns:
         (N,) bool.
-
-    Example:
-        >>> manifest[has_flag(manifest, "blurred")]
     """
     return np.array([not set(flags).isdisjoint(words) for words in flags_of(manifest)], bool)
 
@@ -218,18 +183,7 @@ def flag_counts(manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def check_flags(flags: Iterable[str], manifest: pd.DataFrame) -> None:
-    """Refuse a flag that is neither known nor in the manifest.
-
-    Args:
-        flags: Words.
-        manifest: A manifest; words of its own in the column `flags` are accepted too.
-
-    Raises:
-        UserError: A word is unknown; the message gives the nearest known one.
-
-    Example:
-        >>> check_flags(["blurred"], manifest)
-    """
+    """Refuse a flag that is neither in `FLAGS` nor in the manifest."""
     known = dict.fromkeys([*FLAGS, *(word for words in flags_of(manifest) for word in words)])
     for flag in flags:
         if flag not in known:
@@ -237,17 +191,7 @@ def check_flags(flags: Iterable[str], manifest: pd.DataFrame) -> None:
 
 
 def need_flags(manifest: pd.DataFrame) -> None:
-    """Refuse a manifest without flags.
-
-    Args:
-        manifest: A manifest.
-
-    Raises:
-        UserError: It has no column `flags`; the message says how to get one.
-
-    Example:
-        >>> need_flags(audit(read_manifest("data")))
-    """
+    """Refuse a manifest without the column `flags`."""
     if "flags" not in manifest:
         raise UserError(
             "The manifest has no column 'flags': run `cervix-tf audit` first and use the manifest.csv "

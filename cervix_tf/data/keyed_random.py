@@ -19,10 +19,6 @@ def uniform(keys, seed: int, count: int):
 
     Returns:
         float32 (N, count), evenly spread over [0, 1), multiples of 2**-24.
-
-    Example:
-        >>> uniform(tf.constant([[0, 7]], tf.int64), seed=1, count=2).shape
-        TensorShape([1, 2])
     """
     state = _mixed(tf.constant(seed & LOW, tf.int64) ^ 0x9E3779B9)
     for part in (keys[:, 0], keys[:, 1]):

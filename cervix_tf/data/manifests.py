@@ -31,12 +31,6 @@ def read_csv(path: Path | str, labelled: bool = True, existing: bool = True) -> 
 
     Returns:
         The manifest, as `validated` gives it, all its paths absolute.
-
-    Raises:
-        UserError: As in `read_manifest`.
-
-    Example:
-        >>> read_csv("audit/manifest.csv")["label"].value_counts()
     """
     path = Path(path)
     table = read_table(path, TEXT)
@@ -102,13 +96,6 @@ def read_table(path: Path | str, text: Iterable[str] | None = None) -> pd.DataFr
 
     Returns:
         The table as it stands there, text that is missing as NaN.
-
-    Raises:
-        UserError: It is not there or no CSV.
-
-    Example:
-        >>> read_table("data/solution_stg1_release.csv")["image_name"][0]
-        '0.jpg'
     """
     try:
         with open(path, encoding="utf-8-sig") as file:
@@ -161,13 +148,6 @@ def labels(manifest: pd.DataFrame, classes: list[str]):
 
     Returns:
         An int32 array (N,) of class indices.
-
-    Raises:
-        UserError: A row has no label, or one that is not among `classes`.
-
-    Example:
-        >>> labels(read_manifest("data"), ["Type_1", "Type_2", "Type_3"])[:2]
-        array([0, 0], dtype=int32)
     """
     for image, label in zip(manifest["image"], manifest["label"], strict=True):
         if pd.isna(label):
@@ -207,28 +187,12 @@ def summary(manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def is_phantom(manifest: pd.DataFrame) -> bool:
-    """Tell whether any photograph of a manifest is drawn: figures on such a set are called so.
-
-    Args:
-        manifest: A manifest; `phantom` marks drawn photographs in a column of that name.
-
-    Example:
-        >>> is_phantom(phantom("phantoms", per_class=2))
-        True
-    """
+    """Tell whether any photograph is drawn: figures on such a set are called so."""
     return "phantom" in manifest and bool(manifest["phantom"].fillna(False).astype(bool).any())
 
 
 def photographs_or_phantoms(manifest: pd.DataFrame) -> str:
-    """Say what a page or a figure calls the photographs of a manifest.
-
-    Args:
-        manifest: A manifest.
-
-    Example:
-        >>> photographs_or_phantoms(phantom("phantoms", per_class=2))
-        'phantoms (drawn photographs)'
-    """
+    """Say what a page or a figure calls the photographs of a manifest."""
     return PHANTOMS if is_phantom(manifest) else "photographs"
 
 
@@ -242,10 +206,6 @@ def identities(manifest: pd.DataFrame) -> pd.Series:
 
     Returns:
         `source/label/image` of each photograph, or its path where several have that in common.
-
-    Example:
-        >>> identities(read_manifest("data"))[0]
-        'train/Type_1/0.jpg'
     """
     name = manifest["source"] + "/" + manifest["label"].fillna("") + "/" + manifest["image"]
     return name.where(~name.duplicated(keep=False), manifest["path"]).astype("object")
@@ -262,13 +222,6 @@ def validated(manifest: pd.DataFrame, where: str, existing: bool = True) -> pd.D
     Returns:
         The manifest with every column of `COLUMNS`, in their order, others behind. Text is of the
         dtype object, None where it is missing; width and height are Int64.
-
-    Raises:
-        UserError: There is no row, a path is empty, repeated or not a file, or a split has another
-            name than train, validation or test.
-
-    Example:
-        >>> validated(pd.DataFrame({"path": ["a.jpg"], "label": ["Type_1"]}), "my table")
     """
     if "path" not in manifest:
         raise UserError(f"{where} has no column 'path'; it has: {', '.join(map(str, manifest))}.")
@@ -289,23 +242,19 @@ def validated(manifest: pd.DataFrame, where: str, existing: bool = True) -> pd.D
     absent = [p for p in manifest["path"] if existing and not Path(p).is_file()]
     if absent:
         raise UserError(f"{where}: {len(absent)} photographs do not exist: {listed(absent)}.")
-    if "split" in manifest:
-        for row, value in enumerate(manifest["split"]):
-            if pd.notna(value) and value not in SPLITS:
-                raise UserError(
-                    f"{where}, row {row + first}, column 'split': {value!r} is not one of "
-                    f"{', '.join(SPLITS)}."
-                )
-    given = manifest["image"] if "image" in manifest else [None] * len(manifest)
-    manifest["image"] = [
-        _text(name) or Path(path).name for name, path in zip(given, manifest["path"], strict=True)
-    ]
-    for column in ("label", "group", "source", "split"):
+    for column in COLUMNS:
         if column not in manifest:
             manifest[column] = None
+    for row, value in enumerate(manifest["split"]):
+        if pd.notna(value) and value not in SPLITS:
+            raise UserError(
+                f"{where}, row {row + first}, column 'split': {value!r} is not one of "
+                f"{', '.join(SPLITS)}."
+            )
     for column in [c for c in TEXT if c in manifest]:  # one dtype whatever was read
         values = [_text(value) for value in manifest[column]]
         manifest[column] = pd.Series(values, dtype="object")
+    manifest["image"] = manifest["image"].fillna(manifest["path"].map(os.path.basename))
     for column in [c for c in WHOLE if c in manifest]:
         numbers = pd.to_numeric(manifest[column], errors="coerce")
         if (numbers % 1 == 0).equals(manifest[column].notna()):
@@ -320,18 +269,7 @@ def validated(manifest: pd.DataFrame, where: str, existing: bool = True) -> pd.D
 
 
 def photographs_in(folder: Path) -> list[Path]:
-    """List the photographs directly in a folder, in natural order.
-
-    Args:
-        folder: A folder that exists.
-
-    Returns:
-        The paths of its JPEG, PNG and BMP files, by name, 2.jpg before 10.jpg.
-
-    Example:
-        >>> photographs_in(Path("data/train/Type_1"))[0].name
-        '0.jpg'
-    """
+    """List the photographs directly in a folder, in natural order: 2.jpg before 10.jpg."""
     files = (p for p in folder.iterdir() if p.suffix.lower() in PHOTOGRAPHS and p.is_file())
     return sorted(files, key=lambda p: _natural(p.name))
 
@@ -342,10 +280,6 @@ def listed(names: Iterable[object], most: int = 10) -> str:
     Args:
         names: What is to be named.
         most: How many are named at most.
-
-    Example:
-        >>> listed(["a.jpg", "b.jpg", "c.jpg"], 2)
-        'a.jpg, b.jpg and 1 more'
     """
     words = [str(name) for name in names]
     rest = f" and {len(words) - most} more" if len(words) > most else ""

@@ -111,10 +111,6 @@ def square_of(picture: np.ndarray, size: int) -> np.ndarray:
     Returns:
         RGB, uint8, (size, size, 3). A large JPEG read by `read_square` differs slightly: it is shrunk
         while it is decoded.
-
-    Example:
-        >>> square_of(np.zeros((480, 640, 3), "uint8"), 256).shape
-        (256, 256, 3)
     """
     return _resized(_centre(picture), size)
 
@@ -128,9 +124,6 @@ def whole(path: Path, size: int) -> np.ndarray:
 
     Returns:
         RGB, uint8, (size, size, 3), upright.
-
-    Raises:
-        UnreadableError: It cannot be read.
     """
     return _resized(decode(read_bytes(path), size), size)
 
@@ -144,12 +137,6 @@ def picture_sizes(manifest: pd.DataFrame) -> pd.DataFrame:
     Returns:
         A table in the manifest's order and with its index: `width` and `height` in pixels, upright
         (the EXIF orientation is honoured), and `bytes` of the file.
-
-    Raises:
-        UserError: A photograph cannot be read.
-
-    Example:
-        >>> picture_sizes(read_manifest("photographs"))["width"].max()
     """
     with ThreadPoolExecutor(cores()) as pool:
         rows = list(pool.map(_picture_size, map(Path, manifest["path"])))

@@ -68,13 +68,6 @@ def find_data(given: Path | None = None) -> Path:
 
     Returns:
         The first that exists; a path given, or in `$CERVIX_DATA`, even if it does not.
-
-    Raises:
-        UserError: None is there; the message says how to get photographs.
-
-    Example:
-        >>> find_data(Path("data"))
-        PosixPath('data')
     """
     if given is not None:
         return given

@@ -133,17 +133,6 @@ def check_split(manifest: pd.DataFrame) -> None:
 
     Args:
         manifest: A manifest with `split`, and with `flags` if it was audited.
-
-    Raises:
-        UserError: A group has photographs on more than one side; the message names it. Or no labelled
-            photograph is left for training or for validation.
-
-    Warns:
-        UserWarning: The share of a class on a side differs from that in both by more than 5 points, or
-            photographs to train or validate on share a group with test photographs.
-
-    Example:
-        >>> check_split(split(read_manifest("data")))
     """
     labelled = manifest[manifest["label"].notna()]
     leaking = set(manifest["group"][has_flag(manifest, LEAK)])

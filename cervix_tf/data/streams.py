@@ -117,13 +117,14 @@ def batches(
         return images, tf.gather(targets, rows)
 
     total = -(-count // batch_size)
-    numbers = tf.data.Dataset.range(total)
-    if not training:
-        rows = tf.range(count)
-        stream = numbers.map(
-            lambda number: loaded(number, rows, 0), num_parallel_calls=2, deterministic=True
+
+    def one_pass(epoch, rows) -> tf.data.Dataset:
+        return tf.data.Dataset.range(total).map(
+            lambda number: loaded(number, rows, epoch), num_parallel_calls=2, deterministic=True
         )
-        return stream.prefetch(2)
+
+    if not training:
+        return one_pass(0, tf.range(count)).prefetch(2)
     epochs = itertools.count()
 
     def shuffled() -> Iterator[tuple[int, np.ndarray]]:
@@ -132,11 +133,7 @@ def batches(
 
     signature = (tf.TensorSpec((), tf.int32), tf.TensorSpec((count,), tf.int32))
     passes = tf.data.Dataset.from_generator(shuffled, output_signature=signature)
-    stream = passes.flat_map(
-        lambda epoch, rows: numbers.map(
-            lambda number: loaded(number, rows, epoch), num_parallel_calls=2, deterministic=True
-        )
-    )
+    stream = passes.flat_map(one_pass)
     return stream.apply(tf.data.experimental.assert_cardinality(total)).prefetch(2)
 
 

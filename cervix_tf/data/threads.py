@@ -22,9 +22,6 @@ def spread(work: Callable[[_Item], object], items: Iterable[_Item]) -> None:
     Args:
         work: Called from the threads with an item.
         items: Rows or whatever else is worked on, in the order in which they are begun; not None.
-
-    Example:
-        >>> spread(lambda row: decode(paths[row]), range(len(paths)))
     """
     waiting, turn, ended = iter(items), threading.Lock(), threading.Event()
 

@@ -1,7 +1,5 @@
 """Photographs as points: principal components, t-SNE, and what a nearest neighbour is worth."""
 
-import dataclasses
-
 import numpy as np
 from sklearn.decomposition import IncrementalPCA
 from sklearn.manifold import TSNE
@@ -20,22 +18,9 @@ _DRAWS = 2000
 _FEW = 2000  # points up to which several threads wait for one another longer than they work
 
 
-@dataclasses.dataclass(frozen=True)
-class Components:
-    """Principal components of a set of rows.
-
-    Attributes:
-        scores: float32 (N, k), the rows' coordinates, the largest variance first.
-        explained: (k,), each component's share of the whole variance, 0 to 1.
-    """
-
-    scores: np.ndarray
-    explained: np.ndarray
-
-
 def principal_components(
     rows: np.ndarray, components: int = 4, fitted: np.ndarray | None = None, seed: int = 0
-) -> Components:
+) -> tuple[np.ndarray, np.ndarray]:
     """Project rows on the principal components of some of them.
 
     Up to 1,024 fitted rows the decomposition is exact; more are taken in batches by scikit-learn's
@@ -48,16 +33,10 @@ def principal_components(
         seed: Determines the batches.
 
     Returns:
-        The scores of every row and the shares of the variance of the fitted ones.
-
-    Raises:
-        UserError: The fitted rows are too few for that many components, or all alike.
+        float32 (N, k), the rows' coordinates, the largest variance first; and (k,), each component's
+        share of the variance of the fitted rows, 0 to 1.
 
     Following: section 4 of the report, Figure 3.
-
-    Example:
-        >>> principal_components(np.eye(5), components=2).scores.shape
-        (5, 2)
     """
     chosen = np.arange(len(rows)) if fitted is None else np.flatnonzero(fitted)
     width = int(np.prod(rows.shape[1:]))
@@ -81,7 +60,7 @@ def principal_components(
     explained = pca.explained_variance_ratio_[:components]
     if not np.isfinite(explained).all():
         raise UserError(f"The {len(chosen)} photographs are all alike: nothing tells them apart.")
-    return Components(np.concatenate(scores)[:, :components].astype("float32"), explained)
+    return np.concatenate(scores)[:, :components].astype("float32"), explained
 
 
 def tsne(scores: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -95,10 +74,6 @@ def tsne(scores: np.ndarray, seed: int = 0) -> np.ndarray:
         float32 (N, 2). Only nearness in it means something, neither units nor directions.
 
     Following: section 4 of the report, Figure 4; perplexity 30, less for fewer than 91 points.
-
-    Example:
-        >>> tsne(np.random.default_rng(0).normal(size=(40, 4))).shape
-        (40, 2)
     """
     layout = TSNE(2, perplexity=perplexity(len(scores)), init="pca", random_state=seed)
     with threadpool_limits(1 if len(scores) <= _FEW else None):
@@ -129,11 +104,6 @@ def neighbour_figures(
         and `chance` (one over the classes); `accuracy_ignoring_groups`, with the point's own group
         among the candidates, and `same_group`, how often the neighbour then is of that group; with
         `photographs`, `groups`, `folds`. None where a class has fewer than two groups.
-
-    Example:
-        >>> points = np.repeat(np.eye(2), 10, axis=0)
-        >>> neighbour_figures(points, points[:, 0], np.arange(20))["accuracy"]
-        1.0
     """
     classes, index = np.unique(labels, return_inverse=True)
     _, group = np.unique(groups, return_inverse=True)

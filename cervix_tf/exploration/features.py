@@ -37,14 +37,6 @@ def pooled_features(
     Returns:
         float32 (N, C), the mean over positions of the maps that the head would get, of the centre
         crop of each photograph.
-
-    Raises:
-        UserError: An unknown network or option, weights that cannot be had or do not fit, or
-            photographs that cannot be read.
-
-    Example:
-        >>> pooled_features(read_manifest("data"), "keras:MobileNet").shape
-        (1481, 1024)
     """
     import keras
 

@@ -164,12 +164,12 @@ def _embed(
             f"{of}: {kept} principal components, not {components}: {int(fitted.sum())} photographs "
             "have no more."
         )
-    pca = embedding.principal_components(values, kept, fitted, seed)
-    plane = embedding.tsne(pca.scores, seed)
+    scores, explained = embedding.principal_components(values, kept, fitted, seed)
+    plane = embedding.tsne(scores, seed)
     neighbour = None
     if labelled.any():
         labels, groups = (manifest[labelled][name].to_numpy(str) for name in ("label", "group"))
-        neighbour = embedding.neighbour_figures(pca.scores[labelled], labels, groups, seed)
+        neighbour = embedding.neighbour_figures(scores[labelled], labels, groups, seed)
     if neighbour is None:
         findings["notes"].append(
             f"{of}: no nearest neighbour's accuracy: it takes at least two classes, each of at least "
@@ -182,21 +182,19 @@ def _embed(
     findings["embeddings"][of] = {
         "of": what,
         "components": kept,
-        "explained": [float(share) for share in pca.explained],
+        "explained": [float(share) for share in explained],
         "perplexity": embedding.perplexity(len(plane)),
         "neighbour": neighbour,
         "files": [file.name for file in files],
     }
-    axes = [f"component {k + 1} ({100 * pca.explained[k]:.1f} % of the variance)" for k in (0, 1)]
-    plots.plot_points(
-        pca.scores[:, :2], shown, (axes[0], axes[1]), f"{about}; PCA of {what}", files[0]
-    )
+    axes = [f"component {k + 1} ({100 * explained[k]:.1f} % of the variance)" for k in (0, 1)]
+    plots.plot_points(scores[:, :2], shown, (axes[0], axes[1]), f"{about}; PCA of {what}", files[0])
     plots.plot_points(
         plane, shown, ("t-SNE 1 (no unit)", "t-SNE 2 (no unit)"),
         f"{about}; t-SNE of {kept} principal components of {what}, perplexity "
         f"{embedding.perplexity(len(plane)):.0f}", files[1],
     )  # fmt: skip
-    points[[f"{of}_component_{k + 1}" for k in range(kept)]] = pca.scores
+    points[[f"{of}_component_{k + 1}" for k in range(kept)]] = scores
     points[[f"{of}_tsne_{k + 1}" for k in (0, 1)]] = plane
 
 

@@ -37,18 +37,7 @@ class Kind:
 
 
 def kinds(manifest: pd.DataFrame, classes: list[str]) -> list[Kind]:
-    """Give the classes of a manifest their looks; photographs without a label come last, grey.
-
-    Args:
-        manifest: The photographs.
-        classes: The class names in the order of their indices.
-
-    Returns:
-        One `Kind` for each class that has photographs, and one for those without a label if any.
-
-    Example:
-        >>> [kind.name for kind in kinds(manifest, ["Type_1", "Type_2", "Type_3"])]
-    """
+    """Give the classes of a manifest their looks; photographs without a label come last, grey."""
     label = manifest["label"]
     labelled = [
         Kind(
@@ -67,20 +56,7 @@ def kinds(manifest: pd.DataFrame, classes: list[str]) -> list[Kind]:
 def plot_classes(
     manifest: pd.DataFrame, shown: list[Kind], about: str, path: Path | None = None
 ) -> Figure:
-    """Plot how many photographs there are of each class and source, Table 1 of the report as bars.
-
-    Args:
-        manifest: The photographs.
-        shown: Their `kinds`.
-        about: What the photographs are and how many, written below.
-        path: The PNG to write, if any.
-
-    Returns:
-        The figure.
-
-    Example:
-        >>> plot_classes(manifest, kinds(manifest, classes), "1481 photographs")
-    """
+    """Plot how many photographs there are of each class and source, Table 1 of the report as bars."""
     sources = list(dict.fromkeys(manifest["source"]))
     sources.sort(key=lambda name: {"train": 0, "additional": 1, "test": 3}.get(name, 2))
     bars = [
@@ -117,20 +93,7 @@ def plot_classes(
 def plot_sizes(
     sizes: pd.DataFrame, shown: list[Kind], about: str, path: Path | None = None
 ) -> Figure:
-    """Plot widths and heights, aspects and file sizes, by class where they may tell it.
-
-    Args:
-        sizes: `width`, `height` and `bytes`, as `data.photographs.picture_sizes` gives them.
-        shown: The `kinds` of the photographs.
-        about: What the photographs are and how many, written below.
-        path: The PNG to write, if any.
-
-    Returns:
-        The figure.
-
-    Example:
-        >>> plot_sizes(picture_sizes(manifest), kinds(manifest, classes), "1481 photographs")
-    """
+    """Plot widths and heights, aspects and file sizes, by class where they may tell it."""
     figure = new_figure(11.5, 4.2)
     extent, aspect, weight = figure.subplots(1, 3)
     _extents(extent, sizes)
@@ -144,10 +107,8 @@ def plot_sizes(
             axes.ecdf(
                 values[kind.rows], color=kind.colour, ls=kind.dash, lw=1.6, label=_named(kind)
             )
-        axes.set_ylim(0, 1.02)
+        axes.set(ylim=(0, 1.02), xlabel=name, ylabel="share of the class up to there (%)")
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=None))
-        axes.set_xlabel(name)
-        axes.set_ylabel("share of the class up to there (%)")
     lines, columns = aspect.get_lines(), min(len(shown), 6)
     figure.legend(
         handles=lines, loc="outside upper right", ncols=columns, frameon=False, fontsize=8
@@ -162,21 +123,9 @@ def plot_points(
     about: str,
     path: Path | None = None,
 ) -> Figure:
-    """Plot photographs as points coloured and marked by class, as Figures 3 and 4 of the report.
+    """Plot photographs as points (N, 2) coloured and marked by class, as Figures 3 and 4 of the report.
 
-    Args:
-        points: (N, 2).
-        shown: The `kinds` of the photographs.
-        names: What the axes are, with their unit. Axes called "t-SNE ..." get no ticks: the numbers
-            mean nothing.
-        about: What the photographs are, how many and how the points came about, written below.
-        path: The PNG to write, if any.
-
-    Returns:
-        The figure.
-
-    Example:
-        >>> plot_points(points, kinds(manifest, classes), ("PC 1", "PC 2"), "1481 photographs")
+    Axes called "t-SNE ..." get no ticks: the numbers mean nothing.
     """
     figure = new_figure(6.4, 5.2)
     axes = figure.subplots()
@@ -193,13 +142,11 @@ def plot_points(
             )  # fmt: skip
     for kind in shown:
         axes.scatter([], [], s=36, c=kind.colour, marker=kind.marker, label=_named(kind))
-    axes.set_xlabel(names[0])
-    axes.set_ylabel(names[1])
+    axes.set(xlabel=names[0], ylabel=names[1])
     axes.margins(0.04)
     axes.set_aspect("equal", adjustable="datalim")
     if names[0].startswith("t-SNE"):
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[])
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)
     return finish(figure, [axes], about, path)
 
@@ -225,14 +172,11 @@ def _extents(axes: Axes, sizes: pd.DataFrame) -> None:
             f"{x} × {y}: {counts.iloc[k]:,}", (x, y), (0, 2 + np.sqrt(area[k] / np.pi)),
             textcoords="offset points", fontsize=7, ha="center",
         )  # fmt: skip
-    axes.set_xlim(0, top)
-    axes.set_ylim(0, top)
-    axes.set_aspect("equal")
+    axes.set(xlim=(0, top), ylim=(0, top), aspect="equal")
+    axes.set(xlabel="width (pixels)", ylabel="height (pixels)")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5))
     axes.axline((0, 0), slope=1, color="#CCCCCC", lw=0.8, zorder=0)
-    axes.set_xlabel("width (pixels)")
-    axes.set_ylabel("height (pixels)")
 
 
 def _named(kind: Kind) -> str:

@@ -22,21 +22,7 @@ _BATCH = 512
 def plot_samples(
     manifest: pd.DataFrame, shown: list[Kind], about: str, path: Path | None = None, seed: int = 0
 ) -> Figure:
-    """Show photographs of each class, one row a class, as Figure 2 of the report.
-
-    Args:
-        manifest: The photographs.
-        shown: Their `kinds`.
-        about: What the photographs are and how many, written below.
-        path: The PNG to write, if any.
-        seed: Determines which are shown: of as many groups as there are, one of each.
-
-    Returns:
-        The figure.
-
-    Example:
-        >>> plot_samples(manifest, kinds(manifest, classes), "1481 photographs")
-    """
+    """Show photographs of each class, of as many groups as there are, as Figure 2 of the report."""
     columns = min(_COLUMNS, max(kind.count for kind in shown))
     figure = new_figure(0.25 + 1.15 * columns, 0.3 + 1.2 * len(shown))
     cells = figure.subplots(len(shown), columns, squeeze=False, gridspec_kw={"wspace": 0.03})
@@ -48,8 +34,7 @@ def plot_samples(
         for axes, photograph in zip(row, photographs["path"], strict=False):
             axes.imshow(read_square(photograph, _SIDE))
         for axes in row:
-            axes.set_xticks([])
-            axes.set_yticks([])
+            axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
         row[0].spines["left"].set(visible=True, color=kind.colour, linewidth=4)
         row[0].set_ylabel(f"{kind.name}\nn = {kind.count:,}", fontsize=8)
@@ -59,20 +44,7 @@ def plot_samples(
 def plot_means(
     squares: np.ndarray, shown: list[Kind], about: str, path: Path | None = None
 ) -> Figure:
-    """Show the mean photograph of each class, and how its brightness differs from that of all.
-
-    Args:
-        squares: uint8 (N, P, P, 3), an array or a mapped file.
-        shown: The `kinds` of the photographs.
-        about: What the photographs are and how many, written below.
-        path: The PNG to write, if any.
-
-    Returns:
-        The figure.
-
-    Example:
-        >>> plot_means(squares.array, kinds(manifest, classes), "1481 photographs")
-    """
+    """Show the mean square of each class, and how its brightness differs from that of all labelled."""
     means = np.stack([class_mean(squares, kind.rows) for kind in shown])
     counts = [kind.count if kind.name != UNLABELLED else 0 for kind in shown]
     centre = np.average(means, axis=0, weights=counts if sum(counts) else None)
@@ -89,8 +61,7 @@ def plot_means(
             differences[k], cmap="RdBu_r", vmin=-scale, vmax=scale, interpolation="bicubic"
         )
     for axes in cells.flat:
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
     cells[0, 0].set_ylabel("mean", fontsize=8)
     cells[1, 0].set_ylabel("brightness less that\nof all labelled", fontsize=8)
@@ -124,19 +95,7 @@ def plot_views(square: np.ndarray, view: "RandomView", path: Path | None = None)
 
 
 def class_mean(squares: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Average squares, some hundreds at a time.
-
-    Args:
-        squares: uint8 (N, P, P, 3), an array or a mapped file.
-        rows: bool (N,), which of them, at least one.
-
-    Returns:
-        float64 (P, P, 3), 0 to 255.
-
-    Example:
-        >>> class_mean(np.full((2, 1, 1, 3), 7, "uint8"), np.array([True, False])).tolist()
-        [[[7.0, 7.0, 7.0]]]
-    """
+    """Average some squares (N, P, P, 3), which may be a mapped file, some hundreds at a time."""
     numbers = np.flatnonzero(rows)
     total = np.zeros(squares.shape[1:], "int64")
     for first in range(0, len(numbers), _BATCH):

@@ -48,14 +48,7 @@ class Shrunk(NamedTuple):
 
 
 def shrunk(square: np.ndarray) -> Shrunk:
-    """Take from a square what is measured of it, best while it is still in the processor's cache.
-
-    Args:
-        square: uint8 RGB (P, P, 3), a prepared square.
-
-    Returns:
-        What `measure` wants.
-    """
+    """Take from a square what is measured of it, best while it is still in the processor's cache."""
     grey = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
     across, down = grey[::8].copy(), cv2.transpose(grey[:, ::8].copy())
     # By halves, and colours by picking: OpenCV is far quicker at these.
@@ -74,17 +67,11 @@ def measure(pictures: Sequence[Shrunk]) -> tuple[np.ndarray, np.ndarray, np.ndar
         Their small grey pictures, uint8 (N, SIDE, SIDE); their `MEASURES`, float32 (N, 8), each in
         [-1, 1]; and float32 (N, FEATURES) of colour and texture, by which `distances` tells how far
         a photograph is from others.
-
-    Example:
-        >>> square = cx.data.read_square("1.jpg", 256)
-        >>> greys, measures, features = measure([shrunk(square)])
     """
     count = len(pictures)
     greys = np.stack([each.small for each in pictures])
-    across, down = (
-        np.stack([each.across for each in pictures]),
-        np.stack([each.down for each in pictures]),
-    )
+    across = np.stack([each.across for each in pictures])
+    down = np.stack([each.down for each in pictures])
     # Along the direction that is blurred more.
     sharp = np.minimum(sharpness(across), sharpness(down))
     # One picture below another, all are as one to OpenCV.
@@ -116,14 +103,9 @@ def measure(pictures: Sequence[Shrunk]) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def sharpness(lines: np.ndarray) -> np.ndarray:
-    """Measure sharpness along lines of pictures, whatever the contrast, as Crete et al. (2007).
+    """Measure sharpness along lines of pictures, uint8 (N, L, P), from 0 to 1, as Crete et al. (2007).
 
-    Args:
-        lines: uint8 (N, L, P), some lines of N pictures.
-
-    Returns:
-        float (N,), 0, blurred wholly or flat, to 1: the part of the differences of neighbours that
-        another blur takes away. Blurring changes little of a blur.
+    It is the part of the differences of neighbours that another blur takes away, whatever the contrast.
     """
     together = lines.reshape(-1, lines.shape[2])
     before = cv2.absdiff(together[:, 1:], together[:, :-1])[:, _BLUR // 2 : -(_BLUR // 2)]
@@ -138,15 +120,7 @@ def sharpness(lines: np.ndarray) -> np.ndarray:
 
 
 def appearance_flags(measures: np.ndarray) -> dict[str, np.ndarray]:
-    """Tell from the measures of photographs which of them are to be flagged.
-
-    Args:
-        measures: float32 (N, len(MEASURES)), as `measure` gives them.
-
-    Returns:
-        For each of the flags `green`, `iodine`, `blurred`, `dark`, `over-exposed` and `text`, a bool
-        array (N,). What could not be measured (NaN) is not flagged.
-    """
+    """Tell which photographs have each flag, bool (N,); what could not be measured (NaN) has none."""
     sharp, _, green, brown, light, clipped, paper, ink = measures.T
     text = (paper > PAPER) & ((clipped <= CLIPPED) | (ink > INK))
     return {

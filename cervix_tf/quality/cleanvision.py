@@ -10,7 +10,7 @@ import pandas as pd
 
 from cervix_tf.data.flags import CLEANVISION, TRUNCATED, UNREADABLE, ZERO_BYTES, has_flag, with_flag
 from cervix_tf.data.manifests import listed
-from cervix_tf.errors import UserError
+from cervix_tf.errors import need_package
 
 
 def flag_with_cleanvision(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -34,7 +34,7 @@ def flag_with_cleanvision(manifest: pd.DataFrame) -> pd.DataFrame:
     Example:
         >>> flag_with_cleanvision(audit(read_manifest("data")))["flags"].value_counts()
     """
-    need_cleanvision()
+    need_package("cleanvision", "audit")
     paths = manifest["path"][~has_flag(manifest, ZERO_BYTES, TRUNCATED, UNREADABLE)].tolist()
     try:
         issues = _issues(paths)
@@ -51,16 +51,6 @@ def flag_with_cleanvision(manifest: pd.DataFrame) -> pd.DataFrame:
         found = set(issues.index[issues[name]])
         manifest = with_flag(manifest, manifest["path"].isin(found).to_numpy(), CLEANVISION + kind)
     return manifest
-
-
-def need_cleanvision() -> None:
-    """Refuse to go on where cleanvision is not installed."""
-    try:
-        import cleanvision  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            'cleanvision is not installed: run pip install "cervix-tf[audit]".'
-        ) from error
 
 
 def _issues(paths: list[str]) -> pd.DataFrame:

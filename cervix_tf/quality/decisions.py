@@ -148,19 +148,7 @@ def apply_decisions(manifest: pd.DataFrame, path: Path | str) -> pd.DataFrame:
 
 
 def agreed(earlier: pd.DataFrame, decided: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Put the decisions of two CSVs together.
-
-    Args:
-        earlier: Decisions as `read_decisions` returns them.
-        decided: Others of the same photographs.
-        path: The CSV of the first, for the message.
-
-    Returns:
-        All of them, each photograph once.
-
-    Raises:
-        UserError: They decide differently on a photograph.
-    """
+    """Put the decisions of two CSVs together, or refuse where they differ; `path` is the first."""
     both = earlier.join(decided, how="inner", rsuffix="_other")
     for column in ("decision", "new_label"):
         one, other = (both[name].fillna("") for name in (column, f"{column}_other"))

@@ -66,15 +66,7 @@ def changes(manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def noted(manifest: pd.DataFrame, parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Make a manifest remember changes beside those made to it before.
-
-    Args:
-        manifest: What is left after them.
-        parts: Rows that were changed, with the columns of `CHANGES`.
-
-    Returns:
-        The manifest, its rows counted anew; `changes` lists them.
-    """
+    """Number the rows anew and note changes, with the columns of `CHANGES`, beside earlier ones."""
     rows = pd.concat([part.reindex(columns=CHANGES).astype("object") for part in parts])
     manifest = manifest.reset_index(drop=True)
     manifest.attrs["changes"] = [

@@ -25,10 +25,6 @@ def fault(path: Path, data: bytes | None, reason: str | None) -> str | None:
     Returns:
         `zero bytes`, `truncated`, `wrong type`, `unreadable` or None. Of the wrong type is what is no
         picture, and what is another kind of picture than its name says, which may be readable.
-
-    Example:
-        >>> fault(Path("1.jpg"), b"<html>", "not a picture, or damaged")
-        'wrong type'
     """
     if not data:
         return "unreadable" if data is None else "zero bytes"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from cervix_tf.data.flags import LABEL_ERROR, with_flag
-from cervix_tf.errors import UserError, unknown
+from cervix_tf.data.manifests import labels
+from cervix_tf.errors import UserError, need_package
 from cervix_tf.runs import Run, load
 
 COLUMNS = ["image", "path", "label", "guess", "label_quality", "label_error", "run"]
@@ -37,17 +38,17 @@ def label_errors(runs: Run | Path | str | Sequence[Run | Path | str]) -> pd.Data
     Example:
         >>> label_errors(["runs/fold1", "runs/fold2"]).query("label_error")
     """
-    need_cleanlab()
+    need_package("cleanlab", "audit")
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_label_quality_scores
 
     table, classes = _predicted([runs] if isinstance(runs, Run | Path | str) else list(runs))
-    labels = table["label"].map({name: k for k, name in enumerate(classes)}).to_numpy(int)
+    targets = labels(table, classes)
     probabilities = table[classes].to_numpy(float)
     probabilities /= probabilities.sum(axis=1, keepdims=True)  # few digits may not sum to 1
     table["guess"] = [classes[k] for k in probabilities.argmax(axis=1)]
-    table["label_quality"] = get_label_quality_scores(labels, probabilities)
-    table["label_error"] = find_label_issues(labels, probabilities, n_jobs=1)
+    table["label_quality"] = get_label_quality_scores(targets, probabilities)
+    table["label_error"] = find_label_issues(targets, probabilities, n_jobs=1)
     return table.sort_values("label_quality", kind="stable")[COLUMNS].reset_index(drop=True)
 
 
@@ -73,20 +74,12 @@ def flag_label_errors(manifest: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFr
     return with_flag(manifest, same & wrong, LABEL_ERROR).assign(label_quality=quality.where(same))
 
 
-def need_cleanlab() -> None:
-    """Refuse to go on where cleanlab is not installed."""
-    try:
-        import cleanlab  # noqa: F401
-    except ImportError as error:
-        raise UserError('cleanlab is not installed: run pip install "cervix-tf[audit]".') from error
-
-
 def _predicted(runs: list) -> tuple[pd.DataFrame, list[str]]:
     """The validation photographs of all runs, each once, and the classes."""
     if not runs:
         raise UserError("Give at least one run folder, such as --runs runs/first.")
     parts: list[pd.DataFrame] = []
-    classes: list[str] | None = None
+    classes: list[str] = []
     for run in map(load, runs):
         here = [c for c in run.predictions if c not in ("image", "path", "label", "group")]
         classes = classes or here
@@ -111,8 +104,4 @@ def _predicted(runs: list) -> tuple[pd.DataFrame, list[str]]:
         raise UserError(
             f"{path} is predicted by {' and by '.join(both)}: give runs of different folds."
         )
-    assert classes is not None
-    for label in table["label"]:
-        if label not in classes:
-            raise unknown("class", str(label), classes)
     return table, classes

@@ -5,12 +5,7 @@ import threading
 import numpy as np
 
 from cervix_tf.quality.appearance import FEATURES, MEASURES, Shrunk, measure, shrunk
-from cervix_tf.quality.near_duplicates.signatures import (
-    SIDE,
-    Signatures,
-    blank,
-    compute_signatures,
-)
+from cervix_tf.quality.near_duplicates.signatures import SIDE, blank, compute_signatures
 
 _TOGETHER = 24  # photographs measured at once
 
@@ -31,18 +26,13 @@ class Measurements:
     def __init__(self, count: int):
         self.measures = np.full((count, len(MEASURES)), np.nan, np.float32)
         self.features = np.zeros((count, FEATURES), np.float32)
-        self.signatures: Signatures = blank(count)
+        self.signatures = blank(count)
         self.greys = np.zeros((count, SIDE, SIDE), np.uint8)
         self._waiting: list[tuple[int, Shrunk]] = []
         self._mutex = threading.Lock()
 
     def add(self, row: int, square: np.ndarray) -> None:
-        """Measure a photograph, from any thread, now or when there are some more.
-
-        Args:
-            row: Which one it is.
-            square: uint8 RGB (P, P, 3), its prepared square.
-        """
+        """Measure the square of a photograph, from any thread, now or when there are some more."""
         small = shrunk(square)
         with self._mutex:
             self._waiting.append((row, small))

@@ -123,10 +123,7 @@ def audit(
     done["sha256"] = pd.Series(sums, done.index, dtype="object")
     for k, column in enumerate(("width", "height")):
         done[column] = pd.Series(sizes[:, k], done.index, "Int64").mask(~readable)
-    done["sharpness"], done["brightness"] = (
-        measures[:, 0].astype(float),
-        measures[:, 1].astype(float),
-    )
+    done[["sharpness", "brightness"]] = measures[:, :2].astype(float)
     done["distance"] = distance
     return done
 
@@ -186,12 +183,10 @@ def _first_names(names: np.ndarray, number: np.ndarray) -> np.ndarray:
 
 
 def _merged(names: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    """Group names after merging all groups that a cluster links."""
-    _, number = np.unique(names, return_inverse=True)
+    """Group names after merging all groups that a cluster, numbered from 0, links."""
+    groups, number = np.unique(names, return_inverse=True)
     # A graph of groups and clusters, an edge for each photograph.
-    size = int(number.max()) + 1 if len(number) else 0
-    _, node = np.unique(cluster, return_inverse=True)
-    total = size + (int(node.max()) + 1 if len(node) else 0)
-    graph = coo_array((np.ones(len(number), bool), (number, size + node)), (total, total))
+    size = len(groups) + len(cluster)
+    graph = coo_array((np.ones(len(names), bool), (number, len(groups) + cluster)), (size, size))
     parts = connected_components(graph, directed=False)[1][number]
     return _first_names(names, parts)

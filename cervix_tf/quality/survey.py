@@ -40,9 +40,6 @@ def survey(
 
     Returns:
         The reasons of the photographs that cannot be read, by row.
-
-    Raises:
-        UserError: The folder cannot be written or the disk is full.
     """
     paths = [Path(path).absolute() for path in manifest["path"]]
     photographs: list[Photograph] = [(path, None) for path in paths]  # the centred squares

@@ -30,15 +30,9 @@ class Cell:
 
 
 def draw_page(cells: Sequence[Cell]) -> np.ndarray:
-    """Draw up to 40 photographs on a page, 8 in a row, with outline, box and flag.
+    """Draw up to 40 photographs on an RGB page, 8 in a row, with outline, box and flag.
 
     Outlines are green, boxes yellow, flags red, and what a mask leaves out is dark.
-
-    Args:
-        cells: The photographs, in the order in which they are drawn.
-
-    Returns:
-        RGB, uint8 (H, W, 3).
     """
     rows = -(-len(cells) // COLUMNS)
     page = np.full((rows * (CELL + TEXT), COLUMNS * CELL, 3), 24, np.uint8)

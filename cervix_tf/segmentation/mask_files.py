@@ -18,12 +18,7 @@ _KEYWORD = "cervix_tf"  # of the text chunk that holds the note
 
 
 def fingerprint(path: Path | None, settings: Mapping[str, Any]) -> str:
-    """Name a piece of work: 16 hexadecimal digits of a file's place, size, time, and of settings.
-
-    Args:
-        path: The photograph; None where there is none.
-        settings: What else the result depends on; whatever JSON can hold.
-    """
+    """Name a piece of work: 16 hexadecimal digits of a file's path, size and time, and of settings."""
     stat = path.stat() if path else None
     file = [str(path), stat.st_size, stat.st_mtime_ns] if stat else []
     text = json.dumps([*file, settings], sort_keys=True)
@@ -31,14 +26,9 @@ def fingerprint(path: Path | None, settings: Mapping[str, Any]) -> str:
 
 
 def write_png(path: Path, picture: np.ndarray, note: Mapping[str, Any]) -> None:
-    """Write a picture, whole or not at all, with a note inside.
+    """Write a uint8 picture, whole or not at all, with a note inside that `read_note` gives back.
 
     The note is in the same file, so that no kill can part the two.
-
-    Args:
-        path: The PNG to write; its folder is made.
-        picture: Grey (H, W) or RGB (H, W, 3), uint8.
-        note: What `read_note` is to give back; whatever JSON can hold.
     """
     text = PngInfo()
     text.add_text(_KEYWORD, json.dumps(note))
@@ -74,15 +64,11 @@ def largest_part(mask: np.ndarray) -> np.ndarray:
 
 
 def box_and_centre(mask: np.ndarray, size: tuple[int, int]) -> dict[str, float]:
-    """Measure where the largest connected part of a mask lies in the photograph.
-
-    Args:
-        mask: bool (H, W), of any size, with the aspect of the photograph; not empty.
-        size: Height and width of the photograph in pixels.
+    """Measure where the largest connected part of a mask, not empty, lies in the photograph.
 
     Returns:
         `box_x`, `box_y` (left and top edge), `box_w`, `box_h` of the smallest upright box, and
-        `centre_x`, `centre_y`, the centre of mass, all in pixels of the photograph.
+        `centre_x`, `centre_y`, the centre of mass, in pixels of the photograph, (height, width).
     """
     part = largest_part(mask)
     across, down = size[1] / mask.shape[1], size[0] / mask.shape[0]

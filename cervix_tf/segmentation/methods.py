@@ -42,11 +42,7 @@ Method = Callable[[Model, dict[str, Any]], tuple[Finder, dict[str, Any]]]
 
 
 def superpixels(model: Model, options: dict[str, Any]) -> tuple[Finder, dict[str, Any]]:
-    """Find by `superpixel_mask`; `options` are its options.
-
-    Raises:
-        UserError: A model is given, or an option is unknown or out of range.
-    """
+    """Find by `superpixel_mask`; `options` are its options."""
     names = ("reference", "segments", "keep", "space", "highlights", "limit")
     for name in options:
         if name not in names:
@@ -65,11 +61,7 @@ def superpixels(model: Model, options: dict[str, Any]) -> tuple[Finder, dict[str
 
 
 def localizer(model: Model, options: dict[str, Any]) -> tuple[Finder, dict[str, Any]]:
-    """Find by a trained localiser or its file, by default the one that comes with the package.
-
-    Raises:
-        UserError: The model is no localiser, or an option is given.
-    """
+    """Find by a trained localiser or its file, by default the one that comes with the package."""
     for name in options:
         raise UserError(f"The method localizer has no option {name!r}: leave it out.")
     network = model if isinstance(model, Localizer) else load_localizer(model)

@@ -171,11 +171,9 @@ def _segment_page(
     threads: ThreadPoolExecutor,
     reasons: dict[Path, str],
 ) -> list[dict[str, Any]]:
-    """Make the masks of a page that are missing, and its sheet, unless all is there.
+    """Make the masks of a page that are missing, and its sheet, and give the notes of its masks.
 
-    Returns:
-        The note of each photograph, as it stands in its mask. Why a photograph cannot be read is put
-        into `reasons`; its note is empty, and the page has no sheet.
+    Why a photograph cannot be read goes into `reasons`; its note is empty then, and there is no sheet.
     """
     notes = [task.note() for task in page]
     key = mask_files.fingerprint(None, {"page": [[str(task.mask), task.key] for task in page]})

@@ -5,6 +5,7 @@ from pathlib import Path
 from cervix_tf.errors import UserError
 
 COMPETITION = "intel-mobileodt-cervical-cancer-screening"
+_UNREACHED = ("ConnectionError", "ConnectTimeout", "ProxyError", "ReadTimeout", "SSLError")
 RULES = f"https://www.kaggle.com/competitions/{COMPETITION}/rules"
 
 
@@ -59,13 +60,7 @@ def _reason(error: Exception) -> str:
     if name in ("UnauthenticatedError", "CredentialError") or "credentials" in words:
         return f"there is no valid token ({text})" if text else "there is no valid token"
     # Those of requests are no kin of Python's ConnectionError, but are called so.
-    if isinstance(error, ConnectionError | TimeoutError) or name in (
-        "ConnectionError",
-        "ConnectTimeout",
-        "ProxyError",
-        "ReadTimeout",
-        "SSLError",
-    ):
+    if isinstance(error, ConnectionError | TimeoutError) or name in _UNREACHED:
         return f"Kaggle was not reached: is there a network? ({text[:120]})"
     return f"{name}: {text[:200]}"
 

@@ -11,19 +11,7 @@ from cervix_tf.errors import UserError
 
 
 def find_root(folder: Path | str) -> Path | None:
-    """Find the folder that holds Kaggle's `train` folder.
-
-    Args:
-        folder: The competition's folder, or one a level above or below it.
-
-    Returns:
-        The folder whose `train` (or `train/train`) has a folder `Type_1`, `Type_2` or `Type_3`; None
-        if there is none.
-
-    Example:
-        >>> find_root("data")
-        PosixPath('data')
-    """
+    """Find the folder that holds Kaggle's `train`, at most a level above or below."""
     folder = Path(folder)
     below = sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
     above = [folder.parent] if folder.name == "train" else []  # today's tree repeats the name

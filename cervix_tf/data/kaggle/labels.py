@@ -35,22 +35,7 @@ SOLUTION_CSV = "solution_stg1_release.csv"
 
 
 def known_flags(table: pd.DataFrame, root: Path) -> list[str | None]:
-    """Name what is known against each photograph, by source, folder and name.
-
-    Args:
-        table: Rows with `source`, `label` (that of the folder) and `image`.
-        root: The competition's folder; its `removed_files.csv` is read if there is one.
-
-    Returns:
-        The flags of each row, joined by `; `, or None.
-
-    Raises:
-        UserError: The CSV lacks the column `filename`.
-
-    Example:
-        >>> known_flags(table, Path("data"))[0]
-        'truncated'
-    """
+    """Join what is known against each photograph, by source, label of its folder, and name."""
     flags: dict[tuple, list[str]] = {}
     for flag, folders in FAULTS.items():
         for folder, numbers in folders.items():
@@ -63,7 +48,7 @@ def known_flags(table: pd.DataFrame, root: Path) -> list[str | None]:
         for filename, label in zip(listed["filename"], old, strict=True):
             source, name = _source_and_name(filename)
             removed.add((source, label if label in TYPES else None, name))
-    values: list[str | None] = []
+    values = []
     for source, label, name in _keys(table):
         words = list(flags.get((source, label, name), []))
         if removed & {(source, label, name), (source, None, name)}:
@@ -78,20 +63,6 @@ def corrected_labels(table: pd.DataFrame, root: Path) -> list[str | None]:
     Train's three corrections are made where the folder has all three photographs: another set kept in
     Kaggle's folders has its own 80.jpg. A row of `fixed_labels_v2.csv` whose photograph is no longer in
     the folder of its old label, as in today's download, changes nothing.
-
-    Args:
-        table: Rows with `source`, `label` (that of the folder) and `image`.
-        root: The competition's folder; its `fixed_labels_v2.csv` is read if there is one.
-
-    Returns:
-        The label of each row, None where there is none.
-
-    Raises:
-        UserError: The CSV lacks a column or names another type.
-
-    Example:
-        >>> corrected_labels(table, Path("data"))[0]
-        'Type_1'
     """
     keys = _keys(table)
     present = set(keys)
@@ -102,17 +73,16 @@ def corrected_labels(table: pd.DataFrame, root: Path) -> list[str | None]:
     new_labels: dict[tuple, str] = dict(CORRECTIONS) if complete else {}
     path = root / FIXED_CSV
     if path.is_file():
-        fixed = _read(path, ["filename", "old_label", "new_label"])
-        for column in ("old_label", "new_label"):
+        columns = ["filename", "old_label", "new_label"]
+        fixed = _read(path, columns)
+        for column in columns[1:]:
             for row, value in enumerate(fixed[column], 2):
                 if value not in TYPES:
                     raise UserError(
                         f"{path}, row {row}, column '{column}': {value!r} is not one of "
                         f"{', '.join(TYPES)}."
                     )
-        for filename, old, new in zip(
-            fixed["filename"], fixed["old_label"], fixed["new_label"], strict=True
-        ):
+        for filename, old, new in fixed[columns].itertuples(index=False):
             source, name = _source_and_name(filename)
             if CORRECTIONS.get(("train", old, name)) == new and _folders(filename) == []:
                 source = "train"
@@ -121,22 +91,7 @@ def corrected_labels(table: pd.DataFrame, root: Path) -> list[str | None]:
 
 
 def released_labels(table: pd.DataFrame, root: Path) -> list[str | None]:
-    """Give stage 1's test photographs the labels that Kaggle released after the stage.
-
-    Args:
-        table: Rows with `source`, `label` and `image`.
-        root: The competition's folder; its `solution_stg1_release.csv` is read if there is one.
-
-    Returns:
-        The label of each row, None where there is none.
-
-    Raises:
-        UserError: The CSV lacks a column, or a row has not a single 1.
-
-    Example:
-        >>> released_labels(table, Path("data"))[-1]
-        'Type_2'
-    """
+    """Give stage 1's test photographs the labels that Kaggle released after the stage."""
     path = root / SOLUTION_CSV
     labels: dict[str, str] = {}
     if path.is_file():

@@ -39,13 +39,7 @@ class Cervix:
 def draw_cervix(kind: int, rng: np.random.Generator) -> Cervix:
     """Draw one patient's cervix.
 
-    Args:
-        kind: Transformation-zone type: 1 (junction wholly outside the os and visible), 2 (partly
-            inside) or 3 (not visible).
-        rng: Source of randomness.
-
-    Returns:
-        The cervix.
+    Its kind is 1 (junction wholly outside the os and visible), 2 (partly inside) or 3 (not visible).
     """
     size = (MAP, MAP)
     line = np.linspace(-REACH, REACH, MAP, dtype=np.float32)

@@ -29,18 +29,7 @@ class Photograph:
 
 
 def photograph(cervix: Cervix, rng, size, off_centre: float, distance) -> Photograph:
-    """Take one photograph of a cervix.
-
-    Args:
-        cervix: What is photographed.
-        rng: `numpy.random.Generator`.
-        size: Height and width in pixels.
-        off_centre: Largest distance of the cervix from the middle, as a share of each side.
-        distance: Range (low, high): at 1 the cervix fills the shorter side, at 2 half of it.
-
-    Returns:
-        The photograph.
-    """
+    """Take one photograph of a cervix; options as `phantom` takes them."""
     scale = min(1.0, INTERNAL / min(size))
     height, width = (max(8, round(side * scale)) for side in size)
     small, short = (height, width), min(height, width)

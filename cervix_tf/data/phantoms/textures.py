@@ -5,16 +5,7 @@ import numpy as np
 
 
 def smooth_noise(rng: np.random.Generator, size: tuple[int, int], cells: float):
-    """Draw smooth noise with zero mean and unit variance before interpolation.
-
-    Args:
-        rng: Source of randomness.
-        size: Height and width in pixels.
-        cells: Grid cells along the shorter side: more cells, finer noise.
-
-    Returns:
-        float32 array (height, width), about three units either side of zero.
-    """
+    """Draw smooth noise, float32 (height, width), about -3 to 3, with `cells` along the shorter side."""
     return cv2.resize(_grid(rng, size, cells), size[::-1], interpolation=cv2.INTER_CUBIC)
 
 
@@ -64,16 +55,7 @@ def mix(under: np.ndarray, colour, amount: np.ndarray) -> np.ndarray:
 
 
 def level_for_area(score: np.ndarray, weight: np.ndarray, area: float) -> float:
-    """Find the level above which `score` covers `area` of the sum of `weight`.
-
-    Args:
-        score: Any array; pixels with a high score are taken first.
-        weight: Array of the same shape, not negative.
-        area: Share of the total weight, in [0, 1].
-
-    Returns:
-        The level; infinity for an area of nought.
-    """
+    """Find the level above which `score` covers `area`, 0 to 1, of the sum of `weight`."""
     if area <= 0:
         return float("inf")
     # Every third pixel settles the area to a fraction of a per cent.

@@ -27,10 +27,6 @@ def same(ones: np.ndarray, others: np.ndarray, ways: np.ndarray) -> np.ndarray:
 
     Returns:
         bool (N,): whether their detail is the same when they are aligned.
-
-    Example:
-        >>> same(grey[None], grey[None, :, ::-1], np.array([1]))
-        array([ True])
     """
     windows, turns = np.divmod(ways, len(TURNS))
     targets, sources = _detail(others), _detail(ones)

@@ -86,17 +86,10 @@ def compute_signatures(greys: np.ndarray) -> Signatures:
 
 
 def dct_coefficients(greys: np.ndarray) -> np.ndarray:
-    """Compute the lowest coefficients of the discrete cosine transform of every window of pictures.
-
-    Args:
-        greys: (N, SIDE, SIDE), any number type.
+    """Compute the lowest DCT coefficients of every window of pictures (N, SIDE, SIDE).
 
     Returns:
         float32 (N, windows, FREQUENCIES, FREQUENCIES), by frequency down and across.
-
-    Example:
-        >>> dct_coefficients(np.zeros((5, 64, 64), "uint8")).shape
-        (5, 14, 10, 10)
     """
     # Half the size is enough for frequencies so low.
     halves = greys[:, ::2].astype(np.float32) + greys[:, 1::2]
@@ -107,14 +100,7 @@ def dct_coefficients(greys: np.ndarray) -> np.ndarray:
 
 
 def turned_coefficients(coefficients: np.ndarray) -> np.ndarray:
-    """Give the DCT coefficients of the eight turns and mirror images of pictures.
-
-    Args:
-        coefficients: (N, FREQUENCIES, FREQUENCIES), those of one window.
-
-    Returns:
-        (N, 8, FREQUENCIES, FREQUENCIES), in the order of `TURNS`; the first are `coefficients`.
-    """
+    """Give the DCT coefficients (N, 8, ...) of the eight `TURNS` of pictures from theirs (N, ...)."""
     odd = np.where(np.arange(FREQUENCIES) % 2, -1, 1).astype(coefficients.dtype)
     every = []
     for transposed, upside_down, mirrored in TURNS:
@@ -132,9 +118,6 @@ def hashes(coefficients: np.ndarray) -> np.ndarray:
 
     Returns:
         uint64 (...), the most significant bit first.
-
-    Example:
-        >>> np.bitwise_count(hashes(a) ^ hashes(b))  # the distance, 0 to 64
     """
     low = coefficients[..., :BITS, :BITS].reshape(*coefficients.shape[:-2], BITS * BITS)
     middle = np.sort(low, axis=-1)[..., BITS * BITS // 2 - 1 : BITS * BITS // 2 + 1]
@@ -143,13 +126,9 @@ def hashes(coefficients: np.ndarray) -> np.ndarray:
 
 
 def directions(coefficients: np.ndarray) -> np.ndarray:
-    """Make unit vectors of DCT coefficients, whose products say how alike two pictures are.
+    """Make unit vectors (..., D) of DCT coefficients, whose products say how alike two pictures are.
 
-    Args:
-        coefficients: (..., FREQUENCIES, FREQUENCIES).
-
-    Returns:
-        float32 (..., D); 0 where the picture is flat. Brightness and contrast do not matter.
+    They are 0 where the picture is flat. Brightness and contrast do not matter.
     """
     vectors = (coefficients * _WEIGHT)[..., _USED]
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
@@ -157,27 +136,12 @@ def directions(coefficients: np.ndarray) -> np.ndarray:
 
 
 def turned_directions(directions: np.ndarray, turn: np.ndarray) -> np.ndarray:
-    """Turn the directions of pictures.
-
-    Args:
-        directions: (..., D).
-        turn: int (...), which of `TURNS`.
-
-    Returns:
-        float32 (..., D): the directions of the turned pictures; the arguments are broadcast.
-    """
+    """Turn the directions (..., D) of pictures by `TURNS[turn]`; the arguments are broadcast."""
     return np.take_along_axis(directions, _PLACES[turn], axis=-1) * _SIGNS[turn]
 
 
 def low_frequencies(directions: np.ndarray) -> np.ndarray:
-    """Give the directions of the low frequencies alone.
-
-    Args:
-        directions: (..., D), those of all frequencies, of any length.
-
-    Returns:
-        float32 (..., L), unit vectors; 0 where there are no low frequencies.
-    """
+    """Give unit vectors (..., L) of the low frequencies of directions; 0 where there are none."""
     vectors = directions[..., _IS_LOW] * _LOW_WEIGHT
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
 
