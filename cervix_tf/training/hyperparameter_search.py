@@ -14,7 +14,7 @@ import pandas as pd
 from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError
 from cervix_tf.files import write_csv, write_text
-from cervix_tf.models.registry import options
+from cervix_tf.models import spec
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Range, Recipe, Space, load_space
 from cervix_tf.recipes.recipe_files import to_yaml
@@ -235,7 +235,7 @@ def _check(space: Space, base: Recipe, settings: list[str]) -> None:
             space.apply(base, settings, {key: value})
         option = key.removeprefix("model.")
         if key.startswith("model.") and option not in ("name", "weights"):
-            taken = options(base.model.name)
+            taken = spec(base.model.name).all_options
             if option not in taken:
                 raise UserError(
                     f"The space varies {key}, which {base.model.name} does not have; it has "
