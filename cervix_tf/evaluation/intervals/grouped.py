@@ -50,13 +50,13 @@ def intervals(
     Example:
         >>> intervals(labels, probabilities, groups)[0]["recall"]
     """
-    true, p = checked(labels, probabilities)
+    targets, p = checked(labels, probabilities)
     code = numbered(groups)
     drawn = draws(code, seed, resamples)
-    found = _with_shares(measures(true, p))
-    values = resample(code, drawn, lambda weights: _with_shares(measures(true, p, weights)))
-    own = {name: _by_group(part, code) for name, part in terms(true, p).items()}
-    pairs = own["pairs"].reshape(len(own["pairs"]), p.shape[1], p.shape[1])
+    figures = _with_shares(measures(targets, p))
+    values = resample(code, drawn, lambda weights: _with_shares(measures(targets, p, weights)))
+    sums = {name: _by_group(part, code) for name, part in terms(targets, p).items()}
+    pairs = sums["pairs"].reshape(len(sums["pairs"]), p.shape[1], p.shape[1])
     actual, predicted = pairs.sum(axis=2), pairs.sum(axis=1)
     count = actual.sum(axis=1)
     hits = np.diagonal(pairs, axis1=1, axis2=2)
@@ -68,7 +68,7 @@ def intervals(
         "f1": actual + predicted - hits,
         "roc_auc": rarer,
         "confusion": np.repeat(actual, p.shape[1], axis=1),
-        "bin_accuracy": own["bins"],
+        "bin_accuracy": sums["bins"],
     }
     rules = {
         "kappa": partial(score_interval, low=-1),
@@ -77,15 +77,15 @@ def intervals(
     }
     ends = {
         name: rules.get(name, score_interval)(
-            found[name][0].reshape(-1),
+            figures[name][0].reshape(-1),
             values[name].reshape(resamples, -1),
             support.get(name, count[:, None]),
-        ).reshape(*found[name].shape[1:], 2)
+        ).reshape(*figures[name].shape[1:], 2)
         for name in ("accuracy", "kappa", "brier", "actual", "predicted", *support)
     }
-    ends["balanced_accuracy"] = interval_of_mean(found["recall"][0], ends["recall"])
-    ends["log_loss"] = np.clip(studentised_interval(own["loss"][:, 0], count, drawn), 0, _WORST)
-    gaps = own["bin_right"] - own["bin_confidence"]
+    ends["balanced_accuracy"] = interval_of_mean(figures["recall"][0], ends["recall"])
+    ends["log_loss"] = np.clip(studentised_interval(sums["loss"][:, 0], count, drawn), 0, _WORST)
+    gaps = sums["bin_right"] - sums["bin_confidence"]
     ends["ece"] = calibration_interval(gaps, count, drawn)
     return ends, {name: lost for name in ends if (lost := left_out(values[name]))}
 
@@ -115,7 +115,7 @@ def gain_intervals(
     """
     code = numbered(groups)
     drawn = draws(code, seed, resamples)
-    model, base = (terms(*checked(labels, each)) for each in (probabilities, prior))
+    model, base = (terms(*checked(labels, p)) for p in (probabilities, prior))
     count = np.bincount(code).astype(float)
     loss = _by_group(base["loss"] - model["loss"], code)[:, 0]
     right = _by_group(model["bin_right"] - base["bin_right"], code).sum(axis=1)
