@@ -29,10 +29,6 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
     Raises:
         UserError: The folder cannot be made or written, or the disk is full.
-
-    Example:
-        >>> with replacing("run/metrics.json") as part:
-        ...     part.write_text("{}")
     """
     path = Path(path)
     part: Path | None = None
@@ -53,18 +49,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write `text` to `path` as UTF-8, whole or not at all.
-
-    Args:
-        path: Where the file is to be.
-        text: What it is to hold.
-
-    Raises:
-        UserError: It cannot be written there.
-
-    Example:
-        >>> write_text("run/metrics.json", "{}")
-    """
+    """Write `text` to `path` as UTF-8, as `replacing` does."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
 
@@ -72,19 +57,13 @@ def write_text(path: Path | str, text: str) -> None:
 def write_csv(
     table: "pd.DataFrame", path: Path | str, index: bool = False, digits: str | None = None
 ) -> None:
-    """Write a table to `path` as CSV in UTF-8, whole or not at all.
+    """Write a table to `path` as CSV in UTF-8, as `replacing` does.
 
     Args:
         table: The table.
         path: Where the file is to be.
         index: Whether the rows' names come first.
         digits: The format of numbers, such as `%.17g`; by default the shortest that reads back the same.
-
-    Raises:
-        UserError: It cannot be written there.
-
-    Example:
-        >>> write_csv(pd.DataFrame({"image": ["1.jpg"]}), "list.csv")
     """
     with replacing(path) as part:
         table.to_csv(part, index=index, float_format=digits, lineterminator="\n")
@@ -92,18 +71,7 @@ def write_csv(
 
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Word the failures of a disk that a user can mend; others pass as they are.
-
-    Args:
-        path: The file being written, for the message.
-
-    Raises:
-        UserError: The disk is full, or the place cannot be written to.
-
-    Example:
-        >>> with disk_errors(path):
-        ...     path.write_bytes(content)
-    """
+    """Word the failures of a disk that a user can mend, naming `path`; others pass as they are."""
     try:
         yield
     except OSError as error:

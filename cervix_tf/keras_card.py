@@ -22,12 +22,6 @@ def save_model(
         path: The file, ending in `.keras`.
         card: What JSON can hold.
         card_name: The card's name inside the file, beside Keras' own entries, which Keras passes over.
-
-    Raises:
-        UserError: The file cannot be written.
-
-    Example:
-        >>> save_model(model, "model.keras", {"class_names": ["a", "b"]}, "cervix_tf.json")
     """
     with replacing(path) as part:
         model.save(part)
@@ -47,10 +41,6 @@ def load_card(path: Path | str, card_name: str) -> dict[str, Any]:
 
     Raises:
         UserError: The file holds no card of that name.
-
-    Example:
-        >>> load_card("model.keras", "cervix_tf.json")["class_names"]
-        ['a', 'b']
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -5,13 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 _shown: list[Progress] = []  # the display under way, which bars inside the first are added to
 
@@ -28,10 +22,6 @@ def bar(title: str, total: int, console: Console | None = None) -> Iterator["Bar
 
     Yields:
         A `Bar` to tell how far the work is.
-
-    Example:
-        >>> with bar("Decoding", 100) as progress:
-        ...     progress(50, 100)
     """
     if _shown and console is None:
         task = _shown[0].add_task(title, total=total, note="")
@@ -61,16 +51,10 @@ class Bar:
 
     def __init__(self, progress: Progress, task):
         self._progress, self._task = progress, task
-        self._began, self._first = time.perf_counter(), 0
+        self._began = time.perf_counter()
 
     def __call__(self, done: int, total: int | None = None, note: str | None = None) -> None:
-        """Move the bar.
-
-        Args:
-            done: Steps or photographs done.
-            total: How many there are, if it is known only now.
-            note: What to show beside the bar; by default photographs a second.
-        """
+        """Move the bar; beside it stands the note, by default photographs a second."""
         if self._progress.disable:
             return
         if note is None:

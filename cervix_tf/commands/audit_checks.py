@@ -10,21 +10,13 @@ from cervix_tf.quality.decisions import agreed
 
 
 def check_out(out: Path, data: Path) -> None:
-    """Refuse to write into the folder of the photographs, or over a manifest that no audit wrote.
-
-    Args:
-        out: The folder to write.
-        data: The folder or CSV of the photographs.
-
-    Raises:
-        UserError: A later reading of `data` would find what is written, or a file would be lost.
-    """
-    place, source = out.resolve(), data.resolve()
-    if source.is_file() and place == source.parent:
+    """Refuse to write into the folder of the photographs, or over a manifest that no audit wrote."""
+    folder, source = out.resolve(), data.resolve()
+    if source.is_file() and folder == source.parent:
         raise UserError(
             f"--out {out} is the folder of {data}: choose another, so that this CSV stays as it is."
         )
-    if place == source or source in place.parents:
+    if folder.is_relative_to(source):
         raise UserError(
             f"--out {out} lies in the folder of the photographs, {data}, where nothing is changed: "
             "choose another."
@@ -35,24 +27,12 @@ def check_out(out: Path, data: Path) -> None:
         )
 
 
-def checked_decisions(own: Path, given: Path | None, manifest: pd.DataFrame) -> pd.DataFrame:
-    """Read the decisions handed back, and check them against those already in the folder.
-
-    Args:
-        own: The audit.csv that is to be written; it may exist.
-        given: The CSV handed back, if one is.
-        manifest: The photographs.
-
-    Returns:
-        The decisions handed back, as `read_decisions` gives them; none without `given`.
-
-    Raises:
-        UserError: One of the CSVs is faulty, or they contradict each other.
-    """
-    held = read_decisions(own, manifest) if own.exists() else None
+def checked_decisions(written: Path, given: Path | None, manifest: pd.DataFrame) -> pd.DataFrame:
+    """Read the decisions handed back, and check them against those already in the folder."""
+    held = read_decisions(written, manifest) if written.exists() else None
     if given is None:
         return pd.DataFrame(columns=["decision", "new_label", "row"])
     decided = read_decisions(given, manifest)
     if held is not None:
-        agreed(held, decided, own)
+        agreed(held, decided, written)
     return decided

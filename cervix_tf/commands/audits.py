@@ -68,8 +68,11 @@ def audit(
     # Whatever can be wrong in what was typed ends here, before the photographs are read -------------
     source = find_data(data)
     check_out(out, source)
-    everything = read_kaggle(source, additional=True) if additional else None
-    manifest = read_manifest(source, labelled=False) if everything is None else everything
+    manifest = (
+        read_kaggle(source, additional=True)
+        if additional
+        else read_manifest(source, labelled=False)
+    )
     if cleanvision:
         need_package("cleanvision", "audit")
     check_flags(drop or [], manifest)
@@ -118,7 +121,7 @@ def _carried(held: int, decided, out: Path) -> str:
     if not held:
         return ""
     waiting = held - len(decided)
-    text = f" ({held} decided"
-    if not waiting:
-        return f"{text})"
-    return f"{text}, {waiting} of them not done yet: add --decisions {out / 'audit.csv'})"
+    how = (
+        f", {waiting} of them not done yet: add --decisions {out / 'audit.csv'}" if waiting else ""
+    )
+    return f" ({held} decided{how})"

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from cervix_tf.commands.options import Run
 from cervix_tf.commands.printing import import_tensorflow
 
 
 def demo(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Run,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 7860,
     localizer: Annotated[
         Path | None,

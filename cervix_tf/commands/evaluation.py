@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Views
+from cervix_tf.commands.options import Cache, Run, Views
 from cervix_tf.commands.printing import import_tensorflow, print_evaluation
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Run,
     data: Annotated[
         Path | None,
         typer.Option(help="Labelled photographs; by default the run's validation ones."),

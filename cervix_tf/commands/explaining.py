@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache
+from cervix_tf.commands.options import Cache, Run
 from cervix_tf.commands.printing import import_tensorflow, print_table
 
 
 def explain(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Run,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -47,18 +47,13 @@ def explain(
 
     methods = tuple(method or METHODS)
     with bar("Explaining", len(methods)) as progress:
-        explanation = explain(
+        explained = explain(
             opened, manifest, out, methods, photographs, seed, cache,
             progress=lambda done, total: progress(done, total, note=methods[done - 1]),
         )  # fmt: skip
     rows = [
-        (
-            str(row["image"]),
-            row["label"] if isinstance(row["label"], str) else "",
-            row["predicted"],
-            f"{row[row['predicted']]:.3f}",
-        )
-        for _, row in explanation.table.iterrows()
+        (str(row["image"]), row["label"], row["predicted"], f"{row[row['predicted']]:.3f}")
+        for row in explained.table.astype(object).fillna({"label": ""}).to_dict("records")
     ]
     print_table(("photograph", "true", "predicted", "probability"), rows)
-    print(f"Maps ({', '.join(methods)}): {explanation.path}")
+    print(f"Maps ({', '.join(methods)}): {explained.path}")

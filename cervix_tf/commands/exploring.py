@@ -19,8 +19,7 @@ def explore(
         str | None, typer.Option(help="Also with the features of this model of `cervix-tf models`.")
     ] = None,
     weights: Annotated[
-        str | None,
-        typer.Option(help="The backbone's: imagenet (the default), none, or a file."),
+        str | None, typer.Option(help="The backbone's: imagenet (the default), none, or a file.")
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -39,10 +38,11 @@ def explore(
     from cervix_tf.data import read_manifest, summary
     from cervix_tf.data.readers import find_data
     from cervix_tf.progress import bar
+    from cervix_tf.recipes.recipe_files import parse_setting
 
-    options = _options(settings or [])
-    place = find_data(data)
-    manifest = read_manifest(place, labelled=False)
+    options = dict(parse_setting(setting, "alpha=0.25") for setting in settings or [])
+    source = find_data(data)
+    manifest = read_manifest(source, labelled=False)
     if backbone:
         from cervix_tf.models import spec
 
@@ -50,39 +50,22 @@ def explore(
         import_tensorflow()
     from cervix_tf.exploration import explore
 
-    folder = place.resolve() if place.is_dir() else place.resolve().parent
+    folder = source.resolve() if source.is_dir() else source.resolve().parent
     with bar("Exploring", len(manifest)) as progress:
-        found = explore(
+        explored = explore(
             manifest, out, components=components, backbone=backbone, weights=weights, size=size,
             seed=seed, cache=cache, progress=progress, options=options, name=folder.name,
         )  # fmt: skip
     print(summary(manifest).to_string())
-    for each in found["embeddings"].values():
-        if near := each["neighbour"]:
-            low, high = (100 * share for share in near["interval"])
+    for embedding in explored["embeddings"].values():
+        if near := embedding["neighbour"]:
+            low, high = (100 * accuracy for accuracy in near["interval"])
             print(
-                f"Nearest neighbour on {each['components']} components of {each['of']}: right "
+                f"Nearest neighbour on {embedding['components']} components of {embedding['of']}: right "
                 f"{100 * near['accuracy']:.1f} % ({low:.1f} to {high:.1f}), class prior "
-                f"{100 * near['prior']:.1f} %; {near['photographs']} {found['data']}, "
+                f"{100 * near['prior']:.1f} %; {near['photographs']} {explored['data']}, "
                 f"{near['groups']} groups, {near['folds']} folds by group"
             )
-    for note in found["notes"]:
+    for note in explored["notes"]:
         print(f"Note: {note}")
-    print(f"Page: {found['files']['explore.html']}")
-
-
-def _options(settings: list[str]) -> dict:
-    import yaml
-
-    from cervix_tf.errors import UserError
-
-    found = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not (key and equals):
-            raise UserError(f"--set {setting!r}: write KEY=VALUE, such as alpha=0.25.")
-        try:
-            found[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise UserError(f"--set {setting!r}: the value is not valid YAML.") from None
-    return found
+    print(f"Page: {explored['files']['explore.html']}")

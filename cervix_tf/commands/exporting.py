@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
+from cervix_tf.commands.options import Run
 from cervix_tf.commands.printing import import_tensorflow
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Run,
     format: Annotated[str, typer.Option(help="savedmodel, onnx or litert.")] = "savedmodel",
     out: Annotated[
         Path | None,

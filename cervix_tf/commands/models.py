@@ -43,9 +43,7 @@ def models(
     print_table(("name", "parameters", "size", "value range", "weights"), rows)
 
 
-def recipes(
-    name: Annotated[str | None, typer.Argument(help="Print this recipe.")] = None,
-) -> None:
+def recipes(name: Annotated[str | None, typer.Argument(help="Print this recipe.")] = None) -> None:
     """List the recipes that come with the package, or print one.
 
     Example: cervix-tf recipes inception

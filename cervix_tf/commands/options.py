@@ -5,6 +5,17 @@ from typing import Annotated
 
 import typer
 
+Run = Annotated[Path, typer.Argument(help="Run folder.")]
+Model = Annotated[
+    str | None,
+    typer.Option(help="A model of `cervix-tf models`; takes the recipe called after it."),
+]
+RecipeFile = Annotated[
+    str | None, typer.Option("--recipe", help="A recipe of `cervix-tf recipes`, or a YAML file.")
+]
+Weights = Annotated[
+    str | None, typer.Option(help="none, imagenet, or a checkpoint, SavedModel or Keras file.")
+]
 Data = Annotated[
     Path | None,
     typer.Option(

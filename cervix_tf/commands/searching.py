@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Additional, Cache, Data, Settings
+from cervix_tf.commands.options import Additional, Cache, Data, Model, RecipeFile, Settings, Weights
 from cervix_tf.commands.printing import import_tensorflow, print_table
 from cervix_tf.commands.training import chosen_recipe, photographs
 
@@ -24,18 +24,11 @@ def search(
         ),
     ],
     study: Annotated[Path, typer.Option(help="The study's folder; a begun one is gone on with.")],
-    model: Annotated[
-        str | None,
-        typer.Option(help="A model of `cervix-tf models`; takes the recipe called after it."),
-    ] = None,
-    recipe: Annotated[
-        str | None, typer.Option(help="A recipe of `cervix-tf recipes`, or a YAML file.")
-    ] = None,
+    model: Model = None,
+    recipe: RecipeFile = None,
     data: Data = None,
     additional: Additional = False,
-    weights: Annotated[
-        str | None, typer.Option(help="none, imagenet, or a checkpoint, SavedModel or Keras file.")
-    ] = None,
+    weights: Weights = None,
     settings: Settings = None,
     trials: Annotated[
         int | None, typer.Option(min=1, help="Trials in all; by default the whole grid.")
@@ -58,18 +51,9 @@ def search(
     from cervix_tf.training import search
 
     table = search(
-        manifest,
-        chosen,
-        ready,
-        trials=trials,
-        sampler=sampler,
-        study=study,
-        seed=seed,
-        settings=settings or (),
-        prune=prune,
-        cache=cache,
-        max_trials=TRIALS_A_PROCESS,
-    )
+        manifest, chosen, ready, trials=trials, sampler=sampler, study=study, seed=seed,
+        settings=settings or (), prune=prune, cache=cache, max_trials=TRIALS_A_PROCESS,
+    )  # fmt: skip
     waiting = (table["state"] == "waiting").any()
     if waiting or (sampler != "grid" and len(table) < (trials or 0)):
         sys.stdout.flush()
@@ -127,15 +111,9 @@ def reproduce(
     from cervix_tf.reproduction import reproduce
 
     page = reproduce(
-        manifest,
-        only=only or (),
-        steps_scale=steps_scale,
-        out=out,
-        settings=settings or (),
-        weights=_weights(weights),
-        full=full,
-        cache=cache,
-    )
+        manifest, only=only or (), steps_scale=steps_scale, out=out, settings=settings or (),
+        weights=_weights(weights), full=full, cache=cache,
+    )  # fmt: skip
     print(f"Page: {page}")
 
 

@@ -5,22 +5,24 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Additional, Cache, Data, Drop, Settings
+from cervix_tf.commands.options import (
+    Additional,
+    Cache,
+    Data,
+    Drop,
+    Model,
+    RecipeFile,
+    Settings,
+    Weights,
+)
 from cervix_tf.commands.printing import import_tensorflow, print_figures, print_table
 
 
 def fit(
-    model: Annotated[
-        str | None,
-        typer.Option(help="A model of `cervix-tf models`; takes the recipe called after it."),
-    ] = None,
-    recipe: Annotated[
-        str | None, typer.Option(help="A recipe of `cervix-tf recipes`, or a YAML file.")
-    ] = None,
+    model: Model = None,
+    recipe: RecipeFile = None,
     data: Data = None,
-    weights: Annotated[
-        str | None, typer.Option(help="none, imagenet, or a checkpoint, SavedModel or Keras file.")
-    ] = None,
+    weights: Weights = None,
     run: Annotated[Path | None, typer.Option(help="The run folder to write.")] = None,
     settings: Settings = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
@@ -35,12 +37,11 @@ def fit(
     from cervix_tf.errors import UserError
 
     if resume is not None:
-        given: list[tuple[str, object]] = [("--model", model), ("--recipe", recipe)]
-        given += [("--data", data), ("--weights", weights)]
-        given += [("--run", run), ("--set", settings), ("--additional", additional)]
-        given += [("--drop", drop)]
-        clash = [name for name, value in given if value]
-        if clash:
+        given = {
+            "--model": model, "--recipe": recipe, "--data": data, "--weights": weights, "--run": run,
+            "--set": settings, "--additional": additional, "--drop": drop,
+        }  # fmt: skip
+        if clash := [name for name, value in given.items() if value]:
             raise UserError(
                 f"--resume takes everything from the run; leave out {', '.join(clash)}."
             )

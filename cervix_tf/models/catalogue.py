@@ -16,7 +16,7 @@ REPORT = (
             "depth": None,
             "conv_dropout": 0.2,
             "batch_norm_decay": 0.9,
-        },
+        },  # fmt: skip
         head="cervixnets:cervixnet1_head",
         other_options={"dense": 1024},
         parameters=12_691_928,
@@ -30,7 +30,7 @@ REPORT = (
             "widths": (32, 64, 128, 256, 256),
             "batch_norm": False,
             "batch_norm_decay": 0.9,
-        },
+        },  # fmt: skip
         head="heads:flat_head",
         other_options={"dropout": 0.5, "head_l2": 0.1},
         parameters=997_699,
@@ -61,6 +61,4 @@ REPORT = (
     ),
 )
 
-SPECS = {
-    spec.name: spec for spec in (*REPORT, *(member for family in FAMILIES for member in family))
-}
+SPECS = {spec.name: spec for family in (REPORT, *FAMILIES) for spec in family}

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from cervix_tf import errors
+from cervix_tf.models.layers import convolution
 
 
 def cervixnet1(
@@ -32,12 +33,6 @@ def cervixnet1(
         depth: How many of them to take, from the first on; None takes all.
         conv_dropout: Rate after every convolution, 0.2 being the `keep=0.8` of Table 2.
         batch_norm_decay: Decay of the moving statistics.
-
-    Returns:
-        Feature maps (N, s, s, widths[-1]), s being S halved, rounded up, once a convolution.
-
-    Raises:
-        UserError: `depth` is more than there are widths, or less than 1.
     """
     depth = len(widths) if depth is None else depth
     if not 1 <= depth <= len(widths):
@@ -47,15 +42,7 @@ def cervixnet1(
     x = keras.layers.BatchNormalization(momentum=batch_norm_decay, name="input_BatchNorm")(x)
     for number, filters in enumerate(widths[:depth], start=1):
         name = f"conv{number}"
-        x = keras.layers.Conv2D(
-            filters,
-            3,
-            strides=2,
-            padding="same",
-            use_bias=False,
-            kernel_initializer="he_normal",
-            name=f"{name}_convolution",
-        )(x)
+        x = convolution(x, filters, 3, name, strides=2)
         x = keras.layers.BatchNormalization(momentum=batch_norm_decay, name=f"{name}_BatchNorm")(x)
         x = keras.layers.Activation("relu", name=name)(x)
         x = keras.layers.Dropout(conv_dropout, name=f"{name}_dropout")(x)
@@ -65,34 +52,21 @@ def cervixnet1(
 def cervixnet1_head(
     x: keras.KerasTensor, classes: int, options: Mapping[str, Any]
 ) -> keras.KerasTensor:
-    """Add the two dense layers of CervixNet-1, each with its BatchNorm.
+    """Add the two dense layers of CervixNet-1, each with its BatchNorm."""
 
-    Args:
-        x: Feature maps.
-        classes: How many logits.
-        options: `dense`, the width of the first; `dropout`, the rate before the second;
-            `batch_norm_decay`.
-
-    Returns:
-        Logits (N, classes), the output of the layer `logits`.
-    """
-
-    def dense(x, units, name, activation):
+    def dense(x, units, name, activation, dtype=None):
         x = keras.layers.Dense(
             units, use_bias=False, kernel_initializer="he_normal", name=f"{name}_dense"
         )(x)
         x = keras.layers.BatchNormalization(
             momentum=options["batch_norm_decay"], name=f"{name}_BatchNorm"
         )(x)
-        return keras.layers.Activation(
-            activation, name=name, dtype=dtype if name == "logits" else None
-        )(x)
+        return keras.layers.Activation(activation, name=name, dtype=dtype)(x)
 
-    dtype = "float32"
     x = keras.layers.Flatten(name="head_flatten")(x)
     x = dense(x, options["dense"], "head_features", "relu")
     x = keras.layers.Dropout(options["dropout"], name="head_dropout")(x)
-    return dense(x, classes, "logits", "linear")
+    return dense(x, classes, "logits", "linear", "float32")
 
 
 def cervixnet2(
@@ -115,26 +89,13 @@ def cervixnet2(
         widths: Filters of the convolutions, at least two.
         batch_norm: Whether BatchNorm follows every convolution.
         batch_norm_decay: Decay of its moving statistics.
-
-    Returns:
-        Feature maps (N, s, s, widths[-1]), s being S halved, rounded up, once a convolution.
-
-    Raises:
-        UserError: Fewer than two widths.
     """
     if len(widths) < 2:
         raise errors.UserError(f"widths is {list(widths)}: cervixnet2 has at least two.")
     for number, filters in enumerate(widths, start=1):
         name = f"conv{number}"
-        x = keras.layers.Conv2D(
-            filters,
-            3,
-            strides=2 if number == 1 else 1,
-            padding="same",
-            use_bias=not batch_norm,
-            kernel_initializer="he_normal",
-            name=f"{name}_convolution",
-        )(x)
+        strides = 2 if number == 1 else 1
+        x = convolution(x, filters, 3, name, strides, use_bias=not batch_norm)
         if batch_norm:
             x = keras.layers.BatchNormalization(
                 momentum=batch_norm_decay, name=f"{name}_BatchNorm"

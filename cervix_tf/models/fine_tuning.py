@@ -52,7 +52,6 @@ def set_trainable(
         >>> [variable.path for variable in model.trainable_variables]
         ['logits/kernel', 'logits/bias']
     """
-    head = {id(layer) for layer in head_layers(model)}
     names = [layer.name for layer in model.layers]
     if train == "all":
         first = 0
@@ -66,17 +65,17 @@ def set_trainable(
         first = inside[0]
     for number, layer in enumerate(model.layers):
         frozen_norm = freeze_batch_norm and isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = id(layer) in head or (number >= first and not frozen_norm)
+        in_head = layer.name.startswith(HEAD_PREFIXES)
+        layer.trainable = in_head or (number >= first and not frozen_norm)
     return model
 
 
 def _blocks(names: list[str]) -> list[str]:
     """Leave out the layers inside another that carries their name's beginning."""
-    known = set(names)
     return [
         name
         for name in names
-        if not any(name[: place.start()] in known for place in re.finditer("_", name))
+        if not any(name[: underscore.start()] in names for underscore in re.finditer("_", name))
         and not name.startswith(HEAD_PREFIXES)
     ]
 
@@ -108,9 +107,8 @@ def regularise(model: keras.Model, l2: float = 0.0, head_l2: float = 0.0) -> ker
     for key, strength in (("l2", l2), ("head_l2", head_l2)):
         if strength < 0:
             raise errors.UserError(f"{key} is {strength}: a strength is at least 0.")
-    head = {id(layer) for layer in head_layers(model)}
     for layer in model.layers:
-        in_head = id(layer) in head and isinstance(layer, keras.layers.Dense)
+        in_head = layer.name.startswith(HEAD_PREFIXES) and isinstance(layer, keras.layers.Dense)
         strength = l2 + head_l2 if in_head else l2
         regularizer = keras.regularizers.L2(strength / 2) if strength else None
         if isinstance(layer, keras.layers.SeparableConv2D):

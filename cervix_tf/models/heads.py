@@ -12,31 +12,13 @@ HEAD_PREFIXES = ("head_", "logits", "probabilities")
 def pooled_head(
     x: keras.KerasTensor, classes: int, options: Mapping[str, Any]
 ) -> keras.KerasTensor:
-    """Add the mean over positions, dropout and the logits.
-
-    Args:
-        x: Feature maps (N, s, s, C).
-        classes: How many logits.
-        options: `dropout` is the rate before the logits.
-
-    Returns:
-        Logits (N, classes), the output of the layer `logits`.
-    """
+    """Add the mean over positions, dropout and the logits."""
     x = keras.layers.GlobalAveragePooling2D(name="head_pool")(x)
     return dropped_logits(x, classes, options)
 
 
 def flat_head(x: keras.KerasTensor, classes: int, options: Mapping[str, Any]) -> keras.KerasTensor:
-    """Add dropout and the logits to the features of every position, which keeps where they are.
-
-    Args:
-        x: Feature maps (N, s, s, C).
-        classes: How many logits.
-        options: `dropout` is the rate before the logits.
-
-    Returns:
-        Logits (N, classes), the output of the layer `logits`.
-    """
+    """Add dropout and the logits to the features of every position, which keeps where they are."""
     x = keras.layers.Flatten(name="head_flatten")(x)
     return dropped_logits(x, classes, options)
 
@@ -55,13 +37,6 @@ def imagenet_logits(x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
 
     TF-Slim pools over 7x7 positions, all there are at 224 pixels; here it is over all of them at any
     size, so that there is one set of logits a photograph.
-
-    Args:
-        x: Feature maps (N, s, s, C).
-        classes: 1000, or 1001 where the first class is the background.
-
-    Returns:
-        Logits (N, classes), the output of the layer `logits`.
     """
     x = keras.layers.GlobalAveragePooling2D(name="head_pool")(x)
     return keras.layers.Dense(classes, name="logits")(x)

@@ -15,19 +15,11 @@ def resolve(handle: str) -> Path:
     """Find a module in TensorFlow Hub's cache, or download it into it.
 
     Args:
-        handle: The module's address, such as
+        handle: Its address, such as
             "https://tfhub.dev/google/imagenet/inception_v2/feature_vector/5".
 
     Returns:
         The folder of its SavedModel.
-
-    Raises:
-        UserError: It is not in the cache and cannot be downloaded. The message says where it is
-            looked for, what moves that place, and how to pass a file instead.
-
-    Example:
-        >>> resolve("https://tfhub.dev/google/imagenet/inception_v2/feature_vector/5")
-        PosixPath('.../tfhub_modules/d4cc9eb0a8a87584848c41a10898a4eef451732e')
     """
     import tensorflow_hub
 

@@ -3,6 +3,7 @@
 import keras
 
 from cervix_tf import errors
+from cervix_tf.models.layers import convolution
 from cervix_tf.models.normalization import FusedBatchNormalization
 
 # Filters of each module. Of four branches: 1x1; 1x1, 3x3; 1x1, 3x3, 3x3; pool and 1x1. Those that halve
@@ -36,27 +37,12 @@ def inception_v2(
             it, or "batch_norm", as some published checkpoints have it.
         batch_norm_decay: Decay of the moving statistics. TF-Slim's 0.9997 suits long trainings and
             pretrained weights; a short training from scratch needs less, such as 0.95.
-
-    Returns:
-        Feature maps (N, ceil(S / 32), ceil(S / 32), 1024), those of `Mixed_5c`.
-
-    Raises:
-        UserError: `stem` is neither.
     """
     if stem not in ("bias", "batch_norm"):
         raise errors.unknown("stem", stem, ("bias", "batch_norm"))
 
-    def convolution(x, filters, size, name, strides=1):
-        x = keras.layers.Conv2D(
-            filters,
-            size,
-            strides,
-            padding="same",
-            use_bias=False,
-            kernel_initializer="he_normal",
-            name=f"{name}_convolution",
-        )(x)
-        return normalised(x, name)
+    def unit(x, filters, size, name, strides=1):
+        return normalised(convolution(x, filters, size, name, strides), name)
 
     def normalised(x, name):
         x = FusedBatchNormalization(
@@ -66,36 +52,30 @@ def inception_v2(
 
     def separable_stem(x, name="Conv2d_1a_7x7"):
         x = keras.layers.SeparableConv2D(
-            64,
-            7,
-            strides=2,
-            padding="same",
-            depth_multiplier=8,
-            use_bias=stem == "bias",
-            depthwise_initializer="he_normal",
-            pointwise_initializer="he_normal",
+            64, 7, strides=2, padding="same", depth_multiplier=8, use_bias=stem == "bias",
+            depthwise_initializer="he_normal", pointwise_initializer="he_normal",
             name=f"{name}_convolution",
-        )(x)
+        )(x)  # fmt: skip
         if stem == "batch_norm":
             return normalised(x, name)
         return keras.layers.Activation("relu", name=name)(x)
 
     def chain(x, branch, filters, strides=1):
         """1x1, then as many 3x3 as there are further widths; the last one strides."""
-        x = convolution(x, filters[0], 1, f"{branch}_Conv2d_0a_1x1")
+        x = unit(x, filters[0], 1, f"{branch}_Conv2d_0a_1x1")
         for letter, width in zip("bc", filters[1:-1], strict=False):
-            x = convolution(x, width, 3, f"{branch}_Conv2d_0{letter}_3x3")
+            x = unit(x, width, 3, f"{branch}_Conv2d_0{letter}_3x3")
         suffix = "1a" if strides == 2 else "0" + "abc"[len(filters) - 1]
-        return convolution(x, filters[-1], 3, f"{branch}_Conv2d_{suffix}_3x3", strides)
+        return unit(x, filters[-1], 3, f"{branch}_Conv2d_{suffix}_3x3", strides)
 
     def module(x, name, first, second, third, pooled):
         kind, width = pooled
-        one = convolution(x, first, 1, f"{name}_Branch_0_Conv2d_0a_1x1")
+        one = unit(x, first, 1, f"{name}_Branch_0_Conv2d_0a_1x1")
         two = chain(x, f"{name}_Branch_1", second)
         three = chain(x, f"{name}_Branch_2", (*third, third[-1]))
         pool = keras.layers.AveragePooling2D if kind == "avg" else keras.layers.MaxPooling2D
         four = pool(3, 1, padding="same", name=f"{name}_Branch_3_{kind.title()}Pool_0a_3x3")(x)
-        four = convolution(four, width, 1, f"{name}_Branch_3_Conv2d_0b_1x1")
+        four = unit(four, width, 1, f"{name}_Branch_3_Conv2d_0b_1x1")
         return keras.layers.Concatenate(name=name)([one, two, three, four])
 
     def reduction(x, name, first, second):
@@ -109,8 +89,8 @@ def inception_v2(
 
     x = separable_stem(x)
     x = max_pool(x, "MaxPool_2a_3x3")
-    x = convolution(x, 64, 1, "Conv2d_2b_1x1")
-    x = convolution(x, 192, 3, "Conv2d_2c_3x3")
+    x = unit(x, 64, 1, "Conv2d_2b_1x1")
+    x = unit(x, 192, 3, "Conv2d_2c_3x3")
     x = max_pool(x, "MaxPool_3a_3x3")
     for name, filters in _MODULES.items():
         x = (module if len(filters) == 4 else reduction)(x, name, *filters)

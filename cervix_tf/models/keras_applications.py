@@ -13,29 +13,11 @@ from cervix_tf import errors
 def features(
     x: keras.KerasTensor, application: str, weights: str | None = None, **options: Any
 ) -> keras.KerasTensor:
-    """Add one of Keras' networks to an input.
-
-    Args:
-        x: Input of shape (N, S, S, 3) in the network's convention.
-        application: The network's name in `keras.applications`.
-        weights: None for random ones, or "imagenet" for what Keras publishes.
-        **options: Its own options.
-
-    Returns:
-        Its feature maps (N, s, s, C).
-
-    Raises:
-        UserError: The weights can neither be found in Keras' cache nor downloaded, or are not
-            published for these options.
-    """
+    """Add one of Keras' networks to an input; `weights` are "imagenet" or, for random ones, None."""
     build = getattr(keras.applications, application)
     try:
         network = build(
-            include_top=False,
-            weights=weights,
-            input_tensor=x,
-            input_shape=tuple(x.shape[1:]),
-            **options,
+            include_top=False, weights=weights, input_tensor=x, input_shape=x.shape[1:], **options
         )
     except Exception as error:  # keras.utils.get_file raises no narrower class
         reason = str(error).splitlines()[0]

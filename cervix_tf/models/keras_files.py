@@ -22,22 +22,14 @@ _EFFICIENTNET_STD = (0.229, 0.224, 0.225)
 def copy_weights(source: keras.Model, model: keras.Model, path: Path) -> None:
     """Copy the network's variables from one model to another, and the head's where they fit.
 
-    Layers are paired in their order, because Keras numbers the names of some as it goes along.
-
-    Args:
-        source: A model of the same network, with or without a head.
-        model: Where to.
-        path: What the source was read from, for the error.
-
-    Raises:
-        UserError: The networks differ; the first layers that do are named and nothing is changed.
+    Layers are paired in their order, because Keras numbers the names of some as it goes along. `path`
+    is what the source was read from, for the error.
     """
-    theirs, ours = _network_layers(source), _network_layers(model)
+    (theirs, their_head), (ours, head) = _layers(source), _layers(model)
     _check_layers(path, [(layer.name, layer.get_weights()) for layer in theirs], ours)
     pairs = list(zip(theirs, ours, strict=True))
-    heads = [[x for x in fine_tuning.head_layers(m) if x.weights] for m in (source, model)]
-    if [_shapes(x.weights) for x in heads[0]] == [_shapes(x.weights) for x in heads[1]]:
-        pairs += zip(*heads, strict=True)
+    if [_shapes(x.weights) for x in their_head] == [_shapes(x.weights) for x in head]:
+        pairs += zip(their_head, head, strict=True)
     for there, here in pairs:
         _set(here, there.get_weights())
 
@@ -47,17 +39,9 @@ def load_weights_file(path: Path, model: keras.Model) -> None:
 
     A file of the whole classifier sets the head too, if its classes are as many; a file without a
     head, as Keras publishes them ("no_top"), sets the network alone.
-
-    Args:
-        path: `.weights.h5`, or the older `.h5`.
-        model: A classifier or backbone.
-
-    Raises:
-        UserError: The file is not one of weights, or does not fit; what does not match is named.
     """
     layers = _file_layers(path, model)
-    ours = _network_layers(model)
-    head = [layer for layer in fine_tuning.head_layers(model) if layer.weights]
+    ours, head = _layers(model)
     if [_shapes(arrays) for _, arrays in layers] == [_shapes(x.weights) for x in [*ours, *head]]:
         ours += head
     elif head and len(layers) == len(ours) + len(head):
@@ -76,9 +60,10 @@ def _divide_stem(model: keras.Model) -> None:
     kernel.assign(kernel * keras.ops.reshape(keras.ops.array(scale), (1, 1, 3, 1)))
 
 
-def _network_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    head = {id(layer) for layer in fine_tuning.head_layers(model)}
-    return [layer for layer in model.layers if layer.weights and id(layer) not in head]
+def _layers(model: keras.Model) -> tuple[list[keras.layers.Layer], list[keras.layers.Layer]]:
+    """The layers that have weights: the network's, and the head's."""
+    head = [layer for layer in fine_tuning.head_layers(model) if layer.weights]
+    return [layer for layer in model.layers if layer.weights and layer not in head], head
 
 
 def _set(layer: keras.layers.Layer, arrays: Arrays) -> None:

@@ -14,13 +14,6 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     Follows TF-Slim, which uses the same kernel: the moving variance gathers the batch's variance with
     Bessel's correction, N / (N - 1), where `keras.layers.BatchNormalization` gathers it without.
     Otherwise the same layer, with the same variables and configuration. Input of shape (N, H, W, C).
-
-    Args:
-        **kwargs: As for `keras.layers.BatchNormalization`, the last axis being normalised.
-
-    Example:
-        >>> FusedBatchNormalization(momentum=0.9997, scale=False)(tf.zeros((2, 8, 8, 3))).shape
-        TensorShape([2, 8, 8, 3])
     """
 
     def __init__(self, **kwargs: Any):

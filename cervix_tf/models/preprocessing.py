@@ -15,15 +15,7 @@ CONVENTIONS = ("inception", "vgg", "torch", "caffe", "none")
 
 @keras.saving.register_keras_serializable("cervix_tf")
 class BlueGreenRed(keras.layers.Rescaling):
-    """Rescaling that first turns RGB into BGR.
-
-    Args:
-        **kwargs: As for `keras.layers.Rescaling`; a list is in the order blue, green, red.
-
-    Example:
-        >>> float(BlueGreenRed(1.0)(keras.ops.array([[1.0, 2.0, 3.0]]))[0, 0])
-        3.0
-    """
+    """Rescaling that first turns RGB into BGR, the order of its scales and offsets."""
 
     def call(self, inputs: Any) -> Any:
         """Reverse the last axis, then rescale."""
@@ -40,13 +32,6 @@ def preprocessing(convention: str) -> keras.layers.Layer:
 
     Returns:
         A layer called `preprocessing`, from RGB in [0, 255], uint8 or float, to float.
-
-    Raises:
-        UserError: The convention is unknown.
-
-    Example:
-        >>> float(preprocessing("inception")(keras.ops.array([255.0]))[0])
-        1.0
     """
     if convention not in CONVENTIONS:
         raise errors.unknown("preprocessing", convention, CONVENTIONS)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cervix_tf import errors
 from cervix_tf.models.catalogue import SPECS
-from cervix_tf.models.specs import COMMON_OPTIONS, Spec
+from cervix_tf.models.specs import Spec
 
 if TYPE_CHECKING:
     import keras
@@ -48,26 +48,7 @@ def spec(name: str) -> Spec:
         raise errors.unknown("model", name, SPECS) from None
 
 
-def options(name: str) -> dict[str, Any]:
-    """Give every option a network takes with its default value.
-
-    Args:
-        name: One of `names()`.
-
-    Returns:
-        Option name to default, those common to all networks first.
-
-    Raises:
-        UserError: The name is unknown.
-
-    Example:
-        >>> options("resnet")["depth"]
-        101
-    """
-    return {**COMMON_OPTIONS, **spec(name).options}
-
-
-def table() -> "list[dict[str, Any]]":
+def table() -> list[dict[str, Any]]:
     """Tabulate the networks for reading.
 
     Returns:
@@ -78,11 +59,10 @@ def table() -> "list[dict[str, Any]]":
         >>> table()[2]["name"]
         'inception'
     """
-    columns = ("name", "parameters", "image_size", "smallest", "value_range", "weights", "options")
-    return [
-        {**{column: getattr(network, column) for column in columns}, "summary": network.summary}
-        for network in SPECS.values()
-    ]
+    columns = (
+        "name", "parameters", "image_size", "smallest", "value_range", "weights", "options", "summary"
+    )  # fmt: skip
+    return [{column: getattr(network, column) for column in columns} for network in SPECS.values()]
 
 
 def build(
@@ -169,11 +149,7 @@ class Construction:
     """
 
     def __init__(
-        self,
-        name: str,
-        image_size: int | None,
-        weights: str | None,
-        options: Mapping[str, Any],
+        self, name: str, image_size: int | None, weights: str | None, options: Mapping[str, Any]
     ):
         from cervix_tf.models import weights as sources
 
@@ -183,7 +159,7 @@ class Construction:
             raise errors.UserError(
                 f"image_size is {self.size}: {name} needs at least {self.spec.smallest} pixels."
             )
-        defaults = {**COMMON_OPTIONS, **self.spec.options}
+        defaults = self.spec.all_options
         for key in options:
             if key not in defaults:
                 raise errors.unknown(f"option of model {name}:", key, defaults)
@@ -192,11 +168,6 @@ class Construction:
         # What the weights imply (the stem of Inception v2) holds unless it was asked for otherwise.
         implied = {k: v for k, v in self.source.implied_options().items() if k in defaults}
         self.options = {**defaults, **implied, **options}
-
-    def _input(self) -> "keras.KerasTensor":
-        import keras
-
-        return keras.Input((self.size, self.size, 3), name="image")
 
     def _features(self, x: "keras.KerasTensor") -> "keras.KerasTensor":
         options = {key: self.options[key] for key in self.spec.feature_options}
@@ -223,13 +194,11 @@ class Construction:
 
         from cervix_tf.models import fine_tuning
 
-        image = self._input()
+        image = keras.Input((self.size, self.size, 3), name="image")
         x = self._features(self.preprocessing()(image))
         logits = _function(self.spec.head)(x, classes, self.options)
-        probabilities = keras.layers.Activation("softmax", dtype="float32", name="probabilities")(
-            logits
-        )
-        model = keras.Model(image, probabilities, name=_identifier(self.spec.name))
+        softmax = keras.layers.Activation("softmax", dtype="float32", name="probabilities")
+        model = keras.Model(image, softmax(logits), name=self.spec.name.replace(":", "_"))
         self.source.load(model)
         fine_tuning.regularise(model, l2=self.options["l2"], head_l2=self.options["head_l2"])
         return model
@@ -240,13 +209,13 @@ class Construction:
 
         from cervix_tf.models import heads
 
-        image = self._input()
+        image = keras.Input((self.size, self.size, 3), name="image")
         x = self._features(image)
         if top:
             if self.spec.top_classes is None:
                 raise errors.UserError(f"{self.spec.name} has no ImageNet logits: leave out top.")
             x = heads.imagenet_logits(x, self.source.top_classes() or self.spec.top_classes)
-        model = keras.Model(image, x, name=_identifier(self.spec.name))
+        model = keras.Model(image, x, name=self.spec.name.replace(":", "_"))
         if load:
             self.source.load(model)
         return model
@@ -256,7 +225,3 @@ def _function(name: str) -> Callable:
     """The function of a `module:function` of this room, imported now."""
     module, _, function = name.partition(":")
     return getattr(importlib.import_module(f"cervix_tf.models.{module}"), function)
-
-
-def _identifier(name: str) -> str:
-    return name.replace(":", "_")

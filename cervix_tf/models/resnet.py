@@ -3,6 +3,7 @@
 import keras
 
 from cervix_tf import errors
+from cervix_tf.models.layers import convolution
 from cervix_tf.models.normalization import FusedBatchNormalization
 
 _UNITS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
@@ -24,28 +25,15 @@ def resnet_v1(
         depth: 50, 101 or 152.
         batch_norm_decay: Decay of the moving statistics. TF-Slim's 0.997 suits long trainings and
             pretrained weights; a short training from scratch needs less, such as 0.95.
-
-    Returns:
-        Feature maps (N, ceil(S / 32), ceil(S / 32), 2048), those of `block4`.
-
-    Raises:
-        UserError: There is no network of that depth.
     """
     if depth not in _UNITS:
         raise errors.UserError(f"resnet has no depth {depth!r}: take 50, 101 or 152.")
 
-    def convolution(x, filters, size, name, strides=1, activation: str | None = "relu"):
+    def unit(x, filters, size, name, strides=1, activation: str | None = "relu"):
         if strides > 1 and size > 1:  # padded on both sides alike, which "same" would not do
             x = keras.layers.ZeroPadding2D(size // 2, name=f"{name}_padding")(x)
-        x = keras.layers.Conv2D(
-            filters,
-            size,
-            strides,
-            padding="valid" if strides > 1 else "same",
-            use_bias=False,
-            kernel_initializer="he_normal",
-            name=f"{name}_convolution",
-        )(x)
+        padding = "valid" if strides > 1 else "same"
+        x = convolution(x, filters, size, name, strides, padding)
         x = FusedBatchNormalization(
             momentum=batch_norm_decay, epsilon=1e-5, name=f"{name}_BatchNorm"
         )(x)
@@ -57,19 +45,19 @@ def resnet_v1(
             if strides > 1:
                 shortcut = keras.layers.MaxPooling2D(1, strides, name=f"{name}_shortcut")(x)
         else:
-            shortcut = convolution(x, 4 * filters, 1, f"{name}_shortcut", strides, None)
-        residual = convolution(x, filters, 1, f"{name}_conv1")
-        residual = convolution(residual, filters, 3, f"{name}_conv2", strides)
-        residual = convolution(residual, 4 * filters, 1, f"{name}_conv3", activation=None)
+            shortcut = unit(x, 4 * filters, 1, f"{name}_shortcut", strides, None)
+        residual = unit(x, filters, 1, f"{name}_conv1")
+        residual = unit(residual, filters, 3, f"{name}_conv2", strides)
+        residual = unit(residual, 4 * filters, 1, f"{name}_conv3", activation=None)
         x = keras.layers.Add(name=f"{name}_sum")([shortcut, residual])
         return keras.layers.Activation("relu", name=name)(x)
 
-    x = convolution(x, 64, 7, "conv1", strides=2)
+    x = unit(x, 64, 7, "conv1", strides=2)
     x = keras.layers.MaxPooling2D(3, 2, padding="same", name="pool1")(x)
     for block, units in enumerate(_UNITS[depth], start=1):
-        for unit in range(1, units + 1):
-            strides = 2 if unit == units and block < 4 else 1
-            name = f"block{block}_unit_{unit}_bottleneck_v1"
+        for number in range(1, units + 1):
+            strides = 2 if number == units and block < 4 else 1
+            name = f"block{block}_unit_{number}_bottleneck_v1"
             x = bottleneck(x, 64 * 2 ** (block - 1), strides, name)
         x = keras.layers.Activation("linear", name=f"block{block}")(x)
     return x

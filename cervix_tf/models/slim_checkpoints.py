@@ -103,12 +103,8 @@ class Checkpoint:
 
     def outside(self, scope: str) -> list[str]:
         """Name the variables that are neither the network's nor bookkeeping of its training."""
-        matches = ((name, _SCOPES.match(name)) for name in self.shapes)
-        return [
-            name
-            for name, match in matches
-            if not (match and match[1] == scope) and not _SLOTS.search(name)
-        ]
+        matches = {name: _SCOPES.match(name) for name in self.shapes if not _SLOTS.search(name)}
+        return [name for name, match in matches.items() if not (match and match[1] == scope)]
 
 
 class Match(NamedTuple):
@@ -130,17 +126,7 @@ class Match(NamedTuple):
 
 
 def scope_of(model: "keras.Model") -> str:
-    """Give the scope TF-Slim names a network's variables under.
-
-    Args:
-        model: An `inception` or `resnet`, with or without a head.
-
-    Returns:
-        `InceptionV2`, `resnet_v1_50`, `resnet_v1_101` or `resnet_v1_152`.
-
-    Raises:
-        UserError: It is another network.
-    """
+    """Give the scope TF-Slim names a network's variables under, such as `resnet_v1_50`."""
     names = {layer.name for layer in model.layers}
     if "Mixed_5c" in names:
         return "InceptionV2"
@@ -211,27 +197,14 @@ def match(checkpoint: Checkpoint, model: "keras.Model") -> Match:
 
 
 def load(checkpoint: Checkpoint, model: "keras.Model") -> None:
-    """Set a model's variables from a checkpoint, each exactly once.
-
-    Args:
-        checkpoint: Where from.
-        model: An `inception` or `resnet`, with or without a head.
-
-    Raises:
-        UserError: A variable is missing, of another shape or left over; all are listed, and nothing
-            in the model has been changed.
-    """
+    """Set a model's variables from a checkpoint, each exactly once, or none and name what differs."""
     result = match(checkpoint, model)
-    problems = [
-        f"{kind}: {_listed(names)}"
-        for kind, names in (
-            ("missing", result.missing),
-            ("of another shape", result.misshapen),
-            ("left over", result.left_over),
-        )
-        if names
-    ]
-    if problems:
+    kinds = {
+        "missing": result.missing,
+        "of another shape": result.misshapen,
+        "left over": result.left_over,
+    }
+    if problems := [f"{kind}: {_listed(names)}" for kind, names in kinds.items() if names]:
         raise errors.UserError(
             f"{checkpoint.path} does not fit {scope_of(model)}; {'; '.join(problems)}."
         )

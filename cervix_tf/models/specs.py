@@ -1,4 +1,4 @@
-"""What is known of a network before it is built."""
+"""The facts about a network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -57,6 +57,11 @@ class Spec:
     def options(self) -> dict[str, Any]:
         """The network's own options and their defaults."""
         return {**self.other_options, **self.feature_options}
+
+    @property
+    def all_options(self) -> dict[str, Any]:
+        """Every option the network takes and its default, those common to all networks first."""
+        return {**COMMON_OPTIONS, **self.options}
 
     @property
     def weights(self) -> tuple[str, ...]:

@@ -131,10 +131,6 @@ def find(spec: "Spec", weights: str | os.PathLike[str] | None) -> Source:
 
     Returns:
         A `Source`, which is random only where `weights` is None or "none".
-
-    Raises:
-        UserError: There is nothing at the path, the download cannot be made, or the network has no
-            weights of that kind.
     """
     if weights is None or weights == "none":
         return Source()

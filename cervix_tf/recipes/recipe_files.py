@@ -100,7 +100,8 @@ def load_recipe(source: str | Path | dict, overrides: Iterable[str] = ()) -> Rec
                 f"{path} is not a recipe: it must consist of keys such as model and stages."
             )
     for setting in overrides:
-        keys = _set(keys, setting)
+        key, value = parse_setting(setting)
+        keys = _replaced(keys, key.split("."), value, setting)
     try:
         return Recipe.model_validate(keys)
     except ValidationError as error:
@@ -123,18 +124,25 @@ def _find(source: str | Path) -> Path:
     return HERE / f"{source}.yaml"
 
 
-def _set(keys: dict, setting: str) -> dict:
-    """Apply one `KEY=VALUE` to a copy of the keys."""
+def parse_setting(setting: str, example: str = "batch_size=16") -> tuple[str, Any]:
+    """Split one `KEY=VALUE` of `--set`.
+
+    Args:
+        setting: What was given.
+        example: One that the error shows.
+
+    Returns:
+        Key and value, the latter read as YAML.
+    """
     key, equals, text = setting.partition("=")
     if not equals or not key:
-        raise UserError(f"--set {setting!r}: write KEY=VALUE, such as batch_size=16.")
+        raise UserError(f"--set {setting!r}: write KEY=VALUE, such as {example}.")
     try:
-        value = yaml.safe_load(text)
+        return key, yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise UserError(
             f"--set {setting!r}: the value is not valid YAML: {_one_line(error)}."
         ) from error
-    return _replaced(keys, key.split("."), value, setting)
 
 
 def _replaced(node: Any, parts: list[str], value: Any, setting: str) -> Any:

@@ -95,11 +95,8 @@ class Space(_Frozen):
 
     def grid(self) -> list[dict[str, Any]]:
         """Every combination of values, the last key varying fastest."""
-        keys = list(self.space)
-        return [
-            dict(zip(keys, values, strict=True))
-            for values in itertools.product(*(self.choices(key) for key in keys))
-        ]
+        combinations = itertools.product(*(self.choices(key) for key in self.space))
+        return [dict(zip(self.space, values, strict=True)) for values in combinations]
 
     def apply(
         self, recipe: Recipe | str | dict, settings: Iterable[str] = (), values: Mapping = {}

@@ -64,8 +64,7 @@ def reproduce(
     Example:
         >>> reproduce(manifest, only=["table3"], steps_scale=0.05, weights="none")
     """
-    out = Path(out)
-    parts = list(only) or list(PARTS)
+    out, parts = Path(out), list(only) or list(PARTS)
     for part in parts:
         if part not in PARTS:
             raise unknown("part", part, PARTS)
@@ -79,14 +78,13 @@ def reproduce(
         for number, name in enumerate(names):
             progress(number, len(names), note=name)
             photographs = full if full is not None and name in FULL_DATA else manifest
-            folder = out / "runs" / name
             log.info(f"{name}, {number + 1} of {len(names)}")
             if recipes[name].crop == "mask":
                 with bar("Segmenting", len(photographs)) as masks:
                     photographs = segment(
                         photographs, (out / "segmented").absolute(), progress=masks
                     )
-            runs[name] = _run(folder, recipes[name], photographs, cache)
+            runs[name] = _run(out / "runs" / name, recipes[name], photographs, cache)
             keras.backend.clear_session()
             gc.collect()
     notes = {name: _differences(name, runs[name], full is not None) for name in names}
@@ -96,21 +94,7 @@ def reproduce(
 def scaled(
     name: str, scale: float, weights: str | Mapping[str, str] | None, settings: Iterable[str]
 ) -> Recipe:
-    """The shipped recipe with a share of its steps, other weights and settings.
-
-    Args:
-        name: The recipe's name.
-        scale: Share of the steps.
-        weights: As `reproduce` takes them.
-        settings: As `reproduce` takes them.
-
-    Returns:
-        The recipe to run.
-
-    Example:
-        >>> [s.steps for s in scaled("inception-exp1", 0.01, "none", []).stages]
-        [10, 10]
-    """
+    """Scale a shipped recipe's steps, and set weights and settings as `reproduce` takes them."""
     recipe = load_recipe(name)
     # What the recipe leaves out still follows from `settings`: the weight decay from the optimiser.
     keys: dict[str, Any] = recipe.model_dump(mode="json", exclude_unset=True)
@@ -147,14 +131,12 @@ def _run(folder: Path, recipe: Recipe, manifest: pd.DataFrame, cache) -> Run:
 
 def _same(run: Run, recipe: Recipe, manifest: pd.DataFrame) -> None:
     """Refuse a run of another recipe or other photographs."""
-    now = recipe.model_copy(update={"image_size": run.recipe.image_size})
-    what = None
-    if run.recipe != (now if recipe.image_size is None else recipe):
-        what = "with other settings"
-    elif set(run.manifest["path"]) != set(manifest["path"]):
-        what = "on other photographs"
-    if what:
-        raise UserError(f"{run.folder} was run {what}: choose another --out.")
+    if recipe.image_size is None:  # which a run has filled in
+        recipe = recipe.model_copy(update={"image_size": run.recipe.image_size})
+    if run.recipe != recipe:
+        raise UserError(f"{run.folder} was run with other settings: choose another --out.")
+    if set(run.manifest["path"]) != set(manifest["path"]):
+        raise UserError(f"{run.folder} was run on other photographs: choose another --out.")
 
 
 def _differences(name: str, run: Run, full: bool) -> list[str]:

@@ -50,20 +50,7 @@ def write_page(
     scale: float,
     cache: str | Path | None,
 ) -> Path:
-    """Write the page of finished runs.
-
-    Args:
-        out: The folder of the reproduction.
-        parts: Which of `report_tables.PARTS` to show.
-        manifest: The original data.
-        runs: The runs by the names of their recipes.
-        notes: In what each differs from its recipe.
-        scale: Share of the steps.
-        cache: Where prepared squares are kept.
-
-    Returns:
-        The page's path.
-    """
+    """Write the page of runs and notes by their recipes' names, and return its path."""
     makers: dict[str, Callable[[], Part]] = {
         "table1": lambda: _table_1(out, manifest, cache),
         "figure5": lambda: _figure_5(out, manifest),
@@ -73,15 +60,13 @@ def write_page(
         "table5": lambda: _table_5(runs, notes),
     }
     made = [make() for name, make in makers.items() if name in parts]
-    page = render(
-        "reproduction.html",
-        parts=made,
-        general=_general(manifest, runs, scale),
-        phantom=is_phantom(manifest),
-        data_address=data_address,
-    )
-    write_text(out / "reproduction.html", page)
-    return out / "reproduction.html"
+    text = render(
+        "reproduction.html", parts=made, general=_general(manifest, runs, scale),
+        phantom=is_phantom(manifest), data_address=data_address,
+    )  # fmt: skip
+    page = out / "reproduction.html"
+    write_text(page, text)
+    return page
 
 
 def _general(manifest: pd.DataFrame, runs: dict[str, Run], scale: float) -> list[str]:
@@ -170,11 +155,9 @@ def _table_3(runs: dict[str, Run], notes: dict[str, list[str]]) -> Part:
     rows = [["", *run.class_names]]
     names = {"predicted": "average predicted prevalence", "actual": "actual prevalence"}
     for kind, name in names.items():
-        rows.append([f"report: {name}", *(number("", share) for share in report.TABLE_3[kind])])
-        cells = [
-            _with_interval("", *pair) for pair in zip(ours[kind], intervals[kind], strict=True)
-        ]
-        rows.append([f"here: {name}", *cells])
+        rows.append([f"report: {name}", *(number("", value) for value in report.TABLE_3[kind])])
+        here = zip(ours[kind], intervals[kind], strict=True)
+        rows.append([f"here: {name}", *(_with_interval("", *pair) for pair in here)])
     head, *rows = _even(rows)
     return Part(
         "Table 3: predicted and actual prevalence, ResNet v1",
@@ -222,28 +205,24 @@ def _losses(rows: Sequence[report.Row], runs: dict[str, Run]) -> tuple[list[str]
     ]  # fmt: skip
     table = []
     for row in rows:
-        run = runs[row.recipe]
-        ours, test = run.metrics, _test(run)
+        ours, test = runs[row.recipe].metrics, runs[row.recipe].path("test/metrics.json")
         table.append(
             [
                 row.name,
                 _as_printed(row.validation_loss),
-                _with_interval("log_loss", ours["log_loss"], ours["intervals"]["log_loss"]),
+                _figure("log_loss", ours),
                 number("log_loss", ours["prior"]["log_loss"]),
                 number("accuracy", row.validation_accuracy),
-                _with_interval("accuracy", ours["accuracy"], ours["intervals"]["accuracy"]),
+                _figure("accuracy", ours),
                 _as_printed(row.test_loss),
-                _with_interval("log_loss", test["log_loss"], test["intervals"]["log_loss"])
-                if test
-                else NONE,
+                _figure("log_loss", json.loads(test.read_bytes())) if test.is_file() else NONE,
             ]
         )
     return head, table
 
 
-def _test(run: Run) -> dict[str, Any] | None:
-    path = run.path("test/metrics.json")
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+def _figure(key: str, figures: dict[str, Any]) -> str:
+    return _with_interval(key, figures[key], figures["intervals"][key])
 
 
 def _worded(rows: Sequence[report.Row], notes: dict[str, list[str]]) -> list[str]:

@@ -12,26 +12,20 @@ import keras
 import pandas as pd
 
 from cervix_tf.data.manifests import validated
-from cervix_tf.errors import UserError
+from cervix_tf.errors import UserError, unknown
 from cervix_tf.files import write_csv, write_text
-from cervix_tf.models.registry import options
+from cervix_tf.models import spec
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Range, Recipe, Space, load_space
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.recipes.search_spaces import with_values
 from cervix_tf.runs import Run, fingerprint
 from cervix_tf.training.loop import Diverged
-from cervix_tf.training.study import Claim, Study, check_sampler, optuna
+from cervix_tf.training.study import SAMPLERS, Claim, Study, optuna
 from cervix_tf.training.trainer import fit, resume
 from cervix_tf.training.trial_plots import plot_trials
 
 log = logging.getLogger(__name__)
-
-COMPLETE, PRUNED, FAIL = (
-    optuna.trial.TrialState.COMPLETE,
-    optuna.trial.TrialState.PRUNED,
-    optuna.trial.TrialState.FAIL,
-)
 
 
 def search(
@@ -86,7 +80,8 @@ def search(
         >>> space = ["model.dropout=[0.3, 0.5]"]
         >>> search(manifest, "cervixnet2", space, study="studies/dropout").nsmallest(1, "log_loss")
     """
-    check_sampler(sampler)
+    if sampler not in SAMPLERS:
+        raise unknown("sampler", sampler, SAMPLERS)
     settings, space = list(settings), load_space(space)
     base = with_values(recipe, settings, {})
     _check(space, base, settings)
@@ -161,13 +156,13 @@ def _run(
             )
     except optuna.TrialPruned:
         note()
-        study.optuna.tell(trial, state=PRUNED)
+        study.optuna.tell(trial, state=optuna.trial.TrialState.PRUNED)
         shutil.rmtree(run.path("checkpoint"), ignore_errors=True)
         last = study.optuna.trials[trial.number].value
         return f"  pruned at validation log loss {last:.4f}"
     except Diverged as error:
         note(reason=str(error))
-        study.optuna.tell(trial, state=FAIL)
+        study.optuna.tell(trial, state=optuna.trial.TrialState.FAIL)
         return f"  failed: {error}"
     note(accuracy=done.metrics["accuracy"])
     study.optuna.tell(trial, done.metrics["log_loss"])
@@ -235,7 +230,7 @@ def _check(space: Space, base: Recipe, settings: list[str]) -> None:
             space.apply(base, settings, {key: value})
         option = key.removeprefix("model.")
         if key.startswith("model.") and option not in ("name", "weights"):
-            taken = options(base.model.name)
+            taken = spec(base.model.name).all_options
             if option not in taken:
                 raise UserError(
                     f"The space varies {key}, which {base.model.name} does not have; it has "

@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 import keras
@@ -94,14 +94,9 @@ class Loop:
         )
 
     def train(self, bar: Bar) -> None:
-        """Go through the stages, from the last checkpoint if there is one; keep the weights asked for.
-
-        Raises:
-            Diverged: The loss is no longer a number; the message names the step.
-            KeyboardInterrupt: Ctrl-C; the message says how to go on.
-        """
+        """Go through the stages, from the last checkpoint if there is one; keep the weights asked for."""
         try:
-            self._stages(bar, self.checkpoint.is_file())
+            self._stages(bar)
         except KeyboardInterrupt:
             how = f"go on with cervix-tf fit --resume {self.run.folder}"
             raise KeyboardInterrupt(how) from None
@@ -109,8 +104,8 @@ class Loop:
             load_variables(self.best, self.model.variables)
             self.probabilities = self.best_probabilities
 
-    def _stages(self, bar: Bar, resuming: bool) -> None:
-        if resuming:
+    def _stages(self, bar: Bar) -> None:
+        if resuming := self.checkpoint.is_file():
             self.state = State(**load_state(self.checkpoint))
         for number in range(self.state.stage, len(self.recipe.stages)):
             stage = self.recipe.stages[number]
@@ -124,7 +119,13 @@ class Loop:
 
     def _stage(self, stepper: Stepper, stage: Stage, length: int, bar: Bar) -> None:
         state = self.state
-        stream, compiling = self._stream(state.step), True
+        stream = iter(
+            training_stream(
+                self.training.squares, self.training.labels, self.recipe.batch_size,
+                self.recipe.seed, start_step=state.step,
+            )
+        )  # fmt: skip
+        compiling = True
         while state.stage_step < length and not state.stage_over:
             began = time.perf_counter()
             images, keys, labels = next(stream)
@@ -194,21 +195,13 @@ class Loop:
             state.stage_over = bool(self.recipe.patience and state.waited >= self.recipe.patience)
 
     def rate(self, what: str) -> float:
-        """LabelledSquares a second of the step alone, or with waiting for photographs (`all`)."""
+        """Images a second of the step alone, or with waiting for photographs (`all`)."""
         seconds = self.seconds["step"] + (self.seconds["wait"] if what == "all" else 0)
         return self.timed * self.recipe.batch_size / seconds if seconds else 0.0
 
     def _variables(self, stepper: Stepper) -> list:
         """Everything that changes in training, in a fixed order."""
         return [*self.model.variables, *(v for o in stepper.optimizers for v in o.variables)]
-
-    def _stream(self, step: int) -> Iterator:
-        training, recipe = self.training, self.recipe
-        return iter(
-            training_stream(
-                training.squares, training.labels, recipe.batch_size, recipe.seed, start_step=step
-            )
-        )
 
 
 def stage_lengths(recipe: Recipe, photographs: int) -> list[int]:

@@ -25,10 +25,6 @@ class Stepper:
         recipe: Optimiser, mixing and label smoothing.
         stage: Which layers to train, and how fast.
         class_weights: A float32 array (classes,) that each photograph's loss is weighed with.
-
-    Example:
-        >>> stepper = Stepper(model, view, recipe, recipe.stages[0], np.ones(3, "float32"))
-        >>> loss, correct = stepper(images, keys, labels)
     """
 
     def __init__(
@@ -42,7 +38,8 @@ class Stepper:
         self.model, self.view, self.recipe = model, view, recipe
         self.weights = tf.constant(class_weights, tf.float32)
         set_trainable(model, stage.train, freeze_batch_norm=stage.batch_norm == "frozen")
-        self.logits = logits_model(model)
+        # Up to the logits, where the cross-entropy is exact however sure the network is.
+        self.logits = keras.Model(model.inputs, model.get_layer("logits").output)
         head = {id(v) for layer in head_layers(model) for v in layer.trainable_variables}
         parts = (
             ([v for v in model.trainable_variables if id(v) in head], 1.0),
@@ -76,9 +73,6 @@ class Stepper:
 
         Returns:
             The mean cross-entropy of the batch, and the share of photographs classified rightly.
-
-        Raises:
-            UserError: The device has not enough memory for the step.
         """
         try:
             return self._compiled(images, keys, labels)
@@ -114,11 +108,6 @@ class Stepper:
             gradients = gradients[len(group) :]
         right = tf.equal(tf.argmax(logits, 1, tf.int32), labels)
         return loss, tf.reduce_mean(tf.cast(right, tf.float32))
-
-
-def logits_model(model: keras.Model) -> keras.Model:
-    """The same network up to its logits, where the cross-entropy is exact however sure it is."""
-    return keras.Model(model.inputs, model.get_layer("logits").output)
 
 
 def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:

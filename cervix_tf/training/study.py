@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 from filelock import FileLock, Timeout
 
-from cervix_tf.errors import UserError, unknown
+from cervix_tf.errors import UserError
 from cervix_tf.files import disk_errors, write_text
 from cervix_tf.recipes import Range, Space
 
@@ -18,12 +18,7 @@ try:
 except ImportError as error:
     raise UserError("A search needs Optuna: pip install 'cervix-tf[tune]'.") from error
 
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna import distributions
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState
 
@@ -101,12 +96,9 @@ class Study:
             )
 
     def enqueue_grid(self, trials: int | None, seed: int) -> int:
-        """Queue the grid, or the first `trials` of it, in an order drawn by `seed`.
+        """Queue what the study lacks of the grid, or of `trials` of it, in an order drawn by `seed`.
 
-        Combinations that the study has already are not queued again.
-
-        Returns:
-            How many trials the study is to have.
+        Returns how many trials the study is to have.
         """
         grid = self.space.grid()
         order = np.random.default_rng(seed).permutation(len(grid))[:trials]
@@ -116,15 +108,10 @@ class Study:
             return len(self.optuna.get_trials(deepcopy=False))
 
     def claim(self, sampler: str, trials: int, seed: int) -> Claim | None:
-        """Take the next trial: one whose process was killed, a queued one, or a new one.
+        """Take the next trial: one whose process was killed, a queued one, a new one, or none is left.
 
-        Args:
-            sampler: `grid`, which adds no trial to the queued ones, `random` or `tpe`.
-            trials: How many trials the study is to have in all.
-            seed: Draws a trial's values together with its number, whichever process claims it.
-
-        Returns:
-            The claimed trial; None where nothing is left for this process.
+        `grid` adds no trial to the queued ones; `seed` draws a trial's values together with its number,
+        whichever process claims it.
         """
         with self.lock, warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -156,13 +143,13 @@ class Study:
         return lock
 
 
-def _distribution(space: Space, key: str) -> BaseDistribution:
+def _distribution(space: Space, key: str) -> distributions.BaseDistribution:
     values = space.space[key]
     if not isinstance(values, Range):
-        return CategoricalDistribution(space.choices(key))
+        return distributions.CategoricalDistribution(space.choices(key))
     if values.whole:
-        return IntDistribution(int(values.low), int(values.high), log=values.log)
-    return FloatDistribution(values.low, values.high, log=values.log)
+        return distributions.IntDistribution(int(values.low), int(values.high), log=values.log)
+    return distributions.FloatDistribution(values.low, values.high, log=values.log)
 
 
 def _sampler(name: str, seed: int, number: int) -> optuna.samplers.BaseSampler:
@@ -171,16 +158,6 @@ def _sampler(name: str, seed: int, number: int) -> optuna.samplers.BaseSampler:
     if name == "tpe":
         return optuna.samplers.TPESampler(seed=seed, constant_liar=True)
     return optuna.samplers.RandomSampler(seed=seed)
-
-
-def check_sampler(name: str) -> None:
-    """Refuse a sampler of another name.
-
-    Raises:
-        UserError: It is not one of `grid`, `random` and `tpe`.
-    """
-    if name not in SAMPLERS:
-        raise unknown("sampler", name, SAMPLERS)
 
 
 def _same(path: Path, same: dict) -> None:

@@ -80,6 +80,16 @@ def bench(
     constant = [tf.identity(part) for part in next(iter(stream))]
     view = tf.function(lambda images, keys: views(images, keys, training=True), autograph=False)
 
+    starts = itertools.cycle(range(0, len(manifest), DECODED))
+    passes = batches(manifest, size, batch, cache=cache, crop=recipe.crop)
+
+    def first_pass() -> int:
+        first = next(starts)
+        return len(prepare(manifest[first : first + DECODED], side, "memory", crop=recipe.crop))
+
+    def cached_pass() -> int:
+        return sum(len(images) for images, _ in passes)
+
     def augmentation() -> int:
         view(*constant[:2]).numpy()
         return batch
@@ -90,8 +100,8 @@ def bench(
         return batch
 
     parts: dict[str, Part] = {
-        "first_pass": _first_pass(manifest, recipe, side),
-        "cached_pass": _cached_pass(manifest, recipe, size, cache),
+        "first_pass": first_pass,
+        "cached_pass": cached_pass,
         "augmentation": augmentation,
         "step": partial(train, bare, itertools.repeat(constant)),
         "fit": partial(train, real, iter(stream)),
@@ -120,7 +130,7 @@ def bench(
 def _measured(parts: dict[str, Part], seconds: float) -> dict[str, float]:
     """Let the parts take turns and return their images a second, the median of the turns."""
     rates: dict[str, list[float]] = {name: [] for name in parts}
-    for work in parts.values():  # compiled, and its memory found
+    for work in parts.values():  # compiled, and its memory taken
         work()
         work()
     for _ in range(ROUNDS):
@@ -130,22 +140,3 @@ def _measured(parts: dict[str, Part], seconds: float) -> dict[str, float]:
                 images += work()
             rates[name].append(images / spent)
     return {name: float(np.median(turns)) for name, turns in rates.items()}
-
-
-def _first_pass(manifest: pd.DataFrame, recipe: Recipe, side: int) -> Part:
-    starts = itertools.cycle(range(0, len(manifest), DECODED))
-
-    def work() -> int:
-        first = next(starts)
-        return len(prepare(manifest[first : first + DECODED], side, "memory", crop=recipe.crop))
-
-    return work
-
-
-def _cached_pass(manifest: pd.DataFrame, recipe: Recipe, size: int, cache) -> Part:
-    passes = batches(manifest, size, recipe.batch_size, cache=cache, crop=recipe.crop)
-
-    def work() -> int:
-        return sum(len(images) for images, _ in passes)
-
-    return work

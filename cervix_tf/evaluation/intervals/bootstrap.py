@@ -30,10 +30,6 @@ def draws(code: np.ndarray, seed: int = 0, resamples: int = RESAMPLES) -> np.nda
 
     Returns:
         (resamples, groups): how often each group was drawn.
-
-    Example:
-        >>> draws(numbered(["a", "a", "b"]), seed=1).sum(axis=1)[:3]
-        array([2, 2, 2])
     """
     count = code.max() + 1
     generator = np.random.default_rng(seed)
@@ -52,9 +48,6 @@ def resample(
 
     Returns:
         The figures, with R rows.
-
-    Example:
-        >>> resample(code, draws(code), lambda weights: measures(labels, probabilities, weights))
     """
     rows = max(1, _CELLS // len(code))
     parts = [figures(drawn[k : k + rows][:, code]) for k in range(0, len(drawn), rows)]

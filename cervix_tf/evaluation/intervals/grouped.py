@@ -55,8 +55,8 @@ def intervals(
     drawn = draws(code, seed, resamples)
     figures = _with_shares(measures(targets, p))
     values = resample(code, drawn, lambda weights: _with_shares(measures(targets, p, weights)))
-    by_group = {name: _by_group(part, code) for name, part in terms(targets, p).items()}
-    pairs = by_group["pairs"].reshape(len(by_group["pairs"]), p.shape[1], p.shape[1])
+    sums = {name: _by_group(part, code) for name, part in terms(targets, p).items()}
+    pairs = sums["pairs"].reshape(len(sums["pairs"]), p.shape[1], p.shape[1])
     actual, predicted = pairs.sum(axis=2), pairs.sum(axis=1)
     count = actual.sum(axis=1)
     hits = np.diagonal(pairs, axis1=1, axis2=2)
@@ -68,7 +68,7 @@ def intervals(
         "f1": actual + predicted - hits,
         "roc_auc": rarer,
         "confusion": np.repeat(actual, p.shape[1], axis=1),
-        "bin_accuracy": by_group["bins"],
+        "bin_accuracy": sums["bins"],
     }
     rules = {
         "kappa": partial(score_interval, low=-1),
@@ -84,10 +84,8 @@ def intervals(
         for name in ("accuracy", "kappa", "brier", "actual", "predicted", *support)
     }
     ends["balanced_accuracy"] = interval_of_mean(figures["recall"][0], ends["recall"])
-    ends["log_loss"] = np.clip(
-        studentised_interval(by_group["loss"][:, 0], count, drawn), 0, _WORST
-    )
-    gaps = by_group["bin_right"] - by_group["bin_confidence"]
+    ends["log_loss"] = np.clip(studentised_interval(sums["loss"][:, 0], count, drawn), 0, _WORST)
+    gaps = sums["bin_right"] - sums["bin_confidence"]
     ends["ece"] = calibration_interval(gaps, count, drawn)
     return ends, {name: lost for name in ends if (lost := left_out(values[name]))}
 
@@ -117,7 +115,7 @@ def gain_intervals(
     """
     code = numbered(groups)
     drawn = draws(code, seed, resamples)
-    model, base = (terms(*checked(labels, part)) for part in (probabilities, prior))
+    model, base = (terms(*checked(labels, p)) for p in (probabilities, prior))
     count = np.bincount(code).astype(float)
     loss = _by_group(base["loss"] - model["loss"], code)[:, 0]
     right = _by_group(model["bin_right"] - base["bin_right"], code).sum(axis=1)

@@ -44,49 +44,36 @@ def score_interval(
 
     Following: Wilson 1927; the effective sample size and t of Korn and Graubard 1998, with Wilson's
     interval as Franco, Little, Louis and Slud 2019 recommend; Kish 1965 for unequal groups.
-
-    Example:
-        >>> score_interval(np.ones(1), np.ones((100, 1)), np.ones((10, 1))).round(2)
-        array([[0.66, 1.  ]])
     """
     support = np.broadcast_to(support, (len(support), len(value)))
     groups = (support > 0).sum(axis=0)
     ends = np.where(np.isnan(value)[:, None], np.nan, np.array([[low, high]]))
-    known = ~np.isnan(value) & (groups > 1)
-    if not known.any():
+    defined = ~np.isnan(value) & (groups > 1)
+    if not defined.any():
         return ends
-    groups, support = groups[known], support[:, known]
-    x = (value[known] - low) / (high - low)
+    groups, support = groups[defined], support[:, defined]
+    x = (value[defined] - low) / (high - low)
     patients = support.sum(axis=0) ** 2 / (support**2).sum(axis=0)
-    variance = np.nanvar(drawn[:, known], axis=0) / (high - low) ** 2 * groups / (groups - 1)
+    variance = np.nanvar(drawn[:, defined], axis=0) / (high - low) ** 2 * groups / (groups - 1)
     number = (patients * x * (1 - x) + pseudo) / (patients * variance + pseudo / patients)
     q = t.ppf(1 - _TAIL, groups - 1) ** 2 / number
     middle = (x + q / 2) / (1 + q)
     half = np.sqrt(q * x * (1 - x) + q**2 / 4) / (1 + q)
-    ends[known] = low + (high - low) * np.clip([middle - half, middle + half], 0, 1).T
+    ends[defined] = low + (high - low) * np.clip([middle - half, middle + half], 0, 1).T
     return ends
 
 
 def interval_of_mean(values: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Give the interval of the mean of independent figures, such as recalls, from their own intervals.
+    """Give the interval (2,) of the mean of independent figures (k,), from their intervals (k, 2).
 
-    Args:
-        values: (k,) the figures; those that are NaN are passed over.
-        ends: (k, 2) their intervals.
-
-    Returns:
-        (2,) lower and upper end.
+    Figures that are NaN are passed over.
 
     Following: Zou and Donner, "Construction of confidence limits about effect measures: a general
     approach", 2008.
-
-    Example:
-        >>> interval_of_mean(np.array([0.5, 0.7]), np.array([[0.2, 0.8], [0.3, 0.9]])).round(2)
-        array([0.35, 0.78])
     """
-    known = ~np.isnan(values)
-    away = np.sqrt(((ends[known] - values[known, None]) ** 2).sum(axis=0)) / known.sum()
-    return values[known].mean() + np.array([-1, 1]) * away
+    defined = ~np.isnan(values)
+    away = np.sqrt(((ends[defined] - values[defined, None]) ** 2).sum(axis=0)) / defined.sum()
+    return values[defined].mean() + np.array([-1, 1]) * away
 
 
 def studentised_interval(sums: np.ndarray, counts: np.ndarray, drawn: np.ndarray) -> np.ndarray:
@@ -103,10 +90,6 @@ def studentised_interval(sums: np.ndarray, counts: np.ndarray, drawn: np.ndarray
         (2,) lower and upper end.
 
     Following: Efron and Tibshirani, "An introduction to the bootstrap", 1993, section 12.5.
-
-    Example:
-        >>> drawn = draws(np.arange(4))
-        >>> studentised_interval(np.array([1.0, 2, 2, 3]), np.ones(4), drawn)
     """
     mean, error = (part[0, 0] for part in _means(sums[:, None], counts, np.ones((1, len(counts)))))
     means, errors = (part[:, 0] for part in _means(sums[:, None], counts, drawn))
@@ -141,32 +124,24 @@ def calibration_interval(gaps: np.ndarray, counts: np.ndarray, drawn: np.ndarray
     Following: Carpenter, "Test inversion bootstrap confidence intervals", 1999; for the upper end Cowan,
     Cranmer, Gross and Vitells, "Power-constrained limits", 2011. Sun, Chaudhari, Barnett and Dobriban,
     2024, treat the root mean square error, which is smooth.
-
-    Example:
-        >>> gaps = np.random.default_rng(0).normal(size=(30, 10)) / 10
-        >>> calibration_interval(gaps, np.ones(30), draws(np.arange(30)))
     """
     groups = len(counts)
-    found, error = (part[0] for part in _means(gaps, counts, np.ones((1, groups))))
-    observed = np.abs(found).sum()
+    gap, error = (part[0] for part in _means(gaps, counts, np.ones((1, groups))))
+    observed = np.abs(gap).sum()
     if not error.any():
         return np.array([observed, observed])
     means, errors = _means(gaps, counts, drawn)
-    own = errors.sum(axis=1)
-    larger = np.divide(error.sum(), own, out=np.ones_like(own), where=own > 0)
+    total = errors.sum(axis=1)
+    larger = np.divide(error.sum(), total, out=np.ones_like(total), where=total > 0)
     factor = np.sqrt(groups / (groups - 1)) * t.ppf(1 - _TAIL, groups - 1) / norm.ppf(1 - _TAIL)
-    noise = (means - found) * (factor * np.maximum(larger, 1))[:, None]
-    direction = (1 if found.sum() > 0 else -1) * error / error.sum()
+    noise = (means - gap) * (factor * np.maximum(larger, 1))[:, None]
+    direction = (1 if gap.sum() > 0 else -1) * error / error.sum()
     usual, most_by_chance = np.quantile(np.abs(noise).sum(axis=1), [0.5, 1 - _TAIL])
     top = min(1.0, max(observed, usual) + most_by_chance)
     candidates = np.linspace(0, top, _STEPS)
-    bounds = np.array(
-        [
-            np.quantile(np.abs(each * direction + noise).sum(axis=1), [_TAIL, 1 - _TAIL])
-            for each in candidates
-        ]
-    )
-    least, most = np.maximum.accumulate(bounds, axis=0).T
+    sums = np.abs(candidates[:, None, None] * direction + noise).sum(axis=2)
+    bounds = np.quantile(sums, [_TAIL, 1 - _TAIL], axis=1)
+    least, most = np.maximum.accumulate(bounds, axis=1)
     low = np.interp(observed, most, candidates, left=0.0)
     high = np.interp(max(observed, usual), least, candidates)
     return np.array([low, max(high, observed)])
