@@ -154,12 +154,19 @@ from cervix_tf.recipes import load_recipe
 from cervix_tf.training import loop, search, hyperparameter_search
 
 data, tiny, study, cache, log, kill = sys.argv[1:]
-train, save = hyperparameter_search.fit, loop.save_variables
+begin, go_on, save = hyperparameter_search.fit, hyperparameter_search.resume, loop.save_variables
 
-def fit(manifest, recipe, run, resume, **rest):
+def note(folder, resumed):
     with open(log, "a") as file:
-        file.write(f"{run.name} {os.getpid()} {resume}\\n")
-    return train(manifest, recipe, run, resume, **rest)
+        file.write(f"{folder.name} {os.getpid()} {resumed}\\n")
+
+def fit(manifest, recipe, run, *rest):
+    note(run, False)
+    return begin(manifest, recipe, run, *rest)
+
+def resume(run, *rest):
+    note(run.folder, True)
+    return go_on(run, *rest)
 
 def save_variables(path, variables, state=None):
     save(path, variables, state)
@@ -167,7 +174,8 @@ def save_variables(path, variables, state=None):
     if kill == "kill" and seen == 3 and path.name == "last.npz":
         os.kill(os.getpid(), signal.SIGKILL)  # in the middle of its third trial
 
-hyperparameter_search.fit, loop.save_variables = fit, save_variables
+hyperparameter_search.fit, hyperparameter_search.resume = fit, resume
+loop.save_variables = save_variables
 space = {"optimizer.learning_rate": [1e-3, 3e-3, 1e-2, 3e-2], "model.l2": [0.0, 1e-4, 1e-3]}
 search(read_manifest(data), load_recipe(tiny), space, study=study, cache=cache)
 """
