@@ -216,8 +216,8 @@ def _open(path: Path) -> io.RawIOBase:
     return path.open("r+b" if path.exists() else "w+b", buffering=0)
 
 
-def _write(file: io.RawIOBase, place: int, content: bytes) -> None:
-    file.seek(place)
+def _write(file: io.RawIOBase, start: int, content: bytes) -> None:
+    file.seek(start)
     if file.write(content) != len(content):  # a disk that fills up takes a part without complaint
         raise OSError(errno.ENOSPC, "No space left on device")
 

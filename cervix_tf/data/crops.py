@@ -68,6 +68,14 @@ def regions(manifest: pd.DataFrame, crop: Crop) -> list[Region]:
     return used
 
 
+def centred_square(picture: np.ndarray) -> np.ndarray:
+    """Cut out the centred square of a picture's shorter side."""
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return picture[top : top + side, left : left + side]
+
+
 def square_around(
     box: tuple[float, float, float, float], height: int, width: int
 ) -> tuple[float, float, float]:
@@ -101,9 +109,7 @@ def painted_out(picture: np.ndarray, mask: Path, photograph: Path) -> np.ndarray
     kept = cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE)
     if kept is None:
         raise UserError(f"{mask}, the mask of {photograph}, is missing or no picture: {_COMMAND}.")
-    side = min(kept.shape)
-    top, left = (kept.shape[0] - side) // 2, (kept.shape[1] - side) // 2
-    kept = np.ascontiguousarray(kept[top : top + side, left : left + side])
-    way = cv2.INTER_AREA if side > len(picture) else cv2.INTER_LINEAR
+    kept = np.ascontiguousarray(centred_square(kept))
+    way = cv2.INTER_AREA if len(kept) > len(picture) else cv2.INTER_LINEAR
     kept = cv2.resize(kept, (picture.shape[1], picture.shape[0]), interpolation=way)
     return picture * (kept[..., None] > 127)

@@ -78,8 +78,8 @@ def dimensions(data: bytes) -> tuple[int, int]:
             with Image.open(io.BytesIO(data)) as picture:
                 width, height = picture.size
                 # Of a TIFF they are upright already; without EXIF, `getexif` would decode a PNG.
-                known = "exif" in picture.info and picture.format != "TIFF"
-                turned = known and picture.getexif().get(0x0112, 1) >= 5
+                tagged = "exif" in picture.info and picture.format != "TIFF"
+                turned = tagged and picture.getexif().get(0x0112, 1) >= 5
     except (ValueError, KeyError, OSError, Image.DecompressionBombError):
         # Damaged, which `decode` words, or of a kind that only OpenCV reads.
         height, width = decode(data).shape[:2]

@@ -109,7 +109,7 @@ def with_flags(manifest: pd.DataFrame, words: Iterable[Iterable[str]]) -> pd.Dat
     Returns:
         A copy of the manifest with the column `flags`.
     """
-    values = [join_flags(each) for each in words]
+    values = [join_flags(flags) for flags in words]
     return manifest.assign(flags=pd.Series(values, manifest.index, dtype="object"))
 
 
@@ -125,7 +125,7 @@ def with_flag(manifest: pd.DataFrame, rows: np.ndarray, flag: str) -> pd.DataFra
         A copy of the manifest; a photograph that has the flag already keeps it once.
     """
     pairs = zip(flags_of(manifest), np.asarray(rows, bool), strict=True)
-    return with_flags(manifest, ([*words, flag] if chosen else words for words, chosen in pairs))
+    return with_flags(manifest, ([*words, flag] if flagged else words for words, flagged in pairs))
 
 
 def reflag(

@@ -57,10 +57,10 @@ def cutmix(images, one_hot, keys, alpha: float = 1.0, seed: int = 0) -> tuple[tf
         >>> images, targets = cutmix(images, one_hot, keys)
     """
     images, one_hot = tf.cast(images, tf.float32), tf.cast(one_hot, tf.float32)
-    lots = uniform(tf.cast(keys, tf.int64), seed ^ _CUTMIX, 3)
+    numbers = uniform(tf.cast(keys, tf.int64), seed ^ _CUTMIX, 3)
     side = images.shape[1]
-    half = tf.sqrt(1 - _beta(lots[:, 0], alpha))[:, None] * (side / 2)
-    centre = lots[:, 1:] * side
+    half = tf.sqrt(1 - _beta(numbers[:, 0], alpha))[:, None] * (side / 2)
+    centre = numbers[:, 1:] * side
     low = tf.clip_by_value(tf.round(centre - half), 0, side)[..., None]
     high = tf.clip_by_value(tf.round(centre + half), 0, side)[..., None]
     line = tf.range(side, dtype=tf.float32)
@@ -75,14 +75,14 @@ def _blend(values: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
     return weight * values + (1 - weight) * tf.roll(values, -1, 0)
 
 
-def _beta(lot: tf.Tensor, alpha: float) -> tf.Tensor:
+def _beta(numbers: tf.Tensor, alpha: float) -> tf.Tensor:
     """Turn uniform numbers into Beta(alpha, alpha) ones by its quantiles."""
     table = tf.constant(_quantiles(alpha))
-    place = lot * (len(_quantiles(alpha)) - 1)
-    below = tf.floor(place)
+    position = numbers * (len(_quantiles(alpha)) - 1)
+    below = tf.floor(position)
     first = tf.cast(below, tf.int32)
     low, high = tf.gather(table, first), tf.gather(table, first + 1)
-    return low + (high - low) * (place - below)
+    return low + (high - low) * (position - below)
 
 
 @functools.cache

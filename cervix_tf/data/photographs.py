@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.crops import Region, painted_out, square_around
+from cervix_tf.data.crops import Region, centred_square, painted_out, square_around
 from cervix_tf.data.decoding import UnreadableError, decode, dimensions
 from cervix_tf.errors import UserError
 
@@ -94,10 +94,10 @@ def square(path: Path, size: int, region: Region = None, data: bytes | None = No
         RGB, uint8, (size, size, 3).
     """
     data = read_bytes(path) if data is None else data
-    picture = (
-        _around(data, size, region) if isinstance(region, tuple) else _centre(decode(data, size))
-    )
-    picture = _resized(picture, size)
+    if isinstance(region, tuple):
+        picture = _resized(_around(data, size, region), size)
+    else:
+        picture = square_of(decode(data, size), size)
     return painted_out(picture, region, path) if isinstance(region, Path) else picture
 
 
@@ -112,7 +112,7 @@ def square_of(picture: np.ndarray, size: int) -> np.ndarray:
         RGB, uint8, (size, size, 3). A large JPEG read by `read_square` differs slightly: it is shrunk
         while it is decoded.
     """
-    return _resized(_centre(picture), size)
+    return _resized(centred_square(picture), size)
 
 
 def whole(path: Path, size: int) -> np.ndarray:
@@ -126,6 +126,23 @@ def whole(path: Path, size: int) -> np.ndarray:
         RGB, uint8, (size, size, 3), upright.
     """
     return _resized(decode(read_bytes(path), size), size)
+
+
+def scaled_down(picture: np.ndarray, scale: float) -> np.ndarray:
+    """Shrink a picture by averaging over areas; a scale of 1 or more leaves it as it is.
+
+    Args:
+        picture: uint8, (H, W, 3).
+        scale: Of both sides, above 0.
+
+    Returns:
+        uint8, (H * scale, W * scale, 3), no side below 1.
+    """
+    if scale >= 1:
+        return picture
+    height, width = picture.shape[:2]
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def picture_sizes(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -166,14 +183,6 @@ def _around(data: bytes, size: int, box: tuple[float, float, float, float]) -> n
     x = min(round(left * scale), picture.shape[1] - pixels)
     y = min(round(top * scale), picture.shape[0] - pixels)
     return picture[y : y + pixels, x : x + pixels]
-
-
-def _centre(picture: np.ndarray) -> np.ndarray:
-    """The centred square of the shorter side."""
-    height, width = picture.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return picture[top : top + side, left : left + side]
 
 
 def _resized(picture: np.ndarray, size: int) -> np.ndarray:

@@ -201,14 +201,12 @@ def kept(
 ) -> Squares:
     """Complete the squares in a folder and open them; arguments as of `decode_all`."""
     if not file.path.is_file() or len(file.missing(file.path)):
-        with file.locked(lambda: warnings.warn(f"{file.path}: {_WAITING}", stacklevel=5)):
+        waiting = f"{file.path}: another process is preparing the same squares; waiting for it."
+        with file.locked(lambda: warnings.warn(waiting, stacklevel=5)):
             _complete(photographs, file, progress, see)
     if progress:
         progress(len(photographs), len(photographs))
     return Squares(file.open(), file.sums(), file.path)
-
-
-_WAITING = "another process is preparing the same squares; waiting for it."
 
 
 def _complete(

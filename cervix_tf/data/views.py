@@ -123,8 +123,8 @@ class RandomView(keras.layers.Layer):
         """
         o = self.options
         low, high = o["scale"]
-        lots = uniform(tf.cast(keys, tf.int64), o["seed"], len(DRAWS))
-        lot = dict(zip(DRAWS, tf.unstack(lots, axis=1), strict=True))
+        numbers = uniform(tf.cast(keys, tf.int64), o["seed"], len(DRAWS))
+        lot = dict(zip(DRAWS, tf.unstack(numbers, axis=1), strict=True))
         even = {name: 2 * number - 1 for name, number in lot.items()}  # in [-1, 1)
         still = tf.ones_like(lot["scale"])
         return {

@@ -33,10 +33,10 @@ def render(images: tf.Tensor, matrices: tf.Tensor, size: int, colours=None) -> t
 @tf.function(jit_compile=True, autograph=False, reduce_retracing=True)
 def _render(images, matrices, size: int, side: int, channels: int, colours) -> tf.Tensor:
     ramp = tf.range(size, dtype=tf.float32)
-    place = matrices[:, :, :1, None] * ramp + matrices[:, :, 1:2, None] * ramp[:, None]
-    place += matrices[:, :, 2:, None]
-    whole = tf.floor(place)
-    part = (place - whole)[..., None]
+    position = matrices[:, :, :1, None] * ramp + matrices[:, :, 1:2, None] * ramp[:, None]
+    position += matrices[:, :, 2:, None]
+    whole = tf.floor(position)
+    part = (position - whole)[..., None]
     first = tf.cast(whole, tf.int32)
     low, high = _mirror(first, side), _mirror(first + 1, side)
     pixels = tf.reshape(images, [-1, channels])
@@ -82,6 +82,6 @@ def _colour(views: tf.Tensor, matrix: tf.Tensor, offset: tf.Tensor) -> tf.Tensor
     return tf.clip_by_value(mixed + offset[:, None, None, None], 0.0, 255.0)
 
 
-def _mirror(place: tf.Tensor, side: int) -> tf.Tensor:
-    place = tf.math.floormod(place, 2 * side)
-    return tf.minimum(place, 2 * side - 1 - place)
+def _mirror(position: tf.Tensor, side: int) -> tf.Tensor:
+    position = tf.math.floormod(position, 2 * side)
+    return tf.minimum(position, 2 * side - 1 - position)

@@ -38,17 +38,17 @@ def principal_components(
 
     Following: section 4 of the report, Figure 3.
     """
-    chosen = np.arange(len(rows)) if fitted is None else np.flatnonzero(fitted)
+    fitted_rows = np.arange(len(rows)) if fitted is None else np.flatnonzero(fitted)
     width = int(np.prod(rows.shape[1:]))
-    if not 1 <= components <= min(len(chosen) - 1, width):
+    if not 1 <= components <= min(len(fitted_rows) - 1, width):
         raise UserError(
-            f"components={components}: {len(chosen)} photographs of {width} values have 1 to "
-            f"{min(len(chosen) - 1, width)} principal components."
+            f"components={components}: {len(fitted_rows)} photographs of {width} values have 1 to "
+            f"{min(len(fitted_rows) - 1, width)} principal components."
         )
-    parts = 1 if len(chosen) <= WHOLE else -(-len(chosen) // BATCH)
-    kept = min(components + _SPARE, len(chosen) // parts, width)
+    parts = 1 if len(fitted_rows) <= WHOLE else -(-len(fitted_rows) // BATCH)
+    kept = min(components + _SPARE, len(fitted_rows) // parts, width)
     pca = IncrementalPCA(kept)
-    order = np.random.default_rng(seed).permutation(chosen) if parts > 1 else chosen
+    order = np.random.default_rng(seed).permutation(fitted_rows) if parts > 1 else fitted_rows
     # On one thread: matrices so small gain little from several, and lose much on a busy machine.
     with threadpool_limits(1), np.errstate(invalid="ignore"):
         for part in np.array_split(order, parts):
@@ -59,7 +59,9 @@ def principal_components(
         ]
     explained = pca.explained_variance_ratio_[:components]
     if not np.isfinite(explained).all():
-        raise UserError(f"The {len(chosen)} photographs are all alike: nothing tells them apart.")
+        raise UserError(
+            f"The {len(fitted_rows)} photographs are all alike: nothing tells them apart."
+        )
     return np.concatenate(scores)[:, :components].astype("float32"), explained
 
 
@@ -140,7 +142,7 @@ def _interval(right: np.ndarray, group: np.ndarray, seed: int) -> list[float]:
     return [float(q) for q in np.quantile(shares, [0.025, 0.975])]
 
 
-def _floats(rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    part = np.asarray(rows[chosen])
+def _floats(rows: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    part = np.asarray(rows[numbers])
     scale = 255.0 if part.dtype == np.uint8 else 1.0
     return part.reshape(len(part), -1).astype("float32") / np.float32(scale)

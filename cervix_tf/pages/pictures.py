@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from cervix_tf.data.decoding import UnreadableError, decode
-from cervix_tf.data.photographs import cores, read_bytes
+from cervix_tf.data.photographs import cores, read_bytes, scaled_down
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,20 +66,11 @@ def thumbnails(paths: Iterable[str], side: int = 160) -> dict[str, str | None]:
 
     def make(path: str) -> str | None:
         try:
-            return _thumbnail(Path(path), side)
+            # So that the shorter side is covered; of narrow photographs that is more than is needed.
+            picture = decode(read_bytes(Path(path)), side)
         except UnreadableError:
             return None
+        return data_address(scaled_down(picture, side / max(picture.shape[:2])), QUALITY)
 
     with ThreadPoolExecutor(cores()) as pool:
         return dict(zip(paths, pool.map(make, paths), strict=True))
-
-
-def _thumbnail(path: Path, side: int) -> str:
-    # Decoded so that the shorter side is covered; of narrow photographs that is more than is needed.
-    picture = decode(read_bytes(path), side)
-    height, width = picture.shape[:2]
-    scale = side / max(height, width)
-    if scale < 1:
-        size = (max(round(width * scale), 1), max(round(height * scale), 1))
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return data_address(picture, QUALITY)

@@ -69,13 +69,13 @@ def measure(pictures: Sequence[Shrunk]) -> tuple[np.ndarray, np.ndarray, np.ndar
         a photograph is from others.
     """
     count = len(pictures)
-    greys = np.stack([each.small for each in pictures])
-    across = np.stack([each.across for each in pictures])
-    down = np.stack([each.down for each in pictures])
+    greys = np.stack([picture.small for picture in pictures])
+    across = np.stack([picture.across for picture in pictures])
+    down = np.stack([picture.down for picture in pictures])
     # Along the direction that is blurred more.
     sharp = np.minimum(sharpness(across), sharpness(down))
     # One picture below another, all are as one to OpenCV.
-    colours = np.concatenate([each.colour for each in pictures])
+    colours = np.concatenate([picture.colour for picture in pictures])
     red, green, blue = planes = _planes(colours, count).astype(np.int16)
     light = (red + green + blue) // 3
     twentieth = light.shape[1] // 20
@@ -113,8 +113,8 @@ def sharpness(lines: np.ndarray) -> np.ndarray:
     after = cv2.absdiff(together[:, _BLUR:], together[:, :-_BLUR])
     lost = cv2.subtract(before, cv2.convertScaleAbs(after, alpha=1 / _BLUR))
     lost, before = (
-        cv2.reduce(each, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).reshape(lines.shape[:2]).sum(axis=1)
-        for each in (lost, before)
+        cv2.reduce(diff, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).reshape(lines.shape[:2]).sum(axis=1)
+        for diff in (lost, before)
     )
     return lost / np.maximum(before, 1)
 

@@ -48,8 +48,8 @@ def flag_with_cleanvision(manifest: pd.DataFrame) -> pd.DataFrame:
         issues = _issues([path for path in paths if path not in lacking])
     for name in issues:
         kind = str(name).removeprefix("is_").removesuffix("_issue")
-        found = set(issues.index[issues[name]])
-        manifest = with_flag(manifest, manifest["path"].isin(found).to_numpy(), CLEANVISION + kind)
+        flagged = manifest["path"].isin(issues.index[issues[name]]).to_numpy()
+        manifest = with_flag(manifest, flagged, CLEANVISION + kind)
     return manifest
 
 

@@ -38,12 +38,12 @@ def drop_flagged(manifest: pd.DataFrame, flags: Iterable[str]) -> pd.DataFrame:
     why = pd.Series(None, manifest.index, dtype="object")
     # The duplicates last: one that stays is not to be one that another flag drops.
     for flag in sorted(flags, key=lambda flag: flag in REPEATS):
-        here = pd.Series(has_flag(manifest, flag), manifest.index) & ~kept & why.isna()
+        flagged = pd.Series(has_flag(manifest, flag), manifest.index) & ~kept & why.isna()
         if flag in REPEATS:
-            here &= ~_first(manifest[why.isna()], REPEATS[flag], kept).reindex(
+            flagged &= ~_first(manifest[why.isna()], REPEATS[flag], kept).reindex(
                 manifest.index, fill_value=False
             )
-        why = why.where(~here, f"flag {flag}")
+        why = why.where(~flagged, f"flag {flag}")
     part = manifest[why.notna()].assign(change="dropped", new_label=None, why=why.dropna())
     return noted(manifest[why.isna()], [part])
 

@@ -81,11 +81,11 @@ def _predicted(runs: list) -> tuple[pd.DataFrame, list[str]]:
     parts: list[pd.DataFrame] = []
     classes: list[str] = []
     for run in map(load, runs):
-        here = [c for c in run.predictions if c not in ("image", "path", "label", "group")]
-        classes = classes or here
-        if sorted(here) != sorted(classes):
+        predicted = [c for c in run.predictions if c not in ("image", "path", "label", "group")]
+        classes = classes or predicted
+        if sorted(predicted) != sorted(classes):
             raise UserError(
-                f"{run.folder} knows the classes {', '.join(here)}, {parts[0]['run'].iloc[0]} "
+                f"{run.folder} knows the classes {', '.join(predicted)}, {parts[0]['run'].iloc[0]} "
                 f"{', '.join(classes)}: give runs of the same classes."
             )
         trained = set(run.manifest["path"][run.manifest["split"] == "train"])

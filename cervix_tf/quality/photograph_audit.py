@@ -101,7 +101,7 @@ def audit(
 
     measures = seen.measures
     cluster = np.unique(cluster, return_inverse=True)[1]
-    findings = {word: np.array([each == word for each in faults]) for word in FILE_FAULTS}
+    findings = {word: np.array(faults, object) == word for word in FILE_FAULTS}
     findings[EXACT_DUPLICATE] = exact
     findings[NEAR_DUPLICATE] = _several(cluster, sums)
     findings |= _across(manifest, cluster)
@@ -156,8 +156,8 @@ def _alike(
 def _several(cluster: np.ndarray, values: Iterable) -> np.ndarray:
     """Whether the photograph's cluster has more than one value; missing ones do not count."""
     value = pd.factorize(np.array(values, object))[0]
-    there = value >= 0
-    once = np.unique(np.stack([cluster[there], value[there]]), axis=1)
+    given = value >= 0
+    once = np.unique(np.stack([cluster[given], value[given]]), axis=1)
     return np.bincount(once[0], minlength=len(cluster))[cluster] > 1
 
 
@@ -166,7 +166,7 @@ def _across(manifest: pd.DataFrame, cluster: np.ndarray) -> dict[str, np.ndarray
     labelled = manifest["label"].notna().to_numpy()
     test = (manifest["split"] == "test").to_numpy()
     trains = labelled & ~test
-    has_test, has_trains = (np.bincount(cluster, each)[cluster] > 0 for each in (test, trains))
+    has_test, has_trains = (np.bincount(cluster, rows)[cluster] > 0 for rows in (test, trains))
     return {
         LABEL_CONFLICT: _several(cluster, manifest["label"]) & labelled,
         LEAK: (test & has_trains) | (trains & has_test),
@@ -176,9 +176,9 @@ def _across(manifest: pd.DataFrame, cluster: np.ndarray) -> dict[str, np.ndarray
 def _first_names(names: np.ndarray, number: np.ndarray) -> np.ndarray:
     """For each photograph the first name, in alphabetical order, of those with the same number."""
     order = np.argsort(names, kind="stable")
-    _, first, place = np.unique(number[order], return_index=True, return_inverse=True)
+    _, first, inverse = np.unique(number[order], return_index=True, return_inverse=True)
     firsts = np.empty(len(names), object)
-    firsts[order] = names[order[first]][place]
+    firsts[order] = names[order[first]][inverse]
     return firsts
 
 

@@ -1,6 +1,7 @@
 """Every photograph of a manifest is shown once while it is decoded to its square and kept."""
 
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -53,22 +54,21 @@ def survey(
                 progress(int(seen.sum()), len(paths))
 
     reasons: dict[int, str] = {}
-    if cache in ("memory", "none"):
+    with nullcontext() if cache in ("memory", "none") else cache_folder(cache) as folder:
+        file = folder and CacheFile(folder, size, photograph_keys(paths))
         try:
-            decode_all(photographs, size, range(len(paths)), lambda row, pixels: None, None, note)
+            if file:
+                kept(photographs, file, None, note)
+            else:
+                decode_all(
+                    photographs, size, range(len(paths)), lambda row, pixels: None, None, note
+                )
         except UnreadablePhotographs as error:
             reasons = error.reasons
-    else:
-        with cache_folder(cache) as folder:
-            file = CacheFile(folder, size, photograph_keys(paths))
-            try:
-                kept(photographs, file, None, note)
-            except UnreadablePhotographs as error:
-                reasons = error.reasons
+        if file:
             rest = [row for row in np.flatnonzero(~seen).tolist() if row not in reasons]
-            if rest:
-                # Mapped anew for each photograph, lest all that was read stays in memory.
-                spread(lambda k: note(k, file.open()[k], read_bytes(paths[k])), rest)
+            # Mapped anew for each photograph, lest all that was read stays in memory.
+            spread(lambda k: note(k, file.open()[k], read_bytes(paths[k])), rest)
     if progress:
         progress(len(paths), len(paths))
     return reasons

@@ -136,8 +136,8 @@ def distances(colours: np.ndarray, reference: ArrayLike | None, space: str) -> n
 
 
 def _lab(colours: np.ndarray) -> np.ndarray:
-    shares = (np.asarray(colours)[None] / 255).astype(np.float32)
-    return cv2.cvtColor(shares, cv2.COLOR_RGB2LAB)[0]
+    fractions = (np.asarray(colours)[None] / 255).astype(np.float32)
+    return cv2.cvtColor(fractions, cv2.COLOR_RGB2LAB)[0]
 
 
 def checked(image: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 
@@ -17,7 +16,7 @@ from cervix_tf.data.crops import BOX
 from cervix_tf.data.decoding import UnreadableError, decode, dimensions
 from cervix_tf.data.flags import GIVEN_BY, NOT_FOUND, reflag
 from cervix_tf.data.manifests import listed, validated
-from cervix_tf.data.photographs import Progress, cores, read_bytes
+from cervix_tf.data.photographs import Progress, cores, read_bytes, scaled_down
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.files import write_text
 from cervix_tf.segmentation import mask_files
@@ -158,8 +157,8 @@ def _claim(folder: Path, settings: dict) -> None:
     if folder.is_file():
         raise UserError(f"{folder} is a file: give a folder for the masks.")
     note = folder / _SETTINGS
-    there = list(folder.iterdir()) if folder.is_dir() and not note.is_file() else []
-    if any(not path.name.startswith(f".{note.stem}-") for path in there):
+    contents = list(folder.iterdir()) if folder.is_dir() and not note.is_file() else []
+    if any(not path.name.startswith(f".{note.stem}-") for path in contents):
         raise UserError(f"{folder} is not empty: give a new or empty folder for the masks.")
     write_text(note, json.dumps(settings, indent=1) + "\n")
 
@@ -204,11 +203,7 @@ def _read(path: Path, reasons: dict[Path, str]) -> Photograph | None:
     except UnreadableError as error:
         reasons[path] = str(error)
         return None
-    height, width = picture.shape[:2]
-    scale = SIDE / min(height, width)
-    if scale < 1:
-        smaller = max(round(width * scale), SIDE), max(round(height * scale), SIDE)
-        picture = cv2.resize(picture, smaller, interpolation=cv2.INTER_AREA)
+    picture = scaled_down(picture, SIDE / min(picture.shape[:2]))
     return np.ascontiguousarray(picture), dimensions(data)
 
 

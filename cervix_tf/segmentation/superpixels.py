@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from scipy import ndimage
 from skimage.segmentation import slic
 
+from cervix_tf.data.photographs import scaled_down
 from cervix_tf.errors import UserError
 from cervix_tf.segmentation.colours import checked, distances, highlight_mask
 
@@ -110,12 +111,7 @@ def _whole(name: str, value: object) -> None:
 
 
 def _shrunk(image: np.ndarray) -> np.ndarray:
-    height, width = image.shape[:2]
-    scale = SIDE / math.sqrt(max(height * width, 1))
-    if scale >= 1:
-        return image
-    size = max(round(width * scale), 1), max(round(height * scale), 1)
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return scaled_down(image, SIDE / math.sqrt(max(image.shape[0] * image.shape[1], 1)))
 
 
 def _enlarged(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -127,7 +127,7 @@ def _check_additional(directories: dict[str, list[Path]], root: Path) -> None:
 def _labelled(folders: dict[str, list[Path]], source: str, needed: bool) -> list[dict]:
     rows = []
     for label, directories in folders.items():
-        photographs = [p for each in directories if each.is_dir() for p in photographs_in(each)]
+        photographs = [p for d in directories if d.is_dir() for p in photographs_in(d)]
         if needed and not photographs:
             raise UserError(f"The class folder {directories[0]} holds no photograph: fill it.")
         rows += [{"path": str(p), "label": label, "source": source} for p in photographs]

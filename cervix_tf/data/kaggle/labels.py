@@ -96,14 +96,14 @@ def released_labels(table: pd.DataFrame, root: Path) -> list[str | None]:
     labels: dict[str, str] = {}
     if path.is_file():
         solution = _read(path, ["image_name", *TYPES])
-        shares = solution[list(TYPES)].apply(pd.to_numeric, errors="coerce")
-        wrong = (shares.isin([0, 1]).sum(axis=1) != len(TYPES)) | (shares.sum(axis=1) != 1)
+        one_hot = solution[list(TYPES)].apply(pd.to_numeric, errors="coerce")
+        wrong = (one_hot.isin([0, 1]).sum(axis=1) != len(TYPES)) | (one_hot.sum(axis=1) != 1)
         if wrong.any():
             raise UserError(
                 f"{path}, row {int(wrong.argmax()) + 2}: one of {', '.join(TYPES)} must be 1 and the "
                 "others 0."
             )
-        labels = dict(zip(solution["image_name"], shares.idxmax(axis=1), strict=True))
+        labels = dict(zip(solution["image_name"], one_hot.idxmax(axis=1), strict=True))
     return [
         labels.get(name, label) if source == "test" else label
         for source, label, name in _keys(table)

@@ -176,7 +176,7 @@ def _dots(rng, x, y, sizes, most):
     """Up to `most` round spots scattered over the cervix; float32 in [0, 1]."""
     spots = np.zeros(x.shape, np.uint8)
     for _ in range(int(rng.integers(0, most + 1))):
-        place = (rng.uniform(-0.9, 0.9, 2) + REACH) * MAP / (2 * REACH)
+        centre = (rng.uniform(-0.9, 0.9, 2) + REACH) * MAP / (2 * REACH)
         size = max(1, round(rng.uniform(*sizes) * MAP / (2 * REACH)))
-        cv2.circle(spots, tuple(int(v) for v in place), size, 255, -1, cv2.LINE_AA)
+        cv2.circle(spots, tuple(int(v) for v in centre), size, 255, -1, cv2.LINE_AA)
     return spots.astype(np.float32) / 255

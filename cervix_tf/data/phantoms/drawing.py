@@ -148,17 +148,17 @@ def _plan(settings: dict) -> list[dict]:
     """Say which patients there are and which photographs each has, before anything is drawn."""
     rng = np.random.default_rng([settings["seed"], 0])
     counts = np.array(settings["per_class"])
-    shares = settings["test"] * counts / counts.sum()
-    tests = np.floor(shares).astype(int)
-    tests[np.argsort(-(shares - tests), kind="stable")[: settings["test"] - tests.sum()]] += 1
+    expected = settings["test"] * counts / counts.sum()
+    tests = np.floor(expected).astype(int)
+    tests[np.argsort(-(expected - tests), kind="stable")[: settings["test"] - tests.sum()]] += 1
     patients: list[dict] = []
     for source, wanted in (("train", counts), ("test", tests)):
         numbers = rng.permutation(int(wanted.sum())).tolist()  # names tell nothing of the type
         for kind, count in enumerate(wanted, start=1):
             while count > 0:
                 some = min(int(rng.integers(1, settings["per_patient"] + 1)), int(count))
-                own = [numbers.pop() for _ in range(some)]
-                patients.append({"kind": kind, "source": source, "photographs": own})
+                photographs = [numbers.pop() for _ in range(some)]
+                patients.append({"kind": kind, "source": source, "photographs": photographs})
                 count -= some
     names = rng.permutation(len(patients))
     for patient, name in zip(patients, names, strict=True):

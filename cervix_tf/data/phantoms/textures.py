@@ -48,10 +48,10 @@ def mix(under: np.ndarray, colour, amount: np.ndarray) -> np.ndarray:
     over = np.asarray(colour, np.float32)
     if over.ndim == 1:
         over = over[:, None, None]
-    laid = over - under
-    laid *= amount
-    laid += under
-    return laid
+    mixed = over - under
+    mixed *= amount
+    mixed += under
+    return mixed
 
 
 def level_for_area(score: np.ndarray, weight: np.ndarray, area: float) -> float:
@@ -62,5 +62,5 @@ def level_for_area(score: np.ndarray, weight: np.ndarray, area: float) -> float:
     flat, heavy = score[::3, ::3].ravel(), weight[::3, ::3].ravel()
     order = np.argsort(-flat, kind="stable")
     covered = np.cumsum(heavy[order], dtype=np.float64)
-    place = int(np.searchsorted(covered, area * covered[-1]))
-    return float(flat[order[min(place, len(order) - 1)]])
+    position = int(np.searchsorted(covered, area * covered[-1]))
+    return float(flat[order[min(position, len(order) - 1)]])

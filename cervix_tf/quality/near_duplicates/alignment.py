@@ -36,11 +36,11 @@ def same(ones: np.ndarray, others: np.ndarray, ways: np.ndarray) -> np.ndarray:
         targets[k] = target[:: -1 if upside_down else 1, :: -1 if mirrored else 1]
     # Most copies lie well enough as the window does.
     shown = _DOWN[windows] @ sources @ _ACROSS[windows].swapaxes(1, 2)
-    found = _correlations(shown, targets) >= SAME
-    for place in np.flatnonzero(~found):
-        near = _MAPS[windows[place]]
-        found[place] = _aligned(sources[place], targets[place], near) >= SAME
-    return found
+    alike = _correlations(shown, targets) >= SAME
+    for pair in np.flatnonzero(~alike):
+        near = _MAPS[windows[pair]]
+        alike[pair] = _aligned(sources[pair], targets[pair], near) >= SAME
+    return alike
 
 
 def _detail(greys: np.ndarray) -> np.ndarray:
@@ -49,8 +49,8 @@ def _detail(greys: np.ndarray) -> np.ndarray:
 
 
 def _correlations(some: np.ndarray, others: np.ndarray) -> np.ndarray:
-    some, others = (each.reshape(len(each), -1) for each in (some, others))
-    some, others = (each - each.mean(axis=1, keepdims=True) for each in (some, others))
+    some, others = (details.reshape(len(details), -1) for details in (some, others))
+    some, others = (details - details.mean(axis=1, keepdims=True) for details in (some, others))
     lengths = np.vecdot(some, some) * np.vecdot(others, others)
     return np.vecdot(some, others) / np.sqrt(np.maximum(lengths, 1e-6))
 
@@ -92,5 +92,5 @@ def _stretch(side: float, start: float) -> np.ndarray:
 
 _FINE, _BROAD = _blur(0.7), _blur(6)
 _MAPS = np.stack([_map(*window) for window in WINDOWS])
-_ACROSS = np.stack([_stretch(each[0, 0], each[0, 2]) for each in _MAPS])
-_DOWN = np.stack([_stretch(each[1, 1], each[1, 2]) for each in _MAPS])
+_ACROSS = np.stack([_stretch(affine[0, 0], affine[0, 2]) for affine in _MAPS])
+_DOWN = np.stack([_stretch(affine[1, 1], affine[1, 2]) for affine in _MAPS])

@@ -149,12 +149,12 @@ class _Comparison:
     def _best(self, pairs: np.ndarray) -> np.ndarray:
         """Give the pairs by the window that is most alike: hashes, being short, often do not tell."""
         a, b, turn = pairs["a"], pairs["b"], pairs["way"] % len(TURNS)
-        every = np.arange(len(pairs))
+        numbers = np.arange(len(pairs))
         for one, other, turning in ((a, b, turn), (b, a, BACK[turn])):
             shown = self._directions(one, slice(None)).astype(np.float32)
             whole = turned_directions(self._directions(other, 0), turning)
             window = np.vecdot(shown, whole[:, None]).argmax(axis=1)
-            alike = np.vecdot(_unit(shown[every, window]), _unit(whole))
+            alike = np.vecdot(_unit(shown[numbers, window]), _unit(whole))
             better = alike > pairs["alike"]
             best = np.empty(len(pairs), PAIR)
             best["a"], best["b"], best["distance"] = one, other, pairs["distance"]
@@ -162,8 +162,8 @@ class _Comparison:
             pairs = np.where(better, best, pairs)
         return pairs
 
-    def _directions(self, places: np.ndarray, window: int | slice | np.ndarray) -> np.ndarray:
-        return self._signatures.directions[self._rows[places], window]
+    def _directions(self, positions: np.ndarray, window: int | slice | np.ndarray) -> np.ndarray:
+        return self._signatures.directions[self._rows[positions], window]
 
 
 def _unit(directions: np.ndarray) -> np.ndarray:

@@ -102,12 +102,12 @@ def dct_coefficients(greys: np.ndarray) -> np.ndarray:
 def turned_coefficients(coefficients: np.ndarray) -> np.ndarray:
     """Give the DCT coefficients (N, 8, ...) of the eight `TURNS` of pictures from theirs (N, ...)."""
     odd = np.where(np.arange(FREQUENCIES) % 2, -1, 1).astype(coefficients.dtype)
-    every = []
+    turned = []
     for transposed, upside_down, mirrored in TURNS:
         one = coefficients.swapaxes(1, 2) if transposed else coefficients
         one = one * odd[:, None] if upside_down else one
-        every.append(one * odd if mirrored else one)
-    return np.stack(every, axis=1)
+        turned.append(one * odd if mirrored else one)
+    return np.stack(turned, axis=1)
 
 
 def hashes(coefficients: np.ndarray) -> np.ndarray:
