@@ -34,6 +34,8 @@ PAGES = [
     *sorted(ROOT.glob("docs/*.md")),
     *sorted(ROOT.glob("docs/appendix/*.md")),
 ]
+# Among the quick tests; the README and the other pages are not.
+QUICK = ("index.md", "kaggle.md", "models.md", "troubleshooting.md")
 SHOWN = ("inception on phantoms (drawn photographs)",)  # what the README's `make demo` prints
 # Commands that are read, but not carried out, and why.
 ONLY_READ = {
@@ -77,8 +79,11 @@ def _is_command(span: str) -> bool:
     return bool(rest) and (first in RUNS or bool(shutil.which(first)))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page",
+    [page if page.name in QUICK else pytest.param(page, marks=pytest.mark.slow) for page in PAGES],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
 def test_every_command_runs(page, place, short, spoiled, run, monkeypatch):
     names: dict = {}
     shown = items(page)

@@ -57,7 +57,13 @@ def _logits(model, images):
     return part(np.asarray(images, "float32"), training=False).numpy()
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.slow) if NETWORKS[n]["image_size"] > 32 else n
+        for n in NETWORKS
+    ],
+)
 def test_every_network_by_every_method(name, noise):
     keras.utils.set_random_seed(0)
     options = dict(NETWORKS[name])
