@@ -27,12 +27,12 @@ def check_out(out: Path, data: Path) -> None:
         )
 
 
-def checked_decisions(written: Path, given: Path | None, manifest: pd.DataFrame) -> pd.DataFrame:
+def checked_decisions(path: Path, given: Path | None, manifest: pd.DataFrame) -> pd.DataFrame:
     """Read the decisions handed back, and check them against those already in the folder."""
-    held = read_decisions(written, manifest) if written.exists() else None
+    earlier = read_decisions(path, manifest) if path.exists() else None
     if given is None:
         return pd.DataFrame(columns=["decision", "new_label", "row"])
     decided = read_decisions(given, manifest)
-    if held is not None:
-        agreed(held, decided, written)
+    if earlier is not None:
+        agreed(earlier, decided, path)
     return decided

@@ -90,7 +90,7 @@ def audit(
     # What was decided, and the files ----------------------------------------------------------------
     left = apply_decisions(audited, decisions) if decisions else audited
     left = drop_flagged(left, drop) if drop else left
-    held = write_decisions(audited, out / "audit.csv", decided)
+    written = write_decisions(audited, out / "audit.csv", decided)
     write_manifest(left, out / "manifest.csv")
     command = ["cervix-tf", "audit", "--data", str(source)]
     command += ["--additional"] * additional + ["--cleanvision"] * cleanvision
@@ -113,15 +113,15 @@ def audit(
         print(f"{count} {change}: {why}")
     print(f"{len(left)} of {len(audited)} photographs are in {out / 'manifest.csv'}")
     print(f"The report: {out / 'audit.html'}")
-    print(f"To decide on flagged photographs: {out / 'audit.csv'}{_carried(held, decided, out)}")
+    print(f"To decide on flagged photographs: {out / 'audit.csv'}{_carried(written, decided, out)}")
 
 
-def _carried(held: int, decided, out: Path) -> str:
+def _carried(written: int, decided, out: Path) -> str:
     """Say what decisions the CSV holds, and how to have those done that are not."""
-    if not held:
+    if not written:
         return ""
-    waiting = held - len(decided)
+    waiting = written - len(decided)
     how = (
         f", {waiting} of them not done yet: add --decisions {out / 'audit.csv'}" if waiting else ""
     )
-    return f" ({held} decided{how})"
+    return f" ({written} decided{how})"

@@ -16,13 +16,13 @@ def import_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    with tempfile.TemporaryFile() as startup:
+        os.dup2(startup.fileno(), 2)
         try:
             importlib.import_module("tensorflow")
         except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
+            startup.seek(0)
+            os.write(kept, startup.read())
             raise
         finally:
             os.dup2(kept, 2)

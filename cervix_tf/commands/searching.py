@@ -9,7 +9,7 @@ import typer
 
 from cervix_tf.commands.options import Additional, Cache, Data, Model, RecipeFile, Settings, Weights
 from cervix_tf.commands.printing import import_tensorflow, print_table
-from cervix_tf.commands.training import chosen_recipe, photographs
+from cervix_tf.commands.training import photographs, read_recipe
 
 # After so many the search goes on in a fresh process: TensorFlow keeps what it compiled for each.
 TRIALS_A_PROCESS = 6
@@ -44,14 +44,14 @@ def search(
     """
     from cervix_tf.recipes import load_space
 
-    chosen = chosen_recipe(model, recipe, weights, settings)
+    loaded = read_recipe(model, recipe, weights, settings)
     ready = load_space(space)
     manifest = photographs(data, additional)
     _quiet_tensorflow()
     from cervix_tf.training import search
 
     table = search(
-        manifest, chosen, ready, trials=trials, sampler=sampler, study=study, seed=seed,
+        manifest, loaded, ready, trials=trials, sampler=sampler, study=study, seed=seed,
         settings=settings or (), prune=prune, cache=cache, max_trials=TRIALS_A_PROCESS,
     )  # fmt: skip
     waiting = (table["state"] == "waiting").any()

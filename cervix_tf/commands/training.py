@@ -50,12 +50,12 @@ def fit(
 
         _print_run(go_on(resume, cache=cache))
         return
-    chosen = chosen_recipe(model, recipe, weights, settings)
+    loaded = read_recipe(model, recipe, weights, settings)
     manifest = _without(photographs(data, additional), drop)
     import_tensorflow()
     from cervix_tf.training import fit
 
-    _print_run(fit(manifest, chosen, run=run, cache=cache))
+    _print_run(fit(manifest, loaded, run=run, cache=cache))
 
 
 def bench(
@@ -99,9 +99,7 @@ def bench(
     print(f"The bottleneck of this recipe is the {parts[measured['bottleneck']].split(':')[0]}.")
 
 
-def chosen_recipe(
-    model: str | None, recipe: str | None, weights: str | None, settings: list | None
-):
+def read_recipe(model: str | None, recipe: str | None, weights: str | None, settings: list | None):
     """Read the recipe that a verb's options ask for; mistakes end here, before any work."""
     from cervix_tf.errors import UserError
     from cervix_tf.recipes import for_model, load_recipe

@@ -25,11 +25,11 @@ def copy_weights(source: keras.Model, model: keras.Model, path: Path) -> None:
     Layers are paired in their order, because Keras numbers the names of some as it goes along. `path`
     is what the source was read from, for the error.
     """
-    (theirs, their_head), (ours, head) = _layers(source), _layers(model)
-    _check_layers(path, [(layer.name, layer.get_weights()) for layer in theirs], ours)
-    pairs = list(zip(theirs, ours, strict=True))
-    if [_shapes(x.weights) for x in their_head] == [_shapes(x.weights) for x in head]:
-        pairs += zip(their_head, head, strict=True)
+    (stored, stored_head), (wanted, head) = _layers(source), _layers(model)
+    _check_layers(path, [(layer.name, layer.get_weights()) for layer in stored], wanted)
+    pairs = list(zip(stored, wanted, strict=True))
+    if [_shapes(x.weights) for x in stored_head] == [_shapes(x.weights) for x in head]:
+        pairs += zip(stored_head, head, strict=True)
     for there, here in pairs:
         _set(here, there.get_weights())
 
@@ -41,13 +41,13 @@ def load_weights_file(path: Path, model: keras.Model) -> None:
     head, as Keras publishes them ("no_top"), sets the network alone.
     """
     layers = _file_layers(path, model)
-    ours, head = _layers(model)
-    if [_shapes(arrays) for _, arrays in layers] == [_shapes(x.weights) for x in [*ours, *head]]:
-        ours += head
-    elif head and len(layers) == len(ours) + len(head):
-        layers = layers[: len(ours)]  # the head is for other classes
-    _check_layers(path, layers, ours)
-    for (_, arrays), layer in zip(layers, ours, strict=True):
+    wanted, head = _layers(model)
+    if [_shapes(arrays) for _, arrays in layers] == [_shapes(x.weights) for x in [*wanted, *head]]:
+        wanted += head
+    elif head and len(layers) == len(wanted) + len(head):
+        layers = layers[: len(wanted)]  # the head is for other classes
+    _check_layers(path, layers, wanted)
+    for (_, arrays), layer in zip(layers, wanted, strict=True):
         _set(layer, arrays)
     if re.fullmatch(r"efficientnetb\d(_notop)?\.h5", path.name):
         _divide_stem(model)
@@ -77,22 +77,22 @@ def _shapes(arrays: Iterable[Any]) -> list[tuple[int, ...]]:
 
 
 def _check_layers(
-    path: Path, theirs: list[tuple[str, Arrays]], ours: list[keras.layers.Layer]
+    path: Path, stored: list[tuple[str, Arrays]], wanted: list[keras.layers.Layer]
 ) -> None:
-    for number, ((name, arrays), layer) in enumerate(zip(theirs, ours, strict=False), start=1):
+    for number, ((name, arrays), layer) in enumerate(zip(stored, wanted, strict=False), start=1):
         if _shapes(arrays) != _shapes(layer.weights):
             raise errors.UserError(
                 f"{path} does not fit: its layer {number} with weights, {name}, has shapes "
                 f"{_listed(arrays)} where the network's {layer.name} has {_listed(layer.weights)}; "
                 "check the network and its options."
             )
-    if len(theirs) != len(ours):
-        more = len(theirs) > len(ours)
-        longer = [name for name, _ in theirs] if more else [layer.name for layer in ours]
-        extra = ", ".join(longer[min(len(theirs), len(ours)) :][:5])
+    if len(stored) != len(wanted):
+        more = len(stored) > len(wanted)
+        longer = [name for name, _ in stored] if more else [layer.name for layer in wanted]
+        extra = ", ".join(longer[min(len(stored), len(wanted)) :][:5])
         raise errors.UserError(
-            f"{path} does not fit: it has {len(theirs)} layers with weights, the network "
-            f"{len(ours)}; only {'the file' if more else 'the network'} has {extra}."
+            f"{path} does not fit: it has {len(stored)} layers with weights, the network "
+            f"{len(wanted)}; only {'the file' if more else 'the network'} has {extra}."
         )
 
 

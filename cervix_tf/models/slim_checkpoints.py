@@ -167,8 +167,8 @@ def match(checkpoint: Checkpoint, model: "keras.Model") -> Match:
     is a classifier of photographs, and are misshapen where it is a backbone with its ImageNet logits.
     """
     scope = scope_of(model)
-    wanted, held = slim_variables(model, scope), checkpoint.within(scope)
-    if not held:
+    wanted, stored = slim_variables(model, scope), checkpoint.within(scope)
+    if not stored:
         networks = ", ".join(checkpoint.scopes()) or "no network of TF-Slim's that is known here"
         raise errors.UserError(
             f"{checkpoint.path} does not fit {scope}: it holds {networks}"
@@ -177,7 +177,7 @@ def match(checkpoint: Checkpoint, model: "keras.Model") -> Match:
     result = Match([], [], [], checkpoint.outside(scope), [])
     classifier = any(layer.name == "probabilities" for layer in model.layers)
     for tail, variable in wanted.items():
-        names = held.pop(tail, [])
+        names = stored.pop(tail, [])
         shape = slim_shape(tail, tuple(variable.shape))
         optional = classifier and _LOGITS.match(tail)
         if not names:
@@ -191,7 +191,7 @@ def match(checkpoint: Checkpoint, model: "keras.Model") -> Match:
             theirs = checkpoint.shapes[names[0]]
             result.misshapen.append(f"{names[0]} {list(theirs)} for {list(shape)}")
         result.left_over.extend(names[1:])
-    for tail, names in held.items():
+    for tail, names in stored.items():
         (result.ignored if _LOGITS.match(tail) else result.left_over).extend(names)
     return result
 

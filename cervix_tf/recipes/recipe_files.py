@@ -89,12 +89,8 @@ def load_recipe(source: str | Path | dict, overrides: Iterable[str] = ()) -> Rec
     if isinstance(source, dict):
         keys, where = source, "recipe"
     else:
-        path = _find(source)
+        path, keys = read_yaml("recipe", source, HERE)
         where = str(path)
-        try:
-            keys = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"{path} is not valid YAML: {_one_line(error)}.") from error
         if not isinstance(keys, dict):
             raise UserError(
                 f"{path} is not a recipe: it must consist of keys such as model and stages."
@@ -113,15 +109,20 @@ def to_yaml(recipe: Recipe) -> str:
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
 
 
-def _find(source: str | Path) -> Path:
+def read_yaml(kind: str, source: str | Path, folder: Path) -> tuple[Path, Any]:
+    """Read a YAML file, or the one of that name in a folder of the package; `kind` is for errors."""
     path = Path(source)
-    if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise UserError(f"The recipe {path} does not exist.")
-        return path
-    if str(source) not in recipe_names():
-        raise unknown("recipe", str(source), recipe_names())
-    return HERE / f"{source}.yaml"
+    if path.suffix not in (".yaml", ".yml"):
+        names = sorted(shipped.stem for shipped in folder.glob("*.yaml"))
+        if str(source) not in names:
+            raise unknown(kind, str(source), names)
+        path = folder / f"{source}.yaml"
+    if not path.is_file():
+        raise UserError(f"The {kind} {path} does not exist.")
+    try:
+        return path, yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"The {kind} {path} is not valid YAML: {one_line(error)}.") from error
 
 
 def parse_setting(setting: str, example: str = "batch_size=16") -> tuple[str, Any]:
@@ -141,7 +142,7 @@ def parse_setting(setting: str, example: str = "batch_size=16") -> tuple[str, An
         return key, yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise UserError(
-            f"--set {setting!r}: the value is not valid YAML: {_one_line(error)}."
+            f"--set {setting!r}: the value is not valid YAML: {one_line(error)}."
         ) from error
 
 
@@ -170,10 +171,10 @@ def _worded(error: ValidationError, where: str) -> UserError:
     parts = [str(p) for p in fault["loc"]]
     key = ".".join(parts)
     if fault["type"] == "extra_forbidden":
-        known = _keys_at(parts[:-1])
-        if difflib.get_close_matches(parts[-1], known, n=1, cutoff=0.5):
-            return unknown("recipe key", key, [".".join([*parts[:-1], k]) for k in known])
-        return unknown("recipe key", key, known)
+        names = _keys_at(parts[:-1])
+        if difflib.get_close_matches(parts[-1], names, n=1, cutoff=0.5):
+            return unknown("recipe key", key, [".".join([*parts[:-1], k]) for k in names])
+        return unknown("recipe key", key, names)
     if fault["type"] == "missing":
         return UserError(f"{where}: the recipe key {key!r} is missing.")
     message = fault["msg"].removeprefix("Value error, ")
@@ -198,5 +199,6 @@ def _keys_at(parts: list[str]) -> list[str]:
     return list(model.model_fields)
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """Give an error's message without its line breaks."""
     return " ".join(str(error).split())

@@ -9,8 +9,8 @@ import numpy as np
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from cervix_tf.errors import UserError, unknown
-from cervix_tf.recipes.recipe_files import load_recipe
+from cervix_tf.errors import UserError
+from cervix_tf.recipes.recipe_files import load_recipe, one_line, read_yaml
 from cervix_tf.recipes.schema import Recipe, _Frozen
 
 HERE = Path(__file__).parent / "grids"
@@ -172,21 +172,13 @@ def as_text(value: Any) -> str:
 
 def _part(source: str) -> Space:
     key, equals, text = source.partition("=")
+    if not equals or Path(source).suffix in (".yaml", ".yml"):
+        return _validated(read_yaml("search space", source, HERE)[1], source)
     try:
-        if equals and Path(source).suffix not in (".yaml", ".yml"):
-            return _validated({"space": {key: yaml.safe_load(text)}}, f"--space {source!r}")
-        path = Path(source)
-        if path.suffix not in (".yaml", ".yml"):
-            if source not in space_names():
-                raise unknown("search space", source, space_names())
-            path = HERE / f"{source}.yaml"
-        if not path.is_file():
-            raise UserError(f"The search space {path} does not exist.")
-        keys = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        words = " ".join(str(error).split())
-        raise UserError(f"The search space {source} is not valid YAML: {words}.") from error
-    return _validated(keys, source)
+        return _validated({"space": {key: yaml.safe_load(text)}}, f"--space {source!r}")
+    except yaml.YAMLError as error:
+        reason = one_line(error)
+        raise UserError(f"The search space {source} is not valid YAML: {reason}.") from error
 
 
 def _validated(keys: Any, where: str) -> Space:

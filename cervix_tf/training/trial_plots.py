@@ -37,7 +37,7 @@ def plot_trials(table: pd.DataFrame, space: Space, path: Path | str | None = Non
     panels = figure.subplots(1, len(others), squeeze=False)[0]
     low, high = shown["log_loss"].min(), shown["log_loss"].quantile(0.9)
     colours = {"cmap": "viridis_r", "vmin": low, "vmax": max(high, low + 1e-6)}
-    places = []
+    positions = []
     for axes, other in zip(panels, others, strict=True):
         x = _positions(axes.xaxis, axes, "x", shown[keys[0]], space, keys[0])
         if other is None:
@@ -51,7 +51,7 @@ def plot_trials(table: pd.DataFrame, space: Space, path: Path | str | None = Non
                 x[rows], y[rows], c=shown["log_loss"][rows], marker=marker, s=130,
                 edgecolors="black", linewidths=0.6, label=state, **colours,
             )  # fmt: skip
-        places.append((x, y))
+        positions.append((x, y))
     if (shown["state"] == "pruned").any():
         above = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
         panels[0].legend(frameon=False, fontsize=8, ncols=2, **above)
@@ -59,7 +59,7 @@ def plot_trials(table: pd.DataFrame, space: Space, path: Path | str | None = Non
     figure.colorbar(drawn, ax=panels.tolist(), label=label, extend="max", shrink=0.9)
     figure.draw_without_rendering()  # settles where things stand
     if keys[1:]:
-        for axes, (x, y) in zip(panels, places, strict=True):
+        for axes, (x, y) in zip(panels, positions, strict=True):
             _write_best(axes, x, y, shown["log_loss"].to_numpy())
     return save(figure, path)
 
