@@ -1,4 +1,4 @@
-"""Which pixels a network's answer hangs on: gradients, SmoothGrad, integrated gradients, Grad-CAM."""
+"""Which pixels a network's answer depends on: gradients, SmoothGrad, integrated gradients, Grad-CAM."""
 
 import inspect
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A sheet of photographs that a run got right and wrong, with maps of what its answer hangs on."""
+"""A sheet of photographs that a run got right and wrong, with maps of what the answers depend on."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

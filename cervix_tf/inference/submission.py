@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.manifests import listed
+from cervix_tf.data.manifests import listed, read_table
 from cervix_tf.errors import UserError
 from cervix_tf.files import write_csv
 from cervix_tf.inference.predictions import predict
@@ -104,7 +104,7 @@ def submit(
 def _as_sample(table: pd.DataFrame, classes: list[str], sample: Path) -> pd.DataFrame:
     if not sample.is_file():
         raise UserError(f"The sample submission {sample} does not exist.")
-    wanted = pd.read_csv(sample, dtype={"image_name": str})
+    wanted = read_table(sample)
     if list(wanted.columns) != ["image_name", *sorted(classes)]:
         raise UserError(
             f"{sample} has the columns {', '.join(wanted.columns)}; the run predicts "

@@ -2,7 +2,7 @@
 
 Everything is measured on the prepared square, which is what a network sees of the photograph. The
 limits lie between what the unaltered photographs of AnnoCerv and phantoms show and what those altered
-on purpose show; docs/audit.md has the figures.
+on purpose show; docs/appendix/audit.md has the figures.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from scipy.spatial import KDTree
 
+from cervix_tf.data import flags
 from cervix_tf.data.photographs import cores
 
 SIDE = 64  # of the small picture that colours are measured on
@@ -124,12 +125,12 @@ def appearance_flags(measures: np.ndarray) -> dict[str, np.ndarray]:
     sharp, _, green, brown, light, clipped, paper, ink = measures.T
     text = (paper > PAPER) & ((clipped <= CLIPPED) | (ink > INK))
     return {
-        "green": green > GREEN,
-        "iodine": (brown > BROWN) & (green < GREEN / 2),
-        "blurred": sharp < BLURRED,
-        "dark": light < DARK,
-        "over-exposed": (clipped > CLIPPED) & ~text,
-        "text": text,
+        flags.GREEN: green > GREEN,
+        flags.IODINE: (brown > BROWN) & (green < GREEN / 2),
+        flags.BLURRED: sharp < BLURRED,
+        flags.DARK: light < DARK,
+        flags.OVER_EXPOSED: (clipped > CLIPPED) & ~text,
+        flags.TEXT: text,
     }
 
 

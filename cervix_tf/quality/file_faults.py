@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from cervix_tf.data.flags import TRUNCATED, UNREADABLE, WRONG_TYPE, ZERO_BYTES
+
 # What the content of a file begins with, by the endings its name may have.
 _SIGNATURES = {
     (".jpg", ".jpeg"): (b"\xff\xd8\xff",),
@@ -27,19 +29,19 @@ def fault(path: Path, data: bytes | None, reason: str | None) -> str | None:
         picture, and what is another kind of picture than its name says, which may be readable.
     """
     if not data:
-        return "unreadable" if data is None else "zero bytes"
+        return UNREADABLE if data is None else ZERO_BYTES
     wanted = _STARTS.get(path.suffix.lower(), b"")
     if reason is None and data.startswith(wanted):
         return None  # as nearly all are: there are many
     endings = next((e for e, starts in _SIGNATURES.items() if data.startswith(starts)), None)
     if reason is None:
-        return "wrong type" if endings else None
+        return WRONG_TYPE if endings else None
     if endings is None:
-        return "wrong type"
+        return WRONG_TYPE
     # A file cut off in its header ends as one cut off later: without its end.
     lacks_end = (
         (".jpg" in endings and b"\xff\xd9" not in data[-4096:])
         or (".png" in endings and b"IEND" not in data[-64:])
         or (".bmp" in endings and len(data) < int.from_bytes(data[2:6], "little"))
     )
-    return "truncated" if "truncated" in reason or lacks_end else "unreadable"
+    return TRUNCATED if "truncated" in reason or lacks_end else UNREADABLE

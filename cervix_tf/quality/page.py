@@ -7,7 +7,19 @@ from pathlib import Path
 import pandas as pd
 
 from cervix_tf.data import flag_counts, summary
-from cervix_tf.data.flags import LABEL_ERROR, flag_words, has_flag
+from cervix_tf.data.flags import (
+    BLURRED,
+    DARK,
+    EXACT_DUPLICATE,
+    LABEL_CONFLICT,
+    LABEL_ERROR,
+    LEAK,
+    NEAR_DUPLICATE,
+    OUTLIER,
+    OVER_EXPOSED,
+    flag_words,
+    has_flag,
+)
 from cervix_tf.data.manifests import photographs_or_phantoms
 from cervix_tf.files import write_text
 from cervix_tf.pages.figures import class_colour
@@ -17,16 +29,16 @@ from cervix_tf.quality.exclusions import CHANGES
 
 MEMBERS = 6  # photographs shown of one cluster
 SETS = {  # findings shown as sets of photographs side by side, by the column that joins a set
-    "label conflict": "cluster",
-    "leak": "cluster",
-    "exact duplicate": "sha256",
-    "near-duplicate": "cluster",
+    LABEL_CONFLICT: "cluster",
+    LEAK: "cluster",
+    EXACT_DUPLICATE: "sha256",
+    NEAR_DUPLICATE: "cluster",
 }
 WORST = {  # other findings are shown with the worst first: by which column, and whether least is worst
-    "blurred": ("sharpness", True),
-    "dark": ("brightness", True),
-    "over-exposed": ("brightness", False),
-    "outlier": ("distance", False),
+    BLURRED: ("sharpness", True),
+    DARK: ("brightness", True),
+    OVER_EXPOSED: ("brightness", False),
+    OUTLIER: ("distance", False),
     LABEL_ERROR: ("label_quality", True),
 }
 
@@ -44,7 +56,7 @@ def write_audit_report(
         audited: A manifest as `audit` returns it, before anything is dropped.
         path: The page to write. The CSV and the manifest are expected beside it as `audit.csv` and
             `manifest.csv`.
-        dropped: What was dropped and relabelled, as `data.changes` lists it.
+        dropped: What was dropped and relabelled, as `changes` lists it.
         command: The command that made the audit, to be repeated with the edited CSV.
         most: How many photographs, or sets of photographs, are shown of one finding, at most; the
             page says how many more there are.

@@ -65,7 +65,7 @@ def audit(
         UserError: The cache folder cannot be written or the disk is full. Photographs that cannot be
             read are flagged instead.
 
-    Following: section 4 of the report for the data; docs/audit.md for limits and figures.
+    Following: section 4 of the report for the data; docs/appendix/audit.md for limits and figures.
 
     Example:
         >>> found = audit(read_manifest("data"))

@@ -36,7 +36,7 @@ def superpixel_mask(
     nearest patches are kept, and whatever they enclose is added: the os is often darker or redder
     than any mean. Patches are found on a copy of about 128 x 128 pixels, the aspect unchanged, and
     their outline is smoothed on the way back: at 256 x 256 that is three times as fast, with
-    IoU within 0.02 (docs/segmentation.md).
+    IoU within 0.02 (docs/appendix/segmentation.md).
 
     Args:
         image: RGB, uint8 (H, W, 3).

@@ -2,7 +2,7 @@
 
 A percentile interval is too narrow with few patients: it knows nothing of skewness, and has no width
 where every photograph of a class is classified rightly. Which rule serves which figure stands in
-`intervals`; how often each holds the truth, in docs/evaluation.md.
+`intervals`; how often each holds the true value, in docs/appendix/intervals.md.
 """
 
 import numpy as np
