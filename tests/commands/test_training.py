@@ -16,7 +16,7 @@ def words(phantoms):
 def interrupted(monkeypatch):
     """Ctrl-C at the first step."""
 
-    def stop(self, bar, resuming):
+    def stop(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
