@@ -181,7 +181,7 @@ def _divisible(manifest: pd.DataFrame) -> pd.DataFrame:
 def _with_validation(
     manifest: pd.DataFrame, photographs: pd.DataFrame, validation: np.ndarray
 ) -> pd.DataFrame:
-    """A copy in which these positions of `chosen` validate and its others train."""
+    """A copy in which the photographs at these positions validate and the others train."""
     manifest = manifest.copy()
     manifest.loc[photographs.index, "split"] = "train"
     manifest.loc[photographs.index[validation], "split"] = "validation"
