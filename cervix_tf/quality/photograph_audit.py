@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from cervix_tf.data.decoding import UnreadableError, dimensions
 from cervix_tf.data.flags import (
@@ -27,7 +25,7 @@ from cervix_tf.data.squares import square_size
 from cervix_tf.quality.appearance import FAR, appearance_flags, distances
 from cervix_tf.quality.file_faults import fault
 from cervix_tf.quality.measurements import Measurements
-from cervix_tf.quality.near_duplicates.clusters import near_duplicates
+from cervix_tf.quality.near_duplicates.clusters import linked, near_duplicates
 from cervix_tf.quality.survey import survey
 
 _SQUARE = square_size(224)  # what `fit` prepares for most networks, so the cache serves both
@@ -186,7 +184,5 @@ def _merged(names: np.ndarray, cluster: np.ndarray) -> np.ndarray:
     """Group names after merging all groups that a cluster, numbered from 0, links."""
     groups, number = np.unique(names, return_inverse=True)
     # A graph of groups and clusters, an edge for each photograph.
-    size = len(groups) + len(cluster)
-    graph = coo_array((np.ones(len(names), bool), (number, len(groups) + cluster)), (size, size))
-    parts = connected_components(graph, directed=False)[1][number]
-    return _first_names(names, parts)
+    parts = linked(number, len(groups) + cluster, len(groups) + len(cluster))
+    return _first_names(names, parts[number])

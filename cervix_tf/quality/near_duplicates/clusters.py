@@ -60,13 +60,14 @@ def near_duplicates(signatures: Signatures, greys: np.ndarray, rows: np.ndarray)
             part = part[cluster[one[part]] != cluster[other[part]]]
             spread(align, (part[k : k + _TOGETHER] for k in range(0, len(part), _TOGETHER)))
             if joined[part].any():
-                cluster = _numbered(one[joined], other[joined], len(rows))
+                cluster = linked(one[joined], other[joined], len(rows))
             unlike += int(np.sum(~joined[part]))
             if unlike > _UNLIKE * len(seen):
                 break
     return cluster
 
 
-def _numbered(one: np.ndarray, other: np.ndarray, count: int) -> np.ndarray:
+def linked(one: np.ndarray, other: np.ndarray, count: int) -> np.ndarray:
+    """Number the connected parts of a graph of `count` nodes, given both ends of its edges."""
     graph = coo_array((np.ones(len(one), bool), (one, other)), (count, count))
     return connected_components(graph, directed=False)[1]
