@@ -96,7 +96,7 @@ class Loop:
     def train(self, bar: Bar) -> None:
         """Go through the stages, from the last checkpoint if there is one; keep the weights asked for."""
         try:
-            self._stages(bar)
+            self._stages(bar, self.checkpoint.is_file())
         except KeyboardInterrupt:
             how = f"go on with cervix-tf fit --resume {self.run.folder}"
             raise KeyboardInterrupt(how) from None
@@ -104,8 +104,8 @@ class Loop:
             load_variables(self.best, self.model.variables)
             self.probabilities = self.best_probabilities
 
-    def _stages(self, bar: Bar) -> None:
-        if resuming := self.checkpoint.is_file():
+    def _stages(self, bar: Bar, resuming: bool) -> None:
+        if resuming:
             self.state = State(**load_state(self.checkpoint))
         for number in range(self.state.stage, len(self.recipe.stages)):
             stage = self.recipe.stages[number]
