@@ -194,7 +194,17 @@ def _resized(picture: np.ndarray, size: int) -> np.ndarray:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file, raising `UnreadableError` where there is none or it may not be read."""
+    """Read a whole file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its content.
+
+    Raises:
+        UnreadableError: There is no such file, or it may not be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:
