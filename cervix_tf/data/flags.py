@@ -75,7 +75,7 @@ _ORDER = {flag: position for position, flag in enumerate(FLAGS)}
 
 
 def flag_words(flags: object) -> list[str]:
-    """Part the flags of one photograph.
+    """Split the flags of one photograph into words.
 
     Args:
         flags: A value of the column `flags`: words joined by `;`, or missing.

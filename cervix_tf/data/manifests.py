@@ -211,7 +211,7 @@ def photographs_or_phantoms(manifest: pd.DataFrame) -> str:
 
 
 def identities(manifest: pd.DataFrame) -> pd.Series:
-    """Name each photograph so that another manifest of the same set, wherever it lies, names it so too.
+    """Give each photograph a name that is the same in every manifest of the set, wherever its files lie.
 
     Kaggle's file names repeat between the sources and classes, so a name alone does not tell.
 

@@ -169,12 +169,6 @@ def cache_folder(cache: Path | str | None) -> Iterator[Path]:
 
     Args:
         cache: The folder; by default one in the user's cache folder.
-
-    Yields:
-        The folder.
-
-    Raises:
-        UserError: It cannot be made or written.
     """
     folder = Path(cache) if cache else Path(platformdirs.user_cache_dir("cervix_tf"))
     try:

@@ -112,7 +112,7 @@ def read_decisions(path: Path | str, manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def apply_decisions(manifest: pd.DataFrame, path: Path | str) -> pd.DataFrame:
-    """Do in a manifest what was decided in the CSV; the photographs themselves stay as they are.
+    """Apply the decisions of a CSV to a manifest; the photographs themselves stay as they are.
 
     Args:
         manifest: The photographs, audited or not.
