@@ -1,6 +1,6 @@
 """The cache of squares, one mapped file a set, beside the simpler design of one file a photograph.
 
-    python -m benchmarks.square_cache [--photographs 300 2000] [--rounds 5] [--write docs/pipeline.md]
+    python -m benchmarks.square_cache [--photographs 300 2000] [--rounds 5]
 
 Both decode the same small phantoms, where a cache weighs most, and both check every square. A file a
 photograph is written beside its place and renamed; it holds the pixels and their checksum. Read is it
@@ -20,9 +20,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pandas as pd
-from tables import Row, machine, markdown, ratio, take_turns, write
 
 import cervix_tf as cx
+from benchmarks.tables import Row, machine, markdown, ratio, take_turns
 from cervix_tf.data.cache_file import photograph_keys
 from cervix_tf.data.photographs import cores
 from cervix_tf.data.squares import decode_all
@@ -132,7 +132,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photographs", type=int, nargs="+", default=[300, 2000])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--write", type=Path, help="a page with markers for the table")
     chosen = parser.parse_args()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as scratch:
@@ -146,10 +145,7 @@ def main() -> None:
                 path.symlink_to(Path(drawing).absolute())
             many["path"] = [str(path) for path in paths]
             rows += measured(many, folder, chosen.rounds)
-    found = markdown(machine("numpy tensorflow"), rows)
-    print(found)
-    if chosen.write:
-        write(chosen.write, "square cache", found)
+    print(markdown(machine("numpy tensorflow"), rows))
 
 
 if __name__ == "__main__":

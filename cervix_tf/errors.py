@@ -33,6 +33,21 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     return UserError(f"Unknown {kind} {name!r}: {hint}Known: {', '.join(known)}.")
 
 
+def listed(names: Iterable[object], most: int = 10) -> str:
+    """Join names for an error message, naming the first few and counting the rest.
+
+    Args:
+        names: What is to be named.
+        most: How many are named at most.
+
+    Returns:
+        Such as `a.jpg, b.jpg and 3 more`.
+    """
+    words = [str(name) for name in names]
+    rest = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + rest
+
+
 def need_package(name: str, extra: str) -> None:
     """Refuse to go on where a package is not installed.
 

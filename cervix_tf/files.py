@@ -49,7 +49,12 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write `text` to `path` as UTF-8, as `replacing` does."""
+    """Write `text` to `path` as UTF-8, as `replacing` does.
+
+    Args:
+        path: Where the file is to be.
+        text: Its content.
+    """
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
 
@@ -71,7 +76,14 @@ def write_csv(
 
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Word the failures of a disk that a user can mend, naming `path`; others pass as they are."""
+    """Word the failures of a disk that a user can mend, naming `path`; others pass as they are.
+
+    Args:
+        path: What is written in the block.
+
+    Raises:
+        UserError: The disk is full, or the path may not be written.
+    """
     try:
         yield
     except OSError as error:

@@ -42,7 +42,7 @@ _SPARE = 16 << 20  # bytes left free on the disk for the records and for others
 
 
 def photograph_keys(paths: list[Path], regions: list[Region] | None = None) -> np.ndarray:
-    """Tell photographs apart, and a changed one from what it was, without reading them.
+    """Give each photograph a key that changes when its file or its region does; no file is read.
 
     Args:
         paths: Photographs, absolute.
@@ -73,7 +73,7 @@ def _state(path: Path) -> str:
 
 
 def checksum(pixels: bytes | memoryview) -> int:
-    """Sum up the content of one square; never 0."""
+    """Compute the checksum of one square; never 0."""
     return _WRITTEN | zlib.crc32(pixels)
 
 

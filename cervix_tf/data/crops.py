@@ -22,7 +22,7 @@ _COMMAND = "run `cervix-tf segment` on these photographs and give the manifest t
 
 
 def regions(manifest: pd.DataFrame, crop: Crop) -> list[Region]:
-    """Tell what of each photograph is to be used.
+    """Give the region of each photograph that a crop uses.
 
     Args:
         manifest: A manifest. `box` needs the columns `box_x`, `box_y`, `box_w` and `box_h` (pixels of

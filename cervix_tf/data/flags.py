@@ -75,7 +75,7 @@ _ORDER = {flag: position for position, flag in enumerate(FLAGS)}
 
 
 def flag_words(flags: object) -> list[str]:
-    """Part the flags of one photograph.
+    """Split the flags of one photograph into words.
 
     Args:
         flags: A value of the column `flags`: words joined by `;`, or missing.
@@ -89,13 +89,27 @@ def flag_words(flags: object) -> list[str]:
 
 
 def join_flags(words: Iterable[str]) -> str | None:
-    """Join flags, each once, in the order of `FLAGS`, others behind; None for none."""
+    """Join flags, each once, in the order of `FLAGS`, others behind; None for none.
+
+    Args:
+        words: Flags, in any order.
+
+    Returns:
+        A value of the column `flags`.
+    """
     once = dict.fromkeys(words)
     return "; ".join(sorted(once, key=lambda word: _ORDER.get(word, len(_ORDER)))) or None
 
 
 def flags_of(manifest: pd.DataFrame) -> list[list[str]]:
-    """List the flags of each photograph; none where the manifest has no column `flags`."""
+    """List the flags of each photograph; none where the manifest has no column `flags`.
+
+    Args:
+        manifest: A manifest.
+
+    Returns:
+        The words of each row, in its order.
+    """
     return [flag_words(value) for value in manifest.get("flags", [None] * len(manifest))]
 
 
@@ -183,7 +197,15 @@ def flag_counts(manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def check_flags(flags: Iterable[str], manifest: pd.DataFrame) -> None:
-    """Refuse a flag that is neither in `FLAGS` nor in the manifest."""
+    """Refuse a flag that is neither in `FLAGS` nor in the manifest.
+
+    Args:
+        flags: Words, such as those of `--drop`.
+        manifest: A manifest, with the column `flags` or without.
+
+    Raises:
+        UserError: A flag is unknown; the nearest known one is named.
+    """
     known = dict.fromkeys([*FLAGS, *(word for words in flags_of(manifest) for word in words)])
     for flag in flags:
         if flag not in known:
@@ -191,7 +213,14 @@ def check_flags(flags: Iterable[str], manifest: pd.DataFrame) -> None:
 
 
 def need_flags(manifest: pd.DataFrame) -> None:
-    """Refuse a manifest without the column `flags`."""
+    """Refuse a manifest without the column `flags`.
+
+    Args:
+        manifest: A manifest.
+
+    Raises:
+        UserError: The column is missing.
+    """
     if "flags" not in manifest:
         raise UserError(
             "The manifest has no column 'flags': run `cervix-tf audit` first and use the manifest.csv "

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cervix_tf.errors import UserError, unknown
+from cervix_tf.errors import UserError, listed, unknown
 from cervix_tf.files import write_csv
 
 COLUMNS = ["image", "path", "label", "group", "source", "split"]
@@ -187,17 +187,31 @@ def summary(manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def is_phantom(manifest: pd.DataFrame) -> bool:
-    """Tell whether any photograph is drawn: figures on such a set are called so."""
+    """Tell whether any photograph is drawn: figures on such a set are called so.
+
+    Args:
+        manifest: A manifest; the column `phantom` marks drawn photographs.
+
+    Returns:
+        True if at least one is drawn.
+    """
     return "phantom" in manifest and bool(manifest["phantom"].fillna(False).astype(bool).any())
 
 
 def photographs_or_phantoms(manifest: pd.DataFrame) -> str:
-    """Say what a page or a figure calls the photographs of a manifest."""
+    """Say what a page or a figure calls the photographs of a manifest.
+
+    Args:
+        manifest: A manifest.
+
+    Returns:
+        `phantoms (drawn photographs)` or `photographs`.
+    """
     return PHANTOMS if is_phantom(manifest) else "photographs"
 
 
 def identities(manifest: pd.DataFrame) -> pd.Series:
-    """Name each photograph so that another manifest of the same set, wherever it lies, names it so too.
+    """Give each photograph a name that is the same in every manifest of the set, wherever its files lie.
 
     Kaggle's file names repeat between the sources and classes, so a name alone does not tell.
 
@@ -272,18 +286,6 @@ def photographs_in(folder: Path) -> list[Path]:
     """List the photographs directly in a folder, in natural order: 2.jpg before 10.jpg."""
     files = (p for p in folder.iterdir() if p.suffix.lower() in PHOTOGRAPHS and p.is_file())
     return sorted(files, key=lambda p: _natural(p.name))
-
-
-def listed(names: Iterable[object], most: int = 10) -> str:
-    """Join names for an error message, naming the first few and counting the rest.
-
-    Args:
-        names: What is to be named.
-        most: How many are named at most.
-    """
-    words = [str(name) for name in names]
-    rest = f" and {len(words) - most} more" if len(words) > most else ""
-    return ", ".join(words[:most]) + rest
 
 
 def _natural(name: str) -> list:

@@ -81,7 +81,7 @@ def unreadable(
 
 
 def square(path: Path, size: int, region: Region = None, data: bytes | None = None) -> np.ndarray:
-    """Do the work of `read_square`, raising `UnreadableError` with the reason alone.
+    """Make the square of a photograph, or of a region of it.
 
     Args:
         path: The photograph.
@@ -92,6 +92,9 @@ def square(path: Path, size: int, region: Region = None, data: bytes | None = No
 
     Returns:
         RGB, uint8, (size, size, 3).
+
+    Raises:
+        UnreadableError: The photograph cannot be read; the text is the reason alone.
     """
     data = read_bytes(path) if data is None else data
     if isinstance(region, tuple):
@@ -194,7 +197,17 @@ def _resized(picture: np.ndarray, size: int) -> np.ndarray:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file, raising `UnreadableError` where there is none or it may not be read."""
+    """Read a whole file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its content.
+
+    Raises:
+        UnreadableError: There is no such file, or it may not be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:

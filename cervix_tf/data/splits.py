@@ -102,7 +102,7 @@ def folds(manifest: pd.DataFrame, number: int = 5, seed: int = 0) -> list[pd.Dat
             points.
 
     Example:
-        >>> [len(each[each["split"] == "validation"]) for each in folds(read_manifest("data"))]
+        >>> [len(fold[fold["split"] == "validation"]) for fold in folds(read_manifest("data"))]
     """
     photographs = _divisible(manifest)
     groups = photographs["group"].nunique()
@@ -120,7 +120,7 @@ def folds(manifest: pd.DataFrame, number: int = 5, seed: int = 0) -> list[pd.Dat
                 "fewer, or add photographs."
             )
     done = [_with_validation(manifest, photographs, part) for part in parts]
-    _warn_of_shares({f"fold {k}, ": each for k, each in enumerate(done, 1)})
+    _warn_of_shares({f"fold {k}, ": fold for k, fold in enumerate(done, 1)})
     return done
 
 
@@ -157,7 +157,7 @@ def _warn_of_leaks(manifest: pd.DataFrame) -> None:
     trains = ~test & manifest["label"].notna()
     both = set(manifest["group"][test]) & set(manifest["group"][trains])
     if both:
-        outside, inside = (int(manifest["group"][each].isin(both).sum()) for each in (trains, test))
+        outside, inside = (int(manifest["group"][rows].isin(both).sum()) for rows in (trains, test))
         warnings.warn(
             f"{outside} photographs to train or validate on share a group (patient or duplicates) with "
             f"{inside} test photographs: figures on the test set will be too good. --drop leak leaves "

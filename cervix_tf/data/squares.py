@@ -165,7 +165,11 @@ def prepare(
 
 @contextmanager
 def cache_folder(cache: Path | str | None) -> Iterator[Path]:
-    """Make the folder of the squares, by default the user's, and word what goes wrong in it."""
+    """Make the folder of the squares and word what goes wrong in it.
+
+    Args:
+        cache: The folder; by default one in the user's cache folder.
+    """
     folder = Path(cache) if cache else Path(platformdirs.user_cache_dir("cervix_tf"))
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -43,9 +43,9 @@ def spread(work: Callable[[_Item], object], items: Iterable[_Item]) -> None:
 
 @contextmanager
 def opencv_alone() -> Iterator[None]:
-    """Keep OpenCV from threads of its own, which wait by spinning, where every core has work.
+    """Limit OpenCV to one thread while the block runs, since every core has work already.
 
-    Their number is the whole process's, so others that want this wait until it is over.
+    The number of threads is the whole process's, so others that want this wait until it is over.
     """
     with _ALONE:
         threads = cv2.getNumThreads()

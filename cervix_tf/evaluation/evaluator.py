@@ -62,25 +62,25 @@ def evaluate(
     """
     if out is not None and (Path(out) / "recipe.yaml").exists():
         raise UserError(f"{out} is a run's folder, with figures of its own: give another folder.")
-    made = run if isinstance(run, Predictions) else None
+    predictions = run if isinstance(run, Predictions) else None
     opened = run.run if isinstance(run, Predictions) else load(run)
-    if made is not None:
-        chosen = photographs = made.photographs
+    if predictions is not None:
+        labelled, others = predictions.photographs, True
     elif photographs is not None:
-        chosen = validated(photographs, "the manifest")
+        labelled, others = validated(photographs, "the manifest"), True
     else:
-        chosen, split, seen = opened.validation, "validation", True
-    chosen = chosen.dropna(subset="label")
-    if chosen.empty:
+        labelled, others = opened.validation, False
+    labelled = labelled.dropna(subset="label")
+    if labelled.empty:
         raise UserError("There is no labelled photograph to evaluate on.")
-    if photographs is not None:
-        chosen, split, seen = least_seen(opened, chosen)
-    class_indices(chosen, opened.class_names)  # an unknown class ends here, before the work
-    predictions = (
-        made[chosen.index]
-        if made is not None
-        else predictions_of(opened, chosen, tta, cache=cache, progress=progress)
-    )
+    split, seen = "validation", True
+    if others:
+        labelled, split, seen = least_seen(opened, labelled)
+    class_indices(labelled, opened.class_names)  # an unknown class ends here, before the work
+    if predictions is None:
+        predictions = predictions_of(opened, labelled, tta, cache=cache, progress=progress)
+    else:
+        predictions = predictions[labelled.index]
     figures = {**figures_of(predictions, split), "seen": seen, "views": predictions.views}
     if out is not None:
         write_evaluation(predictions, figures, Path(out))

@@ -80,8 +80,8 @@ def _sheet(predictions: Predictions, titles: list[tuple[str, bool]], path: Path 
     for axes in cells.flat:
         axes.axis("off")
     drawn = zip(predictions.images, predictions.probabilities, titles, strict=True)
-    for place, (image, probabilities, (title, red)) in enumerate(drawn):
-        row, column = 2 * (place // columns), place % columns
+    for number, (image, probabilities, (title, red)) in enumerate(drawn):
+        row, column = 2 * (number // columns), number % columns
         picture, bars = cells[row, column], cells[row + 1, column]
         picture.imshow(image)
         picture.set_title(title, fontsize=8.5, pad=3, color=WRONG if red else "black")

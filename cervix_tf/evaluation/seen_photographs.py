@@ -14,7 +14,7 @@ from cervix_tf.runs import Run
 
 
 def least_seen(run: Run, manifest: pd.DataFrame) -> tuple[pd.DataFrame, str, bool]:
-    """Choose the photographs that say most about new ones, and name them.
+    """Choose the photographs that a run has seen least, and say in words what they are.
 
     Args:
         run: The run.

@@ -95,21 +95,21 @@ def _heard(layer: keras.layers.Layer, tape: tf.GradientTape | None = None) -> It
     A second model from the input to that output, the usual way, cannot be made of a layer inside a
     nested model.
     """
-    found: list = []
-    plain, own = layer.call, "call" in vars(layer)  # its own where it is listened to twice
+    outputs: list = []
+    plain, replaced = layer.call, "call" in vars(layer)  # replaced where it is listened to twice
 
     def call(*args, **kwargs):
         output = plain(*args, **kwargs)
         if tape is not None:
             tape.watch(output)
-        found.append(output)
+        outputs.append(output)
         return output
 
     layer.call = call
     try:
-        yield found
+        yield outputs
     finally:
-        if own:
+        if replaced:
             layer.call = plain
         else:
             del layer.call  # the class's again
@@ -125,7 +125,7 @@ def _layer(model: keras.Model, name: str) -> keras.layers.Layer:
 
 def layers_of(model: keras.Model) -> list[keras.layers.Layer]:
     """List the layers of a model, those of a nested one after it."""
-    found = []
+    layers = []
     for layer in model.layers:
-        found += [layer, *(layers_of(layer) if isinstance(layer, keras.Model) else [])]
-    return found
+        layers += [layer, *(layers_of(layer) if isinstance(layer, keras.Model) else [])]
+    return layers

@@ -104,7 +104,7 @@ def export(
     run = load(run)
     name = NAMES[format].replace(".", f"_{quantize}.") if quantize else NAMES[format]
     target = Path(path) if path else run.path(f"export/{name}")
-    photographs = _own_photographs(run) if manifest is None else manifest
+    photographs = _validation_photographs(run) if manifest is None else manifest
     predictions = predictions_of(run, photographs, progress=progress)
     images, expected = np.ascontiguousarray(predictions.images), predictions.probabilities
 
@@ -130,7 +130,7 @@ def export(
     )
 
 
-def _own_photographs(run: Run) -> pd.DataFrame:
+def _validation_photographs(run: Run) -> pd.DataFrame:
     """The run's validation photographs whose files are there."""
     photographs = run.validation[[Path(path).is_file() for path in run.validation["path"]]]
     if photographs.empty:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.manifests import listed, read_table
-from cervix_tf.errors import UserError
+from cervix_tf.data.manifests import read_table
+from cervix_tf.errors import UserError, listed
 from cervix_tf.files import write_csv
 from cervix_tf.inference.predictions import predict
 from cervix_tf.runs import Run

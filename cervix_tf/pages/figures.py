@@ -27,7 +27,11 @@ def class_colour(index: int) -> str:
 
 
 def bare(axes: Axes) -> None:
-    """Take away the frame's upper and right line."""
+    """Take away the frame's upper and right line.
+
+    Args:
+        axes: The axes to change.
+    """
     axes.spines[["top", "right"]].set_visible(False)
 
 
@@ -47,7 +51,7 @@ def save(figure: Figure, path: Path | str | None = None) -> Figure:
         UserError: It cannot be written there.
 
     Example:
-        >>> save(Figure(), "empty.png")
+        >>> figure = save(matplotlib.figure.Figure(), "empty.png")
     """
     for text in figure.findobj(Text):
         # The numbers of a logarithmic axis are formulas.

@@ -59,7 +59,7 @@ def thumbnails(paths: Iterable[str], side: int = 160) -> dict[str, str | None]:
         A JPEG as a `data:` address for each path, None where the photograph cannot be read.
 
     Example:
-        >>> thumbnails(["a.jpg"])["a.jpg"][:22]
+        >>> thumbnails(["photographs/1.jpg"])["photographs/1.jpg"][:22]
         'data:image/jpeg;base64'
     """
     paths = list(dict.fromkeys(paths))

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from cervix_tf.data.flags import CLEANVISION, TRUNCATED, UNREADABLE, ZERO_BYTES, has_flag, with_flag
-from cervix_tf.data.manifests import listed
-from cervix_tf.errors import need_package
+from cervix_tf.errors import listed, need_package
 
 
 def flag_with_cleanvision(manifest: pd.DataFrame) -> pd.DataFrame:

@@ -112,7 +112,7 @@ def read_decisions(path: Path | str, manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def apply_decisions(manifest: pd.DataFrame, path: Path | str) -> pd.DataFrame:
-    """Do in a manifest what was decided in the CSV; the photographs themselves stay as they are.
+    """Apply the decisions of a CSV to a manifest; the photographs themselves stay as they are.
 
     Args:
         manifest: The photographs, audited or not.
@@ -148,7 +148,19 @@ def apply_decisions(manifest: pd.DataFrame, path: Path | str) -> pd.DataFrame:
 
 
 def agreed(earlier: pd.DataFrame, decided: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Put the decisions of two CSVs together, or refuse where they differ; `path` is the first."""
+    """Put the decisions of two CSVs together, or refuse where they differ; `path` is the first.
+
+    Args:
+        earlier: The decisions of the first CSV, as `read_decisions` returns them.
+        decided: Those of the second.
+        path: The first CSV, which the error names.
+
+    Returns:
+        All decisions.
+
+    Raises:
+        UserError: The two decide differently on a photograph.
+    """
     both = earlier.join(decided, how="inner", rsuffix="_other")
     for column in ("decision", "new_label"):
         one, other = (both[name].fillna("") for name in (column, f"{column}_other"))

@@ -1,4 +1,4 @@
-"""Labels that networks contradict which were not trained on the photograph."""
+"""Labels contradicted by networks that were not trained on the photograph."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -48,7 +48,7 @@ class Measurements:
         self._waiting = []
 
     def _measure(self, waiting: list[tuple[int, Shrunk]]) -> None:
-        rows, pictures = ([*each] for each in zip(*waiting, strict=True))
+        rows, pictures = ([*part] for part in zip(*waiting, strict=True))
         greys, self.measures[rows], self.features[rows] = measure(pictures)
         self.greys[rows] = greys
         for kept, new in zip(self.signatures, compute_signatures(greys), strict=True):

@@ -27,7 +27,7 @@ def survey(
     cache: Path | str | None = None,
     progress: Progress | None = None,
 ) -> dict[int, str]:
-    """Show every readable photograph of a manifest once, as `prepare` decodes and keeps it.
+    """Hand every readable photograph of a manifest to `see` once, decoded and kept as by `prepare`.
 
     Nothing is decoded that lies in the cache, and nothing stays in memory. A later `prepare` of the
     readable photographs, or of a part of them, finds their squares in the folder.

@@ -105,7 +105,14 @@ def load_recipe(source: str | Path | dict, overrides: Iterable[str] = ()) -> Rec
 
 
 def to_yaml(recipe: Recipe) -> str:
-    """Write a recipe as YAML that `load_recipe` reads back to an equal recipe."""
+    """Write a recipe as YAML that `load_recipe` reads back to an equal recipe.
+
+    Args:
+        recipe: A recipe.
+
+    Returns:
+        The YAML text, every key filled in.
+    """
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
 
 

@@ -76,8 +76,8 @@ class Optimizer(_Frozen):
         name: `sgd` (with `momentum`), `rmsprop`, `adam` or `adamw`.
         learning_rate: At the start of a stage that gives none of its own.
         momentum: Of `sgd` and `rmsprop`; the others do not use it.
-        weight_decay: Share of a kernel, times the learning rate, that every step takes off it
-            (decoupled); biases and BatchNorm keep theirs. By default 0.004 for `adamw`, else 0.
+        weight_decay: Every step multiplies kernels by 1 minus this times the learning rate (decoupled);
+            biases and BatchNorm are never decayed. By default 0.004 for `adamw`, else 0.
         clip_norm: Largest global norm of the gradient; none by default.
         anneal: The steps by which the learning rate falls; constant by default.
     """

@@ -107,7 +107,16 @@ class Space(_Frozen):
 
 
 def with_values(recipe: Recipe | str | dict, settings: Iterable[str], values: Mapping) -> Recipe:
-    """Apply settings, then the values of a trial, to a recipe."""
+    """Apply settings, then the values of a trial, to a recipe.
+
+    Args:
+        recipe: A recipe, the name of one, or its keys.
+        settings: `KEY=VALUE`, as `load_recipe` takes them.
+        values: Keys of the recipe with their values.
+
+    Returns:
+        The validated recipe.
+    """
     if isinstance(recipe, Recipe):
         # What was not given still follows from the values: the weight decay from the optimiser.
         recipe = recipe.model_dump(mode="json", exclude_unset=True)

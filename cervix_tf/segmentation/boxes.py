@@ -8,8 +8,7 @@ import pandas as pd
 
 from cervix_tf.data.crops import BOX
 from cervix_tf.data.flags import NOT_LOCATED, flags_of, with_flags
-from cervix_tf.data.manifests import listed
-from cervix_tf.errors import UserError
+from cervix_tf.errors import UserError, listed
 
 
 def read_boxes(file: Path | str) -> pd.DataFrame:

@@ -15,9 +15,9 @@ from cervix_tf.data import read_manifest, write_manifest
 from cervix_tf.data.crops import BOX
 from cervix_tf.data.decoding import UnreadableError, decode, dimensions
 from cervix_tf.data.flags import GIVEN_BY, NOT_FOUND, reflag
-from cervix_tf.data.manifests import listed, validated
+from cervix_tf.data.manifests import validated
 from cervix_tf.data.photographs import Progress, cores, read_bytes, scaled_down
-from cervix_tf.errors import UserError, unknown
+from cervix_tf.errors import UserError, listed, unknown
 from cervix_tf.files import write_text
 from cervix_tf.segmentation import mask_files
 from cervix_tf.segmentation.contact_sheet import COLUMNS, ROWS, Cell, draw_page

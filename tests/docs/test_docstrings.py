@@ -15,17 +15,15 @@ import pytest
 
 import cervix_tf as cx
 
-ROOMS = ("data", "segmentation", "models", "recipes", "runs", "inference", "evaluation", "training")
-SERVES = (
-    "demo",
-    "demo_page",
-)  # what goes on until it is interrupted is tested beside its code
+ROOMS = sorted(path.parent.name for path in Path(cx.__file__).parent.glob("*/__init__.py"))
+ROOMS.remove("commands")
 LOOSELY = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 @pytest.fixture
 def names(place, short) -> dict:
     """What examples take for granted beside the functions: arrays, a manifest, a run, files."""
+    import matplotlib.figure
     import numpy as np
     import pandas as pd
     import PIL.Image
@@ -53,6 +51,7 @@ def names(place, short) -> dict:
             "np": np,
             "pd": pd,
             "PIL": PIL,
+            "matplotlib": matplotlib,
             "Path": Path,
             "manifest": manifest,
             "audited": audited,
@@ -84,7 +83,7 @@ def test_the_examples_run(room, names):
     checker = doctest.OutputChecker()
     for name, thing in _public(room):
         here = {**names, **dict(_public(room))}
-        for example in _examples(thing) if callable(thing) and name not in SERVES else ():
+        for example in _examples(thing) if callable(thing) else ():
             printed = io.StringIO()
             source = re.sub(r"\bsteps=\d+", "steps=2", example.source)
             with contextlib.redirect_stdout(printed):

@@ -35,7 +35,7 @@ SOLUTION_CSV = "solution_stg1_release.csv"
 
 
 def known_flags(table: pd.DataFrame, root: Path) -> list[str | None]:
-    """Join what is known against each photograph, by source, label of its folder, and name."""
+    """Give each photograph the flags known of it, by source, label of its folder, and name."""
     flags: dict[tuple, list[str]] = {}
     for flag, folders in FAULTS.items():
         for folder, numbers in folders.items():

@@ -21,7 +21,7 @@ def differences(runs: list[Run]) -> list[str]:
         >>> differences([load("runs/first"), load("runs/second")])
         []
     """
-    found = []
+    sentences = []
     for name, folder in (("validation", "."), ("test", "test")):
         sets = [
             _evaluated(run.path(f"{folder}/predictions.csv"))
@@ -31,14 +31,14 @@ def differences(runs: list[Run]) -> list[str]:
         if len({frozenset(s) for s in sets}) > 1:
             common = len(set.intersection(*sets))
             counts = ", ".join(str(len(s)) for s in sets)
-            found.append(
+            sentences.append(
                 f"The {name} figures cannot be compared: the runs were evaluated on different "
                 f"photographs ({counts}; {common} are common to all)."
             )
     classes = {tuple(run.metrics["classes"]) for run in runs}
     if len(classes) > 1:
-        found.append("The runs know different classes.")
-    return found
+        sentences.append("The runs know different classes.")
+    return sentences
 
 
 def table_of_runs(facts: list[dict[str, Any]]) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -74,16 +74,16 @@ def table_of_runs(facts: list[dict[str, Any]]) -> list[tuple[str, list[tuple[str
     return rows
 
 
-def _cells(key: str, found: list[dict | None]) -> list[tuple[str, str]]:
+def _cells(key: str, of_runs: list[dict | None]) -> list[tuple[str, str]]:
     return [
         (number(key, of[key]), span(key, of["intervals"][key]) if "intervals" in of else "")
         if of
         else (NONE, "")
-        for of in found
+        for of in of_runs
     ]
 
 
-def _counts(found: list[dict | None]) -> list[tuple[str, str]]:
+def _counts(of_runs: list[dict | None]) -> list[tuple[str, str]]:
     return [
         (
             f"{of['photographs']} {'phantoms' if of['data'] == PHANTOMS else ''}".strip(),
@@ -91,7 +91,7 @@ def _counts(found: list[dict | None]) -> list[tuple[str, str]]:
         )
         if of
         else (NONE, "")
-        for of in found
+        for of in of_runs
     ]
 
 

@@ -68,7 +68,14 @@ def class_rows(metrics: dict) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def remarks(metrics: dict) -> list[str]:
-    """Say what the intervals are, and which resamples they pass over."""
+    """Say what the intervals are, and which resamples they pass over.
+
+    Args:
+        metrics: As `figures_of` returns them.
+
+    Returns:
+        Sentences.
+    """
     bootstrap = metrics["bootstrap"]
     if metrics["groups"] < 2:
         return ["There are no intervals: they need photographs of at least two groups (patients)."]
@@ -79,16 +86,24 @@ def remarks(metrics: dict) -> list[str]:
     ]
     if bootstrap["left_out"]:
         names = {**NAMES, **BY_CLASS}
-        each = ", ".join(f"{names[k]} {n}" for k, n in bootstrap["left_out"].items())
+        counts = ", ".join(f"{names[k]} {n}" for k, n in bootstrap["left_out"].items())
         lines.append(
             "Resamples in which a figure is not defined, a class being absent or never predicted, are "
-            f"left out of its interval: {each}."
+            f"left out of its interval: {counts}."
         )
     return lines
 
 
 def number(key: str, value: Any) -> str:
-    """Word a figure: a percentage, or with as many decimals as the figure is worth."""
+    """Word a figure: a percentage, or with as many decimals as the figure is worth.
+
+    Args:
+        key: The figure's name in `metrics.json`, which decides how it is written.
+        value: The figure; None where it is not defined.
+
+    Returns:
+        Such as `81.8 %` or `0.5227`.
+    """
     if value is None:
         return NONE
     if key in PERCENT:
@@ -97,7 +112,15 @@ def number(key: str, value: Any) -> str:
 
 
 def span(key: str, interval: list[float] | None) -> str:
-    """Word an interval."""
+    """Word an interval.
+
+    Args:
+        key: As for `number`.
+        interval: Its two ends; None where it is not defined.
+
+    Returns:
+        Such as `62.6 to 90.5 %`.
+    """
     if interval is None:
         return NONE
     low, high = (number(key, value) for value in interval)

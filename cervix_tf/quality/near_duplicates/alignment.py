@@ -17,7 +17,7 @@ _STEPS = 3  # of the search for the best map, at most: few pairs gain by more
 
 
 def same(ones: np.ndarray, others: np.ndarray, ways: np.ndarray) -> np.ndarray:
-    """Tell of a few pairs of pictures whether a window of the one shows what the other does, turned.
+    """Decide for pairs of pictures whether a window of the first shows what the second does, turned.
 
     Args:
         ones: uint8 (N, SIDE, SIDE).

@@ -55,7 +55,7 @@ def candidates(
         `PAIR` (P,): pairs of places in `rows`, each pair once, the most alike first.
     """
     compare = _Comparison(signatures, rows, gate)
-    counts, found = np.zeros(65, int), np.empty(0, PAIR)
+    counts, alike = np.zeros(65, int), np.empty(0, PAIR)
     starts = range(0, len(rows), _BLOCK[0])
     with ThreadPoolExecutor(cores()) as pool:
         kept = []
@@ -67,8 +67,8 @@ def candidates(
             if len(kept) >= 64:
                 kept = [_within(kept, compare.limit)]
         if kept:
-            found = _within(kept, compare.limit)
-    return found[np.lexsort((found["b"], found["a"], -found["alike"]))]
+            alike = _within(kept, compare.limit)
+    return alike[np.lexsort((alike["b"], alike["a"], -alike["alike"]))]
 
 
 def _within(parts: Iterable[np.ndarray], limit: int) -> np.ndarray:

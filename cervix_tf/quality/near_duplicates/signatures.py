@@ -60,7 +60,7 @@ class Signatures(NamedTuple):
 
 def blank(count: int) -> Signatures:
     """Make the signatures of as many plain pictures, to be filled in."""
-    windows, turns = (np.zeros((count, len(each)), np.uint64) for each in (WINDOWS, TURNS))
+    windows, turns = (np.zeros((count, len(kinds)), np.uint64) for kinds in (WINDOWS, TURNS))
     directions = np.zeros((count, len(WINDOWS), len(_IS_LOW)), np.int8)
     return Signatures(windows, turns, directions, np.ones(count, bool))
 

@@ -12,9 +12,9 @@ import tensorflow as tf
 from cervix_tf.data import RandomView, split, training_stream
 from cervix_tf.data.crops import BOX
 from cervix_tf.data.decoding import dimensions
-from cervix_tf.data.manifests import listed, photographs_or_phantoms, validated
+from cervix_tf.data.manifests import photographs_or_phantoms, validated
 from cervix_tf.data.photographs import Progress, read_bytes
-from cervix_tf.errors import UserError
+from cervix_tf.errors import UserError, listed
 from cervix_tf.segmentation.localizer.model import Localizer, keras_file, squeezed
 from cervix_tf.segmentation.localizer.network import SHRINK, localizer_network
 
