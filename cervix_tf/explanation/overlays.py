@@ -79,6 +79,10 @@ def plot_explanation(
 
     Returns:
         The figure.
+
+    Example:
+        >>> explanation = explain("runs/first", methods=["gradient"])
+        >>> figure = plot_explanation(explanation, "cervixnet2 on photographs", None)
     """
     table, methods = explanation.table, list(explanation.maps)
     wrong = (table["label"] != table["predicted"]).to_numpy() & (right is not None)

@@ -22,6 +22,10 @@ def class_colour(index: int) -> str:
 
     Returns:
         A colour as `#RRGGBB`; the eighth class has the colour of the first.
+
+    Example:
+        >>> class_colour(0)
+        '#0072B2'
     """
     return CLASS_COLOURS[index % len(CLASS_COLOURS)]
 
