@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "registry": ["backbone", "build", "names", "spec", "table"],
         "fine_tuning": ["head_layers", "regularise", "set_trainable"],
         "classifier_file": ["load_model"],
-        "slim_checkpoints": ["save_slim_checkpoint"],
+        "weights": ["save_slim_checkpoint"],
         "checkpoint_report": ["likeliest_classes", "match_names"],
     },
 )

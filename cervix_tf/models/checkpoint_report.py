@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf import data, errors
-from cervix_tf.models import hub, registry
+from cervix_tf.models import registry
+from cervix_tf.models.weights import hub
 
 if TYPE_CHECKING:
-    from cervix_tf.models.slim_checkpoints import Checkpoint
+    from cervix_tf.models.weights.slim_checkpoints import Checkpoint
 
 
 def match_names(checkpoint: str | Path) -> pd.DataFrame:
@@ -36,7 +37,7 @@ def match_names(checkpoint: str | Path) -> pd.DataFrame:
         >>> int(match_names("inception_v2.ckpt").status.value_counts()["matched"])
         277
     """
-    from cervix_tf.models import slim_checkpoints
+    from cervix_tf.models.weights import slim_checkpoints
 
     opened, construction = _construction(checkpoint)
     top = construction.source.top_classes() is not None
@@ -94,7 +95,7 @@ def likeliest_classes(checkpoint: str | Path, picture: str | Path, top: int = 5)
 
 def _construction(checkpoint: str | Path) -> "tuple[Checkpoint, registry.Construction]":
     """Open a checkpoint and prepare the native network its names are of."""
-    from cervix_tf.models import slim_checkpoints
+    from cervix_tf.models.weights import slim_checkpoints
 
     path = hub.resolve(str(checkpoint)) if "://" in str(checkpoint) else Path(checkpoint)
     opened = slim_checkpoints.Checkpoint(path)

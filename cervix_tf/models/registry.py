@@ -151,7 +151,7 @@ class Construction:
     def __init__(
         self, name: str, image_size: int | None, weights: str | None, options: Mapping[str, Any]
     ):
-        from cervix_tf.models import weights as sources
+        from cervix_tf.models.weights import sources
 
         self.spec = spec(name)
         self.size = self.spec.image_size if image_size is None else int(image_size)

@@ -24,7 +24,7 @@ def prepared(phantoms, recipe, tmp_path_factory, finished) -> Path:
     import keras
     import pandas as pd
 
-    from cervix_tf.models import hub
+    from cervix_tf.models.weights import hub
 
     place = tmp_path_factory.mktemp("docs")
     shutil.copytree(phantoms, place / "data")

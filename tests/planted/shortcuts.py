@@ -15,7 +15,7 @@ def small_networks(patch: pytest.MonkeyPatch) -> None:
     kept = ("Mixed_3b", "Mixed_4a", "Mixed_5a", "Mixed_5c")
     patch.setattr(inception, "_MODULES", {name: of for name, of in modules if name in kept})
     patch.setattr("cervix_tf.models.resnet._UNITS", {101: (1, 1, 1, 1)})
-    patch.setattr("cervix_tf.models.slim_checkpoints._RESNET_UNITS", {1: 101})
+    patch.setattr("cervix_tf.models.weights.slim_checkpoints._RESNET_UNITS", {1: 101})
 
 
 def short_recipes(patch: pytest.MonkeyPatch) -> None:

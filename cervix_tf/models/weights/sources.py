@@ -36,7 +36,7 @@ class SlimSource(Source):
     """A TF-Slim checkpoint, or a SavedModel from TensorFlow Hub."""
 
     def __init__(self, path: Path):
-        from cervix_tf.models import slim_checkpoints
+        from cervix_tf.models.weights import slim_checkpoints
 
         self._checkpoint = slim_checkpoints.Checkpoint(path)
 
@@ -65,7 +65,7 @@ class SlimSource(Source):
 
     def load(self, model: "keras.Model") -> None:
         """Set each variable from the one of its name."""
-        from cervix_tf.models import slim_checkpoints
+        from cervix_tf.models.weights import slim_checkpoints
 
         slim_checkpoints.load(self._checkpoint, model)
 
@@ -99,7 +99,7 @@ class KerasModelFile(Source):
 
     def load(self, model: "keras.Model") -> None:
         """Copy each layer's variables."""
-        from cervix_tf.models import keras_files
+        from cervix_tf.models.weights import keras_files
 
         keras_files.copy_weights(self._model, model, self._path)
 
@@ -116,7 +116,7 @@ class KerasWeightsFile(Source):
 
     def load(self, model: "keras.Model") -> None:
         """Load the whole model, or the network without its head."""
-        from cervix_tf.models import keras_files
+        from cervix_tf.models.weights import keras_files
 
         keras_files.load_weights_file(self._path, model)
 
@@ -144,7 +144,7 @@ def find(spec: "Spec", weights: str | os.PathLike[str] | None) -> Source:
         weights = spec.imagenet
     path = Path(weights)
     if "://" in str(weights):
-        from cervix_tf.models import hub
+        from cervix_tf.models.weights import hub
 
         path = hub.resolve(str(weights))
     if path.name.endswith((".keras", ".h5", ".hdf5")):

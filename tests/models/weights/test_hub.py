@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from cervix_tf import errors, models
-from cervix_tf.models import hub
+from cervix_tf.models.weights import hub
 
 HANDLE = models.spec("inception").imagenet
 
