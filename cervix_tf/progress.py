@@ -1,7 +1,7 @@
 """Progress of long work: bars on a terminal, nothing elsewhere."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -11,7 +11,12 @@ _shown: list[Progress] = []  # the display under way, which bars inside the firs
 
 
 @contextmanager
-def bar(title: str, total: int, console: Console | None = None) -> Iterator["Bar"]:
+def bar(
+    title: str,
+    total: int,
+    console: Console | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[Callable[..., None]]:
     """Show a bar with rate and time left while the block runs; nothing unless on a terminal.
 
     Args:
@@ -19,10 +24,14 @@ def bar(title: str, total: int, console: Console | None = None) -> Iterator["Bar
         total: How many steps or photographs there are.
         console: Where to draw; standard error by default. A bar inside another one's block is drawn
             below it.
+        progress: Called with how much is done and the total, in place of a bar.
 
     Yields:
-        A `Bar` to tell how far the work is.
+        A `Bar`, to be called with how much is done.
     """
+    if progress:
+        yield lambda done, total=total, note=None: progress(done, total)
+        return
     if _shown and console is None:
         task = _shown[0].add_task(title, total=total, note="")
         try:
@@ -38,12 +47,12 @@ def bar(title: str, total: int, console: Console | None = None) -> Iterator["Bar
         TextColumn("{task.fields[note]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        _shown.insert(0, progress)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as display:
+        _shown.insert(0, display)
         try:
-            yield Bar(progress, progress.add_task(title, total=total, note=""))
+            yield Bar(display, display.add_task(title, total=total, note=""))
         finally:
-            _shown.remove(progress)
+            _shown.remove(display)
 
 
 class Bar:

@@ -19,3 +19,12 @@ def test_a_bar_inside_another_is_drawn_with_it():
     assert not progress._shown
     with progress.bar("Alone", 1, Console(file=io.StringIO())) as quiet:
         quiet(1)  # no terminal: nothing is drawn
+
+
+def test_a_progress_function_takes_the_place_of_the_bar():
+    told = []
+    with progress.bar("Training", 3, progress=lambda *counts: told.append(counts)) as shown:
+        shown(1, note="loss 1")
+        shown(3, 4)
+    assert told == [(1, 3), (3, 4)]
+    assert not progress._shown

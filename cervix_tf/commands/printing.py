@@ -53,7 +53,7 @@ def print_messages() -> None:
     log.handlers = [Messages()]
 
 
-def print_figures(figures: dict) -> None:
+def print_metrics(figures: dict) -> None:
     """Print log loss and accuracy beside those of the class prior."""
     print(
         f"{figures['model']} on {figures['data']}: {figures['photographs']} photographs of "
@@ -68,7 +68,7 @@ def print_evaluation(figures: dict) -> None:
     """Print all figures with their intervals, for each class too, and the confusion matrix."""
     from cervix_tf.evaluation.report.wording import class_rows, figure_rows, remarks
 
-    print_figures(figures)
+    print_metrics(figures)
     print()
     print_table(("", "model", "95 % interval", "class prior"), figure_rows(figures))
     print()

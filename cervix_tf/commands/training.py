@@ -15,7 +15,7 @@ from cervix_tf.commands.options import (
     Settings,
     Weights,
 )
-from cervix_tf.commands.printing import import_tensorflow, print_figures, print_table
+from cervix_tf.commands.printing import import_tensorflow, print_metrics, print_table
 
 
 def fit(
@@ -141,5 +141,5 @@ def _without(manifest, drop: list[str] | None):
 
 
 def _print_run(run) -> None:
-    print_figures(run.metrics)
+    print_metrics(run.metrics)
     print(f"Run folder: {run.folder}")

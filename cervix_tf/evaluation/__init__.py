@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "kaggle_score": ["log_loss"],
-        "evaluator": ["evaluate", "figures_of"],
+        "evaluator": ["evaluate", "metrics_of"],
         "metrics": ["measures"],
         "plots": ["plot_confusion", "plot_prevalence", "plot_reliability"],
         "learning_curves": ["plot_curves"],

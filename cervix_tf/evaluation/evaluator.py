@@ -46,7 +46,7 @@ def evaluate(
         progress: Called with the photographs decoded and their number.
 
     Returns:
-        A dict of figures as `figures_of` returns it, with `views` and `seen`: whether the run trained on
+        A dict of figures as `metrics_of` returns it, with `views` and `seen`: whether the run trained on
         these photographs or chose its weights by them.
 
     Raises:
@@ -81,13 +81,13 @@ def evaluate(
         predictions = predictions_of(opened, labelled, tta, cache=cache, progress=progress)
     else:
         predictions = predictions[labelled.index]
-    figures = {**figures_of(predictions, split), "seen": seen, "views": predictions.views}
+    figures = {**metrics_of(predictions, split), "seen": seen, "views": predictions.views}
     if out is not None:
         write_evaluation(predictions, figures, Path(out))
     return figures
 
 
-def figures_of(predictions: Predictions, split: str) -> dict:
+def metrics_of(predictions: Predictions, split: str) -> dict:
     """Compute the figures of predictions of labelled photographs, with their intervals.
 
     Args:
@@ -115,7 +115,7 @@ def figures_of(predictions: Predictions, split: str) -> dict:
         - where they come from: `data`, `split`, `photographs`, `groups`, `seed`, `model`, `classes`.
 
     Example:
-        >>> figures_of(predictions, "validation")["prior"]["log_loss"]
+        >>> metrics_of(predictions, "validation")["prior"]["log_loss"]
     """
     run, targets, probabilities = predictions.run, predictions.targets, predictions.probabilities
     groups = predictions.photographs["group"]

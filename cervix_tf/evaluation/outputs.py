@@ -13,7 +13,7 @@ def write_evaluation(predictions: Predictions, figures: dict, folder: Path) -> N
 
     Args:
         predictions: The predictions of labelled photographs.
-        figures: As `figures_of` returns them.
+        figures: As `metrics_of` returns them.
         folder: Where they go: the run's own folder, or another.
 
     Raises:

@@ -87,7 +87,7 @@ def perplexity(count: int) -> float:
     return min(PERPLEXITY, (count - 1) / 3)
 
 
-def neighbour_figures(
+def neighbour_metrics(
     scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int = 0
 ) -> dict | None:
     """Measure how often a point's nearest neighbour is of its class.

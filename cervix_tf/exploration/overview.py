@@ -60,7 +60,7 @@ def explore(
     Returns:
         A dict: `data`, `photographs`, `labelled`, `groups`, `classes` (counts), `sizes` (the ten
         commonest), `embeddings` (for `pixels` and, by its name, the backbone: what it is `of`,
-        `components`, `explained`, `perplexity`, and `neighbour` as `embedding.neighbour_figures`
+        `components`, `explained`, `perplexity`, and `neighbour` as `embedding.neighbour_metrics`
         gives it), `settings`, `notes` (what was left out and why) and `files` (name to path).
 
     Raises:
@@ -169,7 +169,7 @@ def _embed(
     neighbour = None
     if labelled.any():
         labels, groups = (manifest[labelled][name].to_numpy(str) for name in ("label", "group"))
-        neighbour = embedding.neighbour_figures(scores[labelled], labels, groups, seed)
+        neighbour = embedding.neighbour_metrics(scores[labelled], labels, groups, seed)
     if neighbour is None:
         findings["notes"].append(
             f"{of}: no nearest neighbour's accuracy: it takes at least two classes, each of at least "

@@ -3,7 +3,7 @@
 import gc
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ def reproduce(
     weights: str | Mapping[str, str] | None = None,
     full: pd.DataFrame | None = None,
     cache: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Run the experiments of the report and write its tables and figures beside ours.
 
@@ -53,6 +54,7 @@ def reproduce(
         full: The original and the additional photographs, for the rows of Table 2 that are of the full
             data; without it they are trained on the original data, and the page says so.
         cache: Where prepared squares are kept, as in `fit`.
+        progress: Called with the runs done and of all; by default a bar on a terminal.
 
     Returns:
         The page, `OUT/reproduction.html`. It needs no other file.
@@ -74,9 +76,9 @@ def reproduce(
     names = list(dict.fromkeys(name for part in PARTS if part in parts for name in PARTS[part]))
     recipes = {name: scaled(name, steps_scale, weights, settings) for name in names}
     runs: dict[str, Run] = {}
-    with bar("Experiments", len(names)) as progress:
+    with bar("Experiments", len(names), progress=progress) as shown:
         for number, name in enumerate(names):
-            progress(number, len(names), note=name)
+            shown(number, len(names), note=name)
             photographs = full if full is not None and name in FULL_DATA else manifest
             log.info(f"{name}, {number + 1} of {len(names)}")
             if recipes[name].crop == "mask":

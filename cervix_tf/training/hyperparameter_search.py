@@ -4,7 +4,7 @@ import gc
 import logging
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,6 +40,7 @@ def search(
     prune: bool = True,
     cache: str | Path | None = None,
     max_trials: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Fit a recipe with many settings and keep the best.
 
@@ -66,6 +67,7 @@ def search(
         max_trials: How many trials this call runs at most. TensorFlow never gives back what it compiled
             for a trial, some 15 MB with a small network and more with a large one; `cervix-tf search`
             therefore goes on in a fresh process every few trials, which is what this is for.
+        progress: Called with the trials begun before and of all; by default a bar on a terminal.
 
     Returns:
         A table with one row a trial: `trial` (its number), `state` (complete, pruned, fail, running or
@@ -98,12 +100,12 @@ def search(
     opened = Study(folder, space, same)
     wanted = opened.enqueue_grid(trials, seed) if sampler == "grid" else trials or 0
     ran = 0
-    with bar("Trials", wanted) as progress:
+    with bar("Trials", wanted, progress=progress) as shown:
         while (max_trials is None or ran < max_trials) and (
             claim := opened.claim(sampler, wanted, seed)
         ):
             ran += 1
-            progress(claim.trial.number, wanted, note=f"trial {claim.trial.number}")
+            shown(claim.trial.number, wanted, note=f"trial {claim.trial.number}")
             trial_recipe = space.apply(base, settings, claim.values)
             log.info(f"trial {claim.trial.number:03d} of {wanted}: {_worded(claim.values)}")
             try:

@@ -13,7 +13,6 @@ from cervix_tf.data import STILL, RandomView, training_stream
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import log_loss
 from cervix_tf.inference import probabilities
-from cervix_tf.progress import Bar
 from cervix_tf.recipes import Recipe, Stage
 from cervix_tf.runs import Run
 from cervix_tf.training.checkpoints import load_state, load_variables, save_variables
@@ -93,7 +92,7 @@ class Loop:
             else np.ones(classes, "float32")
         )
 
-    def train(self, bar: Bar) -> None:
+    def train(self, bar: Callable[..., None]) -> None:
         """Go through the stages, from the last checkpoint if there is one; keep the weights asked for."""
         try:
             self._stages(bar, self.checkpoint.is_file())
@@ -104,7 +103,7 @@ class Loop:
             load_variables(self.best, self.model.variables)
             self.probabilities = self.best_probabilities
 
-    def _stages(self, bar: Bar, resuming: bool) -> None:
+    def _stages(self, bar: Callable[..., None], resuming: bool) -> None:
         if resuming:
             self.state = State(**load_state(self.checkpoint))
         for number in range(self.state.stage, len(self.recipe.stages)):
@@ -117,7 +116,7 @@ class Loop:
             self.state.stage, self.state.stage_step, self.state.stage_over = number + 1, 0, False
             self.state.stage_best, self.state.waited = math.inf, 0
 
-    def _stage(self, stepper: Stepper, stage: Stage, length: int, bar: Bar) -> None:
+    def _stage(self, stepper: Stepper, stage: Stage, length: int, bar: Callable[..., None]) -> None:
         state = self.state
         stream = iter(
             training_stream(

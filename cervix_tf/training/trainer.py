@@ -15,7 +15,7 @@ from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.data.manifests import validated
 from cervix_tf.data.splits import check_split
 from cervix_tf.errors import UserError
-from cervix_tf.evaluation import figures_of, log_loss, plot_curves, write_evaluation
+from cervix_tf.evaluation import log_loss, metrics_of, plot_curves, write_evaluation
 from cervix_tf.evaluation.report import report
 from cervix_tf.explanation import explain
 from cervix_tf.inference import Predictions, probabilities
@@ -35,6 +35,7 @@ def fit(
     run: Path | str | None = None,
     cache: str | Path | None = None,
     on_validation: Callable[[int, float], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Run:
     """Train a model and write the run: weights, history, predictions, figures, plots and report.
 
@@ -51,6 +52,7 @@ def fit(
         cache: Where prepared squares are kept, as `data.prepare` takes it.
         on_validation: Called with step and validation log loss after every validation. What it raises
             ends the fit, which can be resumed.
+        progress: Called with the steps done and of all; by default a bar on a terminal.
 
     Returns:
         The finished run.
@@ -72,13 +74,14 @@ def fit(
     begun = Run(Path(run) if run else _new_folder(recipe))
     shutil.rmtree(begun.path("checkpoint"), ignore_errors=True)  # of a run deleted in part
     begun.write_inputs(recipe, manifest, environment(manifest, recipe.seed))
-    return _trained(begun, model, sides, squares, on_validation)
+    return _trained(begun, model, sides, squares, on_validation, progress)
 
 
 def resume(
     run: Run | Path | str,
     cache: str | Path | None = None,
     on_validation: Callable[[int, float], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Run:
     """Go on with a run that was killed, from its last checkpoint.
 
@@ -88,6 +91,7 @@ def resume(
         run: A run or its folder.
         cache: As in `fit`.
         on_validation: As in `fit`.
+        progress: As in `fit`.
 
     Returns:
         The finished run, with the weights of an uninterrupted one.
@@ -103,7 +107,8 @@ def resume(
         log.info(f"{begun.folder} is complete: nothing is left to train.")
         return begun
     _same_photographs(begun)
-    return _trained(begun, *_prepared(begun.manifest, begun.recipe, cache), on_validation)
+    prepared = _prepared(begun.manifest, begun.recipe, cache)
+    return _trained(begun, *prepared, on_validation, progress)
 
 
 def _prepared(
@@ -134,6 +139,7 @@ def _trained(
     sides: pd.DataFrame,
     squares: np.ndarray,
     on_validation: Callable[[int, float], None] | None,
+    progress: Callable[[int, int], None] | None,
 ) -> Run:
     """Train a run that has begun, from its last checkpoint if it has one, and write all it holds."""
     recipe, classes = run.recipe, class_names(run.manifest)
@@ -149,8 +155,8 @@ def _trained(
         f"{total} steps of {recipe.batch_size} on {', '.join(run.environment['devices'])}"
     )
     loop = Loop(model, recipe, run, training, validation, on_validation)
-    with bar("Training", total) as progress, repeatable():
-        loop.train(progress)
+    with bar("Training", total, progress=progress) as shown, repeatable():
+        loop.train(shown)
     log.info(
         f"The step alone makes {loop.rate('step'):.1f} images/s, with the pipeline "
         f"{loop.rate('all'):.1f}. Best validation at step {loop.state.best_step}."
@@ -187,7 +193,7 @@ def _on_training(model: keras.Model, training: LabelledSquares, most: int = 512)
 def _evaluated(predictions: Predictions, training: dict) -> None:
     """Write predictions, figures, plots and, last, the report that marks the run as complete."""
     run = predictions.run
-    figures = {**figures_of(predictions, "validation"), "training": training}
+    figures = {**metrics_of(predictions, "validation"), "training": training}
     write_evaluation(predictions, figures, run.folder)
     plot_curves(run, run.path("plots/curves.png"))
     explain(predictions, methods=("gradient", "gradcam"), photographs=6)

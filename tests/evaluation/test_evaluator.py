@@ -7,7 +7,7 @@ import pytest
 
 from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
-from cervix_tf.evaluation import evaluate, figures_of, log_loss
+from cervix_tf.evaluation import evaluate, log_loss, metrics_of
 from cervix_tf.inference import Predictions, predictions_of
 
 
@@ -28,7 +28,7 @@ def test_own_validation_photographs(finished):
 def test_figures_by_hand(finished):
     true = [0, 0, 1, 2]
     share = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.8, 0.1], [0.6, 0.2, 0.2]])
-    figures = figures_of(predicted(finished, finished.manifest.iloc[:4], true, share), "by hand")
+    figures = metrics_of(predicted(finished, finished.manifest.iloc[:4], true, share), "by hand")
     assert figures["confusion"] == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
     assert figures["accuracy"] == 0.5
     assert figures["balanced_accuracy"] == pytest.approx((0.5 + 1 + 0) / 3)
@@ -69,14 +69,14 @@ def test_intervals_are_those_of_the_seed(finished):
     chosen = finished.manifest.iloc[::4].reset_index(drop=True)
     share = np.random.default_rng(0).dirichlet([1, 1, 1], len(chosen))
     true = np.arange(len(chosen)) % 3
-    once, again = (figures_of(predicted(finished, chosen, true, share), "x") for _ in range(2))
+    once, again = (metrics_of(predicted(finished, chosen, true, share), "x") for _ in range(2))
     assert once == again
     assert json.loads(json.dumps(once, allow_nan=False)) == once
 
 
 def test_one_group_has_no_interval_and_what_is_undefined_is_none(finished):
     chosen = finished.manifest.iloc[:2].assign(group="one patient")
-    figures = figures_of(predicted(finished, chosen, [0, 1], np.eye(3)[[0, 0]]), "x")
+    figures = metrics_of(predicted(finished, chosen, [0, 1], np.eye(3)[[0, 0]]), "x")
     assert figures["intervals"]["log_loss"] is None
     assert figures["precision"] == [0.5, None, None]
     assert figures["recall"] == [1.0, 0.0, None]
@@ -87,7 +87,7 @@ def test_one_group_has_no_interval_and_what_is_undefined_is_none(finished):
 
 def test_resamples_without_a_class_are_counted(finished):
     chosen = finished.manifest.iloc[:3].assign(group=["a", "b", "c"])
-    figures = figures_of(predicted(finished, chosen, [0, 1, 2], np.eye(3)), "x")
+    figures = metrics_of(predicted(finished, chosen, [0, 1, 2], np.eye(3)), "x")
     left_out = figures["bootstrap"]["left_out"]
     # Three groups, each drawn in 1 - 3!/3^3 of the resamples not all together.
     assert left_out["recall"] == pytest.approx(1000 * (1 - 6 / 27), abs=60)

@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 
 from cervix_tf.errors import UserError
 from cervix_tf.exploration import embedding
-from cervix_tf.exploration.embedding import neighbour_figures, principal_components, tsne
+from cervix_tf.exploration.embedding import neighbour_metrics, principal_components, tsne
 
 
 def pixels(count: int, side: int = 6, seed: int = 0) -> np.ndarray:
@@ -71,7 +71,7 @@ def test_a_neighbour_of_the_own_group_does_not_count():
     patients = np.repeat(np.arange(60), 3)
     points = np.repeat(rng.normal(size=(60, 4)), 3, axis=0) + 1e-3 * rng.normal(size=(180, 4))
     labels = np.repeat(rng.integers(0, 3, 60), 3)  # nothing to do with where the points lie
-    found = neighbour_figures(points, labels, patients)
+    found = neighbour_metrics(points, labels, patients)
     assert found["accuracy"] < 0.55
     assert found["interval"][0] < found["prior"] < found["interval"][1] + 0.1
     assert found["accuracy_ignoring_groups"] == 1
@@ -83,7 +83,7 @@ def test_classes_apart_are_told_apart():
     labels = np.repeat(["a", "b", "c"], [30, 20, 10])
     points = np.eye(3)[np.unique(labels, return_inverse=True)[1]]
     points = points + np.random.default_rng(0).normal(scale=0.05, size=points.shape)
-    found = neighbour_figures(points, labels, np.arange(60))
+    found = neighbour_metrics(points, labels, np.arange(60))
     assert found["accuracy"] == found["balanced_accuracy"] == 1
     assert found["interval"] == [1, 1]
     assert (found["prior"], found["chance"]) == (0.5, pytest.approx(1 / 3))
@@ -95,7 +95,7 @@ def test_a_figure_or_none_whatever_the_groups(rows):
     labels = np.array([label for label, _ in rows])
     groups = np.array([f"{label}{patient}" for label, patient in rows])
     points = np.random.default_rng(0).normal(size=(len(rows), 3))
-    found = neighbour_figures(points, labels, groups)
+    found = neighbour_metrics(points, labels, groups)
     possible = all(len(set(groups[labels == name])) >= 2 for name in "ab")
     assert (found is not None) == possible
     if found:

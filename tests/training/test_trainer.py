@@ -70,8 +70,13 @@ def test_no_patient_is_on_both_sides(finished):
 
 
 def test_same_seed_same_weights_and_other_seed_other_weights(finished, recipe, phantoms, tmp_path):
-    again = fit(read_manifest(phantoms), recipe(), run=tmp_path / "again", cache="memory")
+    told = []
+    again = fit(
+        read_manifest(phantoms), recipe(), run=tmp_path / "again", cache="memory",
+        progress=lambda *counts: told.append(counts),
+    )  # fmt: skip
     assert same(finished, again)
+    assert told[-1] == (17, 17)
     other = fit(read_manifest(phantoms), recipe(seed=1), run=tmp_path / "other", cache="memory")
     assert not same(finished, other)
 

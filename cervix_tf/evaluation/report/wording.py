@@ -20,7 +20,7 @@ def figure_rows(metrics: dict) -> list[tuple[str, str, str, str]]:
     """Word the figures that are one number.
 
     Args:
-        metrics: As `figures_of` returns them.
+        metrics: As `metrics_of` returns them.
 
     Returns:
         Rows of name, figure, 95 % interval and the class prior's figure.
@@ -47,7 +47,7 @@ def class_rows(metrics: dict) -> list[tuple[str, list[tuple[str, str]]]]:
     """Word the figures of each class.
 
     Args:
-        metrics: As `figures_of` returns them.
+        metrics: As `metrics_of` returns them.
 
     Returns:
         Rows of a name and, for each class, figure and 95 % interval.
@@ -71,7 +71,7 @@ def remarks(metrics: dict) -> list[str]:
     """Say what the intervals are, and which resamples they pass over.
 
     Args:
-        metrics: As `figures_of` returns them.
+        metrics: As `metrics_of` returns them.
 
     Returns:
         Sentences.
