@@ -159,12 +159,16 @@ def test_mistakes(small, noise):
 
 
 @pytest.mark.slow
-def test_a_trained_cervixnet2_looks_at_the_transformation_zone(tmp_path):
-    """Against the true mask of phantoms: more mass than the zone's share of the area."""
-    run = attribution.trained(tmp_path, 100, (160, 213), ["stages.0.steps=200"])
-    found = attribution.measured(run, ("gradient", "gradcam"))
-    assert run.metrics["log_loss"] < 1.0
-    for figures in found:
+def test_cervixnet2_learns_the_phantoms_and_looks_at_the_transformation_zone(tmp_path):
+    """What no linear classifier on global colours can tell apart, the report's network learns.
+
+    Against the true mask of phantoms its maps have more mass on the zone than its share of the area.
+    """
+    run = attribution.trained(tmp_path, 130, (160, 213), ["stages.0.steps=270"])
+    assert run.metrics["prior"]["log_loss"] == pytest.approx(1.0986, abs=0.01)
+    assert run.metrics["log_loss"] < 0.85
+    assert run.metrics["accuracy"] > 0.6
+    for figures in attribution.measured(run, ("gradient", "gradcam")):
         ratio, low, _ = figures["chance"]
         assert ratio > 1, figures
         if figures["region"] == "zone and within":
