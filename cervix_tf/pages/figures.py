@@ -1,10 +1,14 @@
 """What all figures share: sizes, the colour of each class, and how they are written."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter, ScalarFormatter
 
 from cervix_tf.files import replacing
 
@@ -57,11 +61,23 @@ def save(figure: Figure, path: Path | str | None = None) -> Figure:
     Example:
         >>> figure = save(matplotlib.figure.Figure(), "empty.png")
     """
-    for text in figure.findobj(Text):
-        # The numbers of a logarithmic axis are formulas.
-        if "$" in text.get_text() and "\\mathdefault" not in text.get_text():
-            text.set_parse_math(False)
+    for text in _texts(figure):
+        text.set_parse_math(False)
     if path is not None:
         with replacing(path) as part:
             figure.savefig(part)
     return figure
+
+
+def _texts(artist: Artist) -> Iterator[Text]:
+    """The texts that are drawn, but for an axis' numbers, which may be formulas (powers of ten)."""
+    if isinstance(artist, Text):
+        yield artist
+    if isinstance(artist, Axis) and isinstance(
+        artist.get_major_formatter(), ScalarFormatter | LogFormatter
+    ):
+        yield artist.label
+        return
+    for child in artist.get_children():
+        if not (isinstance(child, Axis) and not child.axes.axison):
+            yield from _texts(child)

@@ -51,7 +51,7 @@ class Stepper:
             for variables, relative in parts
             if variables
         ]
-        self._compiled = tf.function(self._step, reduce_retracing=True)
+        self._compiled = tf.function(self._step, reduce_retracing=True, autograph=False)
 
     @property
     def optimizers(self) -> list[keras.optimizers.Optimizer]:
