@@ -42,6 +42,7 @@ VERBS = (
     models.models,
     models.recipes,
     training.fit,
+    training.crossfit,
     searching.search,
     searching.reproduce,
     training.bench,

@@ -12,9 +12,9 @@ import numpy as np
 
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation.report import wording
-from cervix_tf.explanation.attribution import saliency
+from cervix_tf.explanation.attribution import run_saliency
 from cervix_tf.explanation.examination import Examined, check_crop, examine
-from cervix_tf.inference import probabilities
+from cervix_tf.inference import run_probabilities
 from cervix_tf.pages.figures import class_colour
 from cervix_tf.pages.pictures import data_address, thumbnails
 from cervix_tf.pages.templates import render
@@ -120,8 +120,8 @@ def demo_page(
         localizer = load_localizer(localizer)
     about = about_run(run)
     nothing = np.zeros((1, run.image_size, run.image_size, 3), np.uint8)
-    probabilities(run.model, nothing)
-    saliency(run.model, nothing, np.zeros(1, int), "gradcam")
+    run_probabilities(run, nothing)
+    run_saliency(run, nothing, np.zeros(1, int), "gradcam")
 
     def look(paths: list[str] | None) -> tuple[None, str]:
         try:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Run, Views
+from cervix_tf.commands.options import Cache, Raw, Run, Views
 from cervix_tf.commands.printing import import_tensorflow, print_evaluation
 
 
@@ -24,6 +24,7 @@ def evaluate(
         ),
     ] = None,
     cache: Cache = "memory",
+    raw: Raw = False,
     json: Annotated[bool, typer.Option("--json", help="Print every figure as JSON.")] = False,
 ) -> None:
     """Print a run's figures with 95 % intervals beside those of the class prior.
@@ -42,7 +43,7 @@ def evaluate(
 
     manifest = read_manifest(data) if data else None
     with bar("Decoding", 0) as progress:
-        figures = evaluate(run, manifest, tta=tta, out=out, cache=cache, progress=progress)
+        figures = evaluate(run, manifest, tta, out, cache, progress, raw)
     if json:
         print(dumps(figures, indent=2))
         return

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Views
+from cervix_tf.commands.options import Cache, Raw, Views
 from cervix_tf.commands.printing import import_tensorflow
 
 
@@ -16,6 +16,7 @@ def predict(
     ] = None,
     tta: Views = 1,
     cache: Cache = "memory",
+    raw: Raw = False,
 ) -> None:
     """Predict photographs: a folder, a CSV or single files; several runs are averaged.
 
@@ -26,7 +27,7 @@ def predict(
     *runs, photographs = run
     if not runs:
         raise UserError("Give a run folder and then a folder or CSV of photographs.")
-    table = _predicted(runs, photographs, tta, cache)
+    table = _predicted(runs, photographs, tta, cache, raw)
     if out is None:
         print(table.to_csv(index=False, float_format="%.6f"), end="")
         return
@@ -48,6 +49,7 @@ def submit(
     floor: Annotated[float, typer.Option(help="Least probability.")] = 1e-15,
     tta: Views = 1,
     cache: Cache = "memory",
+    raw: Raw = False,
 ) -> None:
     """Write a Kaggle CSV of class probabilities.
 
@@ -55,12 +57,12 @@ def submit(
     """
     from cervix_tf.inference import write_submission
 
-    table = _predicted(run, test, tta, cache)
+    table = _predicted(run, test, tta, cache, raw)
     write_submission(table, out, sample=sample, floor=floor)
     print(f"{len(table)} rows in {out}")
 
 
-def _predicted(runs: list[Path], photographs: Path, tta: int, cache: str | None):
+def _predicted(runs: list[Path], photographs: Path, tta: int, cache: str | None, raw: bool):
     from cervix_tf.data import read_manifest
     from cervix_tf.progress import bar
     from cervix_tf.runs import load
@@ -72,4 +74,4 @@ def _predicted(runs: list[Path], photographs: Path, tta: int, cache: str | None)
     from cervix_tf.inference import predict
 
     with bar("Decoding", len(manifest)) as progress:
-        return predict(runs, manifest, tta=tta, cache=cache, progress=progress)
+        return predict(runs, manifest, tta=tta, cache=cache, progress=progress, raw=raw)

@@ -39,6 +39,9 @@ Additional = Annotated[
     typer.Option("--additional", help="Take Kaggle's additional photographs as well (full data)."),
 ]
 Views = Annotated[int, typer.Option("--tta", min=1, max=8, help="Views a photograph.")]
+Raw = Annotated[
+    bool, typer.Option("--raw", help="The networks' own probabilities, without calibration.")
+]
 Drop = Annotated[
     list[str] | None,
     typer.Option(

@@ -60,7 +60,11 @@ def print_metrics(figures: dict) -> None:
         f"{figures['groups']} groups, {figures['split']}, seed {figures['seed']}"
     )
     print(f"{'':<14}{'log loss':>10}{'accuracy':>10}")
-    for name, part in (("model", figures), ("class prior", figures["prior"])):
+    for name, part in (
+        ("model", figures),
+        ("raw", figures["raw"]),
+        ("class prior", figures["prior"]),
+    ):
         print(f"{name:<14}{part['log_loss']:>10.4f}{100 * part['accuracy']:>8.1f} %")
 
 
@@ -70,7 +74,7 @@ def print_evaluation(figures: dict) -> None:
 
     print_metrics(figures)
     print()
-    print_table(("", "model", "95 % interval", "class prior"), figure_rows(figures))
+    print_table(("", "model", "95 % interval", "raw", "class prior"), figure_rows(figures))
     print()
     cells = [
         (name, *(f"{v} ({i})" if i else v for v, i in row)) for name, row in class_rows(figures)

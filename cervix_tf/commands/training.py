@@ -58,6 +58,37 @@ def fit(
     _print_run(fit(manifest, loaded, run=run, cache=cache))
 
 
+def crossfit(
+    out: Annotated[
+        Path, typer.Option(help="The ensemble's folder; the same call goes on with it.")
+    ],
+    model: Model = None,
+    recipe: RecipeFile = None,
+    data: Data = None,
+    weights: Weights = None,
+    folds: Annotated[int, typer.Option(help="How many patient folds.")] = 5,
+    repeats: Annotated[int, typer.Option(help="How often all are divided anew.")] = 1,
+    settings: Settings = None,
+    drop: Drop = None,
+    cache: Cache = None,
+    additional: Additional = False,
+) -> None:
+    """Train a run a patient fold; their mean, calibrated out of fold, is an ensemble.
+
+    The same call in several shells shares the folds out, and goes on after a kill.
+
+    Example: cervix-tf crossfit --model inception --data data --out ensembles/first
+    """
+    loaded = read_recipe(model, recipe, weights, settings)
+    manifest = _without(photographs(data, additional), drop)
+    import_tensorflow()
+    from cervix_tf.training import crossfit
+
+    ensemble = crossfit(manifest, loaded, out, folds, repeats, cache)
+    print_metrics(ensemble.metrics)
+    print(f"Ensemble folder: {out}")
+
+
 def bench(
     model: Annotated[str, typer.Option(help="A model of `cervix-tf models`.")] = "cervixnet2",
     data: Data = None,

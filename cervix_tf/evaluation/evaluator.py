@@ -16,8 +16,8 @@ from cervix_tf.evaluation.intervals.rules import LEVEL
 from cervix_tf.evaluation.metrics import BINS, measures
 from cervix_tf.evaluation.outputs import write_evaluation
 from cervix_tf.evaluation.seen_photographs import least_seen
-from cervix_tf.inference import Predictions, predictions_of
-from cervix_tf.runs import Run, load
+from cervix_tf.inference import Predictions, held_out, predictions_of
+from cervix_tf.runs import Ensemble, Run, load
 
 SINGLE = ("log_loss", "accuracy", "balanced_accuracy", "kappa", "brier", "ece")
 BY_CLASS = ("precision", "recall", "f1", "roc_auc")
@@ -30,13 +30,16 @@ def evaluate(
     out: Path | str | None = None,
     cache: str | Path | None = "memory",
     progress: Callable[[int, int], None] | None = None,
+    raw: bool = False,
 ) -> dict:
     """Evaluate a run on labelled photographs.
 
     Args:
-        run: A run or its folder; or predictions, whose photographs are evaluated as `photographs` are.
+        run: A run or an ensemble, or its folder; or predictions, whose photographs are evaluated as
+            `photographs` are.
         photographs: A manifest, of which those with a label are used; by default the run's own
-            validation photographs. Photographs that the run trained on are left out, those that chose
+            validation photographs, of an ensemble all that were in its folds, each as the runs see it
+            that did not train on it. Photographs that the run trained on are left out, those that chose
             its weights (validation) too where there are others; a photograph is known by its path or
             by its content. Where no other photographs are given, they are evaluated, and `split` says so.
         tta: Views a photograph, as `inference.predict` takes it.
@@ -44,6 +47,7 @@ def evaluate(
             default. `RUN/test` is where `report` looks for the figures of test photographs.
         cache: Where the prepared squares are kept, as `data.prepare` takes it.
         progress: Called with the photographs decoded and their number.
+        raw: Whether to evaluate the networks' probabilities as they are, not calibrated.
 
     Returns:
         A dict of figures as `metrics_of` returns it, with `views` and `seen`: whether the run trained on
@@ -77,10 +81,14 @@ def evaluate(
     if others:
         labelled, split, seen = least_seen(opened, labelled)
     class_indices(labelled, opened.class_names)  # an unknown class ends here, before the work
-    if predictions is None:
-        predictions = predictions_of(opened, labelled, tta, cache=cache, progress=progress)
-    else:
+    if predictions is not None:
         predictions = predictions[labelled.index]
+    elif split == "validation":
+        predictions = held_out(opened, labelled, tta, cache, progress, raw)
+    else:
+        predictions = predictions_of(opened, labelled, tta, cache=cache, progress=progress, raw=raw)
+    if split == "validation" and isinstance(opened, Ensemble):
+        split = "out of fold"
     figures = {**metrics_of(predictions, split), "seen": seen, "views": predictions.views}
     if out is not None:
         write_evaluation(predictions, figures, Path(out))
@@ -104,6 +112,7 @@ def metrics_of(predictions: Predictions, split: str) -> dict:
         - `prevalence`: `actual` and mean `predicted` share of each class (Table 3 of the report);
         - `reliability`: for each of 10 bins of the top label's confidence that holds a photograph `from`,
           `to`, `photographs`, mean `confidence`, `accuracy` and its `interval`;
+        - `raw`: the first six for the networks' probabilities, not calibrated;
         - `prior`: the first six for the class shares of the training photographs, and those `shares`;
         - `gain`: the prior's log loss minus the model's, and the model's accuracy minus the prior's;
         - `intervals`: for all of these, in the same form, `[low, high]`: 95 % by bootstrap over groups,
@@ -118,6 +127,7 @@ def metrics_of(predictions: Predictions, split: str) -> dict:
         >>> metrics_of(predictions, "validation")["prior"]["log_loss"]
     """
     run, targets, probabilities = predictions.run, predictions.targets, predictions.probabilities
+    raw = predictions.raw
     groups = predictions.photographs["group"]
     classes, seed = run.class_names, run.recipe.seed
     training = run.manifest[run.manifest["split"] == "train"]
@@ -128,6 +138,8 @@ def metrics_of(predictions: Predictions, split: str) -> dict:
     model, base = measures(targets, probabilities), measures(targets, prior)
     values = {name: rows[0] for name, rows in model.items()}
     values |= {f"prior {name}": base[name][0] for name in SINGLE}
+    of_networks = measures(targets, raw)
+    values |= {f"raw {name}": of_networks[name][0] for name in SINGLE}
     values["gain log_loss"] = base["log_loss"][0] - values["log_loss"]
     values["gain accuracy"] = values["accuracy"] - base["accuracy"][0]
     ends: dict[str, np.ndarray] = {}
@@ -139,6 +151,8 @@ def metrics_of(predictions: Predictions, split: str) -> dict:
         of_prior |= {name: np.full(2, base[name][0]) for name in ("balanced_accuracy", "kappa")}
         of_gain = gain_intervals(targets, probabilities, prior, groups, seed)
         ends |= {f"prior {name}": of_prior[name] for name in SINGLE}
+        of_raw, _ = intervals(targets, raw, groups, seed)
+        ends |= {f"raw {name}": of_raw[name] for name in SINGLE}
         ends |= {f"gain {name}": pair for name, pair in of_gain.items()}
     pairs = {
         name: _pairs(ends.get(name, np.full((*np.shape(value), 2), np.nan)))
@@ -155,6 +169,7 @@ def metrics_of(predictions: Predictions, split: str) -> dict:
         "classes": classes,
         **_arranged({k: _plain(v) for k, v in values.items()}),
         "confusion": values["confusion"].astype(int).tolist(),
+        "raw": {k: _plain(values[f"raw {k}"]) for k in SINGLE},
         "prior": {
             **{k: _plain(values[f"prior {k}"]) for k in SINGLE},
             "shares": shares.tolist(),
@@ -163,6 +178,7 @@ def metrics_of(predictions: Predictions, split: str) -> dict:
         "intervals": {
             **_arranged(pairs),
             "confusion": pairs["confusion"],
+            "raw": {k: pairs[f"raw {k}"] for k in SINGLE},
             "prior": {k: pairs[f"prior {k}"] for k in SINGLE},
         },
         "bootstrap": {

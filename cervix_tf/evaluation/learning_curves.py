@@ -31,7 +31,7 @@ def plot_curves(
     prior. Of several runs each has a colour, training solid and validation dashed.
 
     Args:
-        runs: A run or its folder, or several, whose histories are written.
+        runs: A run or its folder, or several, whose histories are written; of an ensemble its runs.
         path: The PNG to write, if any.
 
     Returns:
@@ -44,7 +44,8 @@ def plot_curves(
         >>> plot_curves(["runs/a", "runs/b"], "curves.png")
     """
     several = isinstance(runs, list | tuple)
-    opened = [load(r) for r in (runs if several else [runs])]  # type: ignore[union-attr]
+    chosen = runs if several else [runs]
+    opened = [run for one in chosen for run in load(one).members]  # type: ignore[union-attr]
     single = len(opened) == 1
     figure = Figure(figsize=(WIDTH, 6.2), layout="constrained", dpi=DPI)
     panels = dict(zip(PANELS, figure.subplots(2, 1, sharex=True), strict=True))

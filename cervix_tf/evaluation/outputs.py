@@ -2,10 +2,32 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from cervix_tf.evaluation.plots import plot_confusion, plot_prevalence, plot_reliability
 from cervix_tf.evaluation.prediction_sheets import plot_mistakes, plot_predictions
 from cervix_tf.inference import Predictions
 from cervix_tf.runs import Run
+
+
+def labelled_table(predictions: Predictions) -> pd.DataFrame:
+    """Make a table of a row a photograph: what it is, its probabilities, and `raw:CLASS` of the networks.
+
+    Args:
+        predictions: The predictions of labelled photographs.
+
+    Returns:
+        Columns `image`, `path`, `label`, `group`, for an ensemble's own photographs `fold`, and two a
+        class.
+
+    Example:
+        >>> labelled_table(predictions).to_csv("oof.csv", index=False)
+    """
+    columns = ["image", "path", "label", "group", "fold"]
+    table = predictions.photographs[[c for c in columns if c in predictions.photographs]].copy()
+    table[predictions.class_names] = predictions.probabilities
+    table[[f"raw:{name}" for name in predictions.class_names]] = predictions.raw
+    return table
 
 
 def write_evaluation(predictions: Predictions, figures: dict, folder: Path) -> None:
@@ -23,9 +45,8 @@ def write_evaluation(predictions: Predictions, figures: dict, folder: Path) -> N
         >>> write_evaluation(predictions, figures, Path("elsewhere"))
     """
     target = Run(folder)
-    table = predictions.photographs[["image", "path", "label", "group"]].copy()
-    table[predictions.class_names] = predictions.probabilities
-    target.write_table("predictions.csv", table)
+    own = folder == predictions.run.folder
+    target.write_table(predictions.run.table if own else Run.table, labelled_table(predictions))
     target.write_json("metrics.json", figures)
     plot_confusion(figures, target.path("plots/confusion.png"))
     plot_reliability(figures, target.path("plots/reliability.png"))

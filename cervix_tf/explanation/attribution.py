@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.explanation.gradients import feature_cams, gradcam_layer, input_gradients, layers_of
+from cervix_tf.runs import Run
 
 BATCH = 16  # images at a time; the maps do not depend on it
 
@@ -72,6 +73,28 @@ def saliency(
     if "seed" in allowed:
         options["seed"] = seed
     return work(model, *_checked(model, images, classes), **options)
+
+
+def run_saliency(
+    run: Run, images: np.ndarray, classes: np.ndarray, method: str = "gradient", **options: Any
+) -> np.ndarray:
+    """Map what a run looks at; of an ensemble the mean map of its runs.
+
+    Args:
+        run: The run or ensemble.
+        images: As `saliency` takes them.
+        classes: As `saliency` takes them.
+        method: As `saliency` takes it.
+        **options: As `saliency` takes them.
+
+    Returns:
+        As `saliency` returns it.
+
+    Example:
+        >>> run_saliency(load("runs/first"), images, classes, "gradcam")
+    """
+    each = (saliency(member.model, images, classes, method, **options) for member in run.members)
+    return np.mean(list(each), axis=0)
 
 
 def integrated_gradients(

@@ -14,9 +14,9 @@ from cervix_tf.data.decoding import dimensions
 from cervix_tf.data.photographs import read_bytes
 from cervix_tf.data.squares import UnreadablePhotographs, decode_all
 from cervix_tf.errors import UserError
-from cervix_tf.explanation.attribution import saliency
+from cervix_tf.explanation.attribution import run_saliency
 from cervix_tf.explanation.overlays import overlay
-from cervix_tf.inference import Predictions, probabilities
+from cervix_tf.inference import Predictions, run_probabilities
 from cervix_tf.runs import Run, load
 from cervix_tf.segmentation import Localizer, segment
 
@@ -88,10 +88,10 @@ def examine(
     if reasons:
         squares = squares[[path not in reasons for path in every]]
     predictions = Predictions(
-        (run,), pd.DataFrame({"path": map(str, good)}), squares, probabilities(run.model, squares)
+        (run,), pd.DataFrame({"path": map(str, good)}), squares, *run_probabilities(run, squares)
     )
     images = predictions.images
-    maps = saliency(run.model, images, predictions.predicted, "gradcam")
+    maps = run_saliency(run, images, predictions.predicted, "gradcam")
     return [
         Examined(
             path=path,

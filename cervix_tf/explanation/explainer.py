@@ -9,9 +9,9 @@ import pandas as pd
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.data.manifests import photographs_or_phantoms, validated
 from cervix_tf.errors import UserError, unknown
-from cervix_tf.explanation.attribution import METHODS, saliency
+from cervix_tf.explanation.attribution import METHODS, run_saliency
 from cervix_tf.explanation.overlays import Explanation, plot_explanation
-from cervix_tf.inference import Predictions, predictions_of
+from cervix_tf.inference import Predictions, held_out, predictions_of
 from cervix_tf.runs import Run, load
 
 
@@ -68,7 +68,12 @@ def explain(
         predictions = run
     else:
         run = load(run)
-        predictions = predictions_of(run, _candidates(run, manifest), cache=cache)
+        candidates = _candidates(run, manifest)
+        predictions = (
+            held_out(run, candidates, cache=cache)
+            if manifest is None
+            else predictions_of(run, candidates, cache=cache)
+        )
     labelled = predictions.targets >= 0
     has_labels = bool(labelled.any())
     if has_labels and not labelled.all():
@@ -82,7 +87,7 @@ def explain(
     images = np.asarray(sheet.images)
     maps = {}
     for done, method in enumerate(methods, start=1):
-        maps[method] = saliency(opened.model, images, explained, method, seed=seed)
+        maps[method] = run_saliency(opened, images, explained, method, seed=seed)
         if progress:
             progress(done, len(methods))
 

@@ -8,7 +8,14 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "predictions": ["Predictions", "predict", "predictions_of", "probabilities"],
+        "predictions": [
+            "Predictions",
+            "predict",
+            "predictions_of",
+            "probabilities",
+            "run_probabilities",
+        ],
+        "out_of_fold": ["calibrated", "held_out"],
         "submission": ["submit", "write_submission"],
         "exports": ["Export", "export"],
     },

@@ -182,7 +182,9 @@ def _write(run: Run, part: Path, format: str, quantize: str | None) -> None:
 def _saved_model(run: Run, folder: Path, card: str) -> None:
     import tensorflow as tf
 
-    model, size = run.model, run.image_size
+    from cervix_tf.inference.calibrated_model import calibrated_model
+
+    model, size = calibrated_model(run), run.image_size
 
     def serve(image):
         return {"probabilities": model(image, training=False)}
@@ -202,9 +204,11 @@ def _onnx(run: Run, path: Path, card: str) -> None:
     import keras
     import onnx
 
+    from cervix_tf.inference.calibrated_model import calibrated_model
+
     size = run.image_size
     signature = [keras.InputSpec(shape=(None, size, size, 3), dtype="uint8", name="image")]
-    run.model.export(path, format="onnx", input_signature=signature, verbose=False)
+    calibrated_model(run).export(path, format="onnx", input_signature=signature, verbose=False)
     model = onnx.load(path)
     # tf2onnx lists small constants among the inputs, which it has also written where they are used.
     for constant in [entry for entry in model.graph.input if entry.name != "image"]:

@@ -28,7 +28,8 @@ class Predictions:
         runs: The runs whose probabilities are averaged, at least one.
         photographs: A table of N rows as a manifest has them; a picture in memory has an `image` alone.
         squares: uint8 RGB (N, P, P, 3), prepared for the first run, as `data.prepare` returned them.
-        probabilities: float64 (N, classes), rows summing to 1.
+        probabilities: float64 (N, classes), rows summing to 1, calibrated where a run has a calibration.
+        raw: The same as the networks give them, not calibrated.
         views: Views a photograph that these are the mean of, as `tta` of `predict`.
 
     Example:
@@ -40,6 +41,7 @@ class Predictions:
     photographs: pd.DataFrame
     squares: np.ndarray
     probabilities: np.ndarray
+    raw: np.ndarray
     views: int = 1
 
     def __len__(self) -> int:
@@ -49,7 +51,12 @@ class Predictions:
         """Take some of the photographs: by row numbers, a mask (N,) or a slice."""
         table = self.photographs.iloc[rows].reset_index(drop=True)
         return Predictions(
-            self.runs, table, self.squares[rows], self.probabilities[rows], self.views
+            self.runs,
+            table,
+            self.squares[rows],
+            self.probabilities[rows],
+            self.raw[rows],
+            self.views,
         )
 
     @property
@@ -99,6 +106,7 @@ def predictions_of(
     batch_size: int = 64,
     cache: str | Path | None = "memory",
     progress: Callable[[int, int], None] | None = None,
+    raw: bool = False,
 ) -> Predictions:
     """Decode photographs and predict their class probabilities, each once.
 
@@ -111,6 +119,7 @@ def predictions_of(
         batch_size: As `predict` takes it.
         cache: As `predict` takes it.
         progress: As `predict` takes it.
+        raw: As `predict` takes it.
 
     Returns:
         The predictions, in the photographs' order.
@@ -137,17 +146,19 @@ def predictions_of(
             )
     given = as_photographs(photographs)
     squares: dict[tuple, np.ndarray] = {}
-    total = np.zeros((len(given.table), len(first.class_names)))
+    parts = []
     for run in opened:
         kind = run.square_size, run.crop
         if kind not in squares:
             squares[kind] = given.squares(*kind, cache, progress)
-        total += probabilities(run.model, squares[kind], tta, batch_size)
+        parts.append(run_probabilities(run, squares[kind], tta, batch_size))
+    calibrated, plain = (np.mean(part, axis=0) for part in zip(*parts, strict=True))
     return Predictions(
         tuple(opened),
         given.table,
         squares[first.square_size, first.crop],
-        total / total.sum(axis=1, keepdims=True),
+        plain if raw else calibrated,
+        plain,
         tta,
     )
 
@@ -159,11 +170,13 @@ def predict(
     batch_size: int = 64,
     cache: str | Path | None = "memory",
     progress: Callable[[int, int], None] | None = None,
+    raw: bool = False,
 ) -> pd.DataFrame:
     """Predict the class probabilities of photographs.
 
     Args:
-        runs: A run or its folder, or several, whose probabilities are averaged.
+        runs: A run or its folder, an ensemble or its folder, or several, whose probabilities are
+            averaged.
         photographs: A manifest, of which labels are not needed; a folder, a CSV or one photograph by
             its path; an array, uint8 RGB (H, W, 3) or (N, H, W, 3); a PIL image; or paths, arrays and
             PIL images in a list. A run that was trained with `crop: box` or `crop: mask` needs a
@@ -173,6 +186,7 @@ def predict(
         batch_size: Photographs at a time.
         cache: Where the prepared squares are kept, as `data.prepare` takes it.
         progress: Called with the photographs decoded and their number.
+        raw: Whether to leave the networks' probabilities as they are, not calibrated.
 
     Returns:
         A table in the photographs' order: `image` (the file's name, or `picture 2` for the second of a
@@ -188,7 +202,32 @@ def predict(
         >>> picture = PIL.Image.open("photographs/2.jpg")
         >>> predict(["runs/a", "runs/b"], ["photographs/1.jpg", picture], tta=8)
     """
-    return predictions_of(runs, photographs, tta, batch_size, cache, progress).table()
+    return predictions_of(runs, photographs, tta, batch_size, cache, progress, raw).table()
+
+
+def run_probabilities(
+    run: Run, squares: np.ndarray, tta: int = 1, batch_size: int = 64
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predict prepared squares by a run, or by the mean of an ensemble's runs.
+
+    Each run of an ensemble is calibrated before the mean is taken (docs/appendix/calibration.md).
+
+    Args:
+        run: The run or ensemble.
+        squares: uint8 (N, P, P, 3), prepared for it.
+        tta: As `predict` takes it.
+        batch_size: As `predict` takes it.
+
+    Returns:
+        float64 (N, classes), calibrated and raw, rows summing to 1; the two are the same where the run
+        has no calibration.
+
+    Example:
+        >>> calibrated, raw = run_probabilities(load("runs/first"), squares)
+    """
+    raw = [probabilities(member.model, squares, tta, batch_size) for member in run.members]
+    calibrated = [run.calibration(part) for part in raw] if run.calibration else raw
+    return np.mean(calibrated, axis=0), np.mean(raw, axis=0)
 
 
 def probabilities(

@@ -8,20 +8,21 @@ import pandas as pd
 from cervix_tf.data.flags import LABEL_ERROR, with_flag
 from cervix_tf.data.manifests import labels
 from cervix_tf.errors import UserError, need_package
-from cervix_tf.runs import Run, load
+from cervix_tf.runs import Ensemble, Run, load
 
+BESIDE = ("image", "path", "label", "group", "fold")  # columns that are no class
 COLUMNS = ["image", "path", "label", "guess", "label_quality", "label_error", "run"]
 
 
 def label_errors(runs: Run | Path | str | Sequence[Run | Path | str]) -> pd.DataFrame:
     """Look for wrong labels by confident learning on probabilities of photographs not trained on.
 
-    Each run speaks of its own validation photographs only, those of its `predictions.csv`. The runs
-    of all `data.folds` of a manifest together speak of every photograph. Cleanlab's
+    Each run speaks of its own validation photographs only, those of its `predictions.csv`; an ensemble
+    of `crossfit` speaks of every photograph. Cleanlab's
     `find_label_issues` decides, with its defaults.
 
     Args:
-        runs: One or several runs of the same classes, finished.
+        runs: An ensemble, or one or several runs of the same classes, finished.
 
     Returns:
         A table with one row a photograph, the most doubtful first: `image`, `path`, `label`, `guess`
@@ -36,7 +37,7 @@ def label_errors(runs: Run | Path | str | Sequence[Run | Path | str]) -> pd.Data
     labels", 2021.
 
     Example:
-        >>> label_errors(["runs/fold1", "runs/fold2"]).query("label_error")
+        >>> label_errors("ensembles/first").query("label_error")
     """
     need_package("cleanlab", "audit")
     from cleanlab.filter import find_label_issues
@@ -81,14 +82,16 @@ def _predicted(runs: list) -> tuple[pd.DataFrame, list[str]]:
     parts: list[pd.DataFrame] = []
     classes: list[str] = []
     for run in map(load, runs):
-        predicted = [c for c in run.predictions if c not in ("image", "path", "label", "group")]
+        predicted = [c for c in run.predictions if c not in BESIDE and not c.startswith("raw:")]
         classes = classes or predicted
         if sorted(predicted) != sorted(classes):
             raise UserError(
                 f"{run.folder} knows the classes {', '.join(predicted)}, {parts[0]['run'].iloc[0]} "
                 f"{', '.join(classes)}: give runs of the same classes."
             )
-        trained = set(run.manifest["path"][run.manifest["split"] == "train"])
+        # What an ensemble says is out of fold.
+        trains = (run.manifest["split"] == "train") & (not isinstance(run, Ensemble))
+        trained = set(run.manifest["path"][trains])
         seen = run.predictions["path"][run.predictions["path"].isin(trained)]
         if len(seen):
             raise UserError(

@@ -1,6 +1,7 @@
-"""A run is a folder: opened, read, and written file by file, each whole or not at all.
+"""A run is a folder, an ensemble a folder of runs: opened, read, written file by file, each whole.
 
-In: a folder that `fit` wrote. Out: its recipe, manifest, model, history, predictions and figures.
+In: a folder that `fit` or `crossfit` wrote. Out: its recipe, manifest, model, history, predictions,
+calibration and figures.
 """
 
 import lazy_loader
@@ -8,7 +9,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "folders": ["Run", "load"],
+        "folders": ["Ensemble", "Run", "load"],
+        "calibration": ["Calibration", "cross_fitted", "fit_calibration"],
         "provenance": ["environment", "fingerprint"],
     },
 )

@@ -1,4 +1,4 @@
-"""The run folder and what lies in it."""
+"""The run folder, the ensemble of runs, and what lies in them."""
 
 import functools
 import json
@@ -16,10 +16,12 @@ from cervix_tf.keras_card import load_card, save_model
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.runs import display
+from cervix_tf.runs.calibration import Calibration
 
 if TYPE_CHECKING:
     import keras
 
+ENSEMBLE = "crossfit.json"  # its folds and repeats; marks a folder as an ensemble
 CARD = "cervix_tf.json"  # inside model.keras, beside Keras' own entries, which pass it over
 
 
@@ -36,6 +38,7 @@ class Run:
     """
 
     folder: Path
+    table = "predictions.csv"
 
     def __repr__(self) -> str:
         return display.line(*self._shown())
@@ -80,12 +83,26 @@ class Run:
     @functools.cached_property
     def predictions(self) -> pd.DataFrame:
         """Probabilities of the validation photographs."""
-        return read_table(self._existing("predictions.csv"), TEXT)
+        return read_table(self._existing(self.table), TEXT)
 
     @functools.cached_property
     def metrics(self) -> dict[str, Any]:
         """The figures of the validation photographs."""
         return json.loads(self._existing("metrics.json").read_text(encoding="utf-8"))
+
+    @property
+    def members(self) -> "tuple[Run, ...]":
+        """The runs whose probabilities are averaged: itself, or those of an ensemble."""
+        return (self,)
+
+    @functools.cached_property
+    def calibration(self) -> Calibration | None:
+        """What its members' probabilities are calibrated by; None for a run without one."""
+        path = self.path("calibration.json")
+        if not path.is_file():
+            return None
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return Calibration(**{**stored, "offsets": tuple(stored["offsets"])})
 
     @functools.cached_property
     def environment(self) -> dict[str, Any]:
@@ -128,12 +145,17 @@ class Run:
         path = self.path(name)
         if not path.is_file():
             hint = (
-                f"training has not ended; go on with cervix-tf fit --resume {self.folder}"
+                f"training has not ended; {self.how_to_go_on}"
                 if self.path("recipe.yaml").is_file() and not self.complete
                 else "give the folder that cervix-tf fit wrote"
             )
             raise UserError(f"{path} does not exist: {hint}.")
         return path
+
+    @property
+    def how_to_go_on(self) -> str:
+        """What to do with a run whose training has not ended."""
+        return f"go on with cervix-tf fit --resume {self.folder}"
 
     # What `fit` writes ---------------------------------------------------------------------------
 
@@ -173,11 +195,61 @@ class Run:
         write_text(self.path(name), json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
+class Ensemble(Run):
+    """The folder of a `crossfit`: a run a fold, their out-of-fold predictions and calibration.
+
+    Its `manifest` has a column `fold` from 1, and all that was divided into folds trained some run;
+    `predictions` and `metrics` are of the photographs as the runs that did not train on them see them.
+
+    Attributes:
+        folder: Where the ensemble lies.
+
+    Example:
+        >>> [run.metrics["log_loss"] for run in load("ensembles/first").members]
+    """
+
+    table = "oof.csv"
+
+    @functools.cached_property
+    def members(self) -> tuple[Run, ...]:
+        """The runs, one a fold, those of the first repeat first."""
+        return tuple(
+            Run(self.path(f"runs/{repeat}-{fold}"))
+            for repeat in range(1, self.plan["repeats"] + 1)
+            for fold in range(1, self.plan["folds"] + 1)
+        )
+
+    @functools.cached_property
+    def plan(self) -> dict[str, Any]:
+        """Number of `folds` and of `repeats`."""
+        return json.loads(self._existing(ENSEMBLE).read_text(encoding="utf-8"))
+
+    @property
+    def validation(self) -> pd.DataFrame:
+        """All photographs that were divided into folds, rows of `manifest`."""
+        return self.manifest[self.manifest["fold"].notna()]
+
+    @property
+    def how_to_go_on(self) -> str:
+        """What to do with an ensemble whose runs are not all complete."""
+        return "go on with the same cervix-tf crossfit"
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What predicting needs to know, the same for every run of it."""
+        return self.members[0].card
+
+    @property
+    def model(self) -> "keras.Model":
+        """An ensemble has no model of its own: its `members` have."""
+        raise AttributeError("An ensemble has no model of its own: take those of its members.")
+
+
 def load(run: Run | Path | str) -> Run:
-    """Open a run folder.
+    """Open a run folder, or an ensemble's.
 
     Args:
-        run: The folder that `fit` wrote, or a run already open.
+        run: The folder that `fit` or `crossfit` wrote, or a run already open.
 
     Returns:
         The run; its model is loaded when it is first asked for.
@@ -197,4 +269,4 @@ def load(run: Run | Path | str) -> Run:
         raise UserError(
             f"{folder} is not a run: it has no recipe.yaml. Give a folder that fit wrote."
         )
-    return Run(folder)
+    return Ensemble(folder) if (folder / ENSEMBLE).is_file() else Run(folder)

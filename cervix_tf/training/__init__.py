@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "trainer": ["fit", "resume"],
+        "cross_validation": ["crossfit"],
         "throughput": ["bench"],
         "hyperparameter_search": ["search"],
     },

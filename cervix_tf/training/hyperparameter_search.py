@@ -4,8 +4,7 @@ import gc
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import keras
@@ -22,7 +21,7 @@ from cervix_tf.recipes.search_spaces import with_values
 from cervix_tf.runs import Run, fingerprint
 from cervix_tf.training.loop import Diverged
 from cervix_tf.training.study import SAMPLERS, Claim, Study, optuna
-from cervix_tf.training.trainer import fit, resume
+from cervix_tf.training.trainer import fit, quiet_fits, resume
 from cervix_tf.training.trial_plots import plot_trials
 
 log = logging.getLogger(__name__)
@@ -150,7 +149,7 @@ def _run(
 
     begun = (run.folder / "recipe.yaml").is_file()
     try:
-        with _quiet_fits():
+        with quiet_fits():
             done = (
                 resume(run, cache, on_validation)
                 if begun
@@ -166,24 +165,13 @@ def _run(
         note(reason=str(error))
         study.optuna.tell(trial, state=optuna.trial.TrialState.FAIL)
         return f"  failed: {error}"
-    note(accuracy=done.metrics["accuracy"])
-    study.optuna.tell(trial, done.metrics["log_loss"])
+    figures = done.metrics["raw"]  # as its validations were while it trained
+    note(accuracy=figures["accuracy"])
+    study.optuna.tell(trial, figures["log_loss"])
     return (
-        f"  validation log loss {done.metrics['log_loss']:.4f}  accuracy "
-        f"{100 * done.metrics['accuracy']:.1f} %"
+        f"  validation log loss {figures['log_loss']:.4f}  accuracy "
+        f"{100 * figures['accuracy']:.1f} %"
     )
-
-
-@contextmanager
-def _quiet_fits() -> Iterator[None]:
-    """Leave out what each fit logs: the search has its own lines for a trial."""
-    fits = logging.getLogger("cervix_tf.training")
-    level = fits.level
-    fits.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        fits.setLevel(level)
 
 
 def _write(study: Study, base: Recipe) -> pd.DataFrame:

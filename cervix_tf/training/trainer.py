@@ -2,7 +2,8 @@
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from cervix_tf.errors import UserError
 from cervix_tf.evaluation import log_loss, metrics_of, plot_curves, write_evaluation
 from cervix_tf.evaluation.report import report
 from cervix_tf.explanation import explain
-from cervix_tf.inference import Predictions, probabilities
+from cervix_tf.inference import Predictions, calibrated, probabilities
 from cervix_tf.models import build, set_trainable, spec
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
@@ -111,6 +112,18 @@ def resume(
     return _trained(begun, *prepared, on_validation, progress)
 
 
+@contextmanager
+def quiet_fits() -> Iterator[None]:
+    """Leave out what each fit logs: a search or crossfit has lines of its own."""
+    fits = logging.getLogger("cervix_tf.training")
+    level = fits.level
+    fits.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        fits.setLevel(level)
+
+
 def _prepared(
     manifest: pd.DataFrame, recipe: Recipe, cache: str | Path | None
 ) -> tuple[keras.Model, pd.DataFrame, np.ndarray]:
@@ -163,15 +176,15 @@ def _trained(
     )
     run.write_history(loop.state.history)
     run.write_model(model, classes)
+    raw = loop.probabilities
+    if raw is None:
+        raw = probabilities(model, validation.squares)
+    photographs = sides[splits == "validation"].reset_index(drop=True)
+    calibration, shown = calibrated(run, photographs, raw[None])
+    if calibration:
+        run.write_json("calibration.json", calibration.as_dict())
     _evaluated(
-        Predictions(
-            (run,),
-            sides[splits == "validation"].reset_index(drop=True),
-            validation.squares,
-            probabilities(model, validation.squares)
-            if loop.probabilities is None
-            else loop.probabilities,
-        ),
+        Predictions((run,), photographs, validation.squares, shown, raw),
         _on_training(model, training),
     )
     shutil.rmtree(run.path("checkpoint"), ignore_errors=True)

@@ -23,11 +23,8 @@ def differences(runs: list[Run]) -> list[str]:
     """
     sentences = []
     for name, folder in (("validation", "."), ("test", "test")):
-        sets = [
-            _evaluated(run.path(f"{folder}/predictions.csv"))
-            for run in runs
-            if run.path(f"{folder}/predictions.csv").is_file()
-        ]
+        files = [run.path(run.table if folder == "." else f"{folder}/{Run.table}") for run in runs]
+        sets = [_evaluated(file) for file in files if file.is_file()]
         if len({frozenset(s) for s in sets}) > 1:
             common = len(set.intersection(*sets))
             counts = ", ".join(str(len(s)) for s in sets)

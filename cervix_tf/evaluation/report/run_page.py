@@ -97,9 +97,9 @@ def _check_finished(run: Run) -> None:
                 f"{run.path(f'plots/{name}')} does not exist: training has not ended; go on with "
                 f"cervix-tf fit --resume {run.folder}."
             )
-    if "intervals" not in run.metrics:
+    if "raw" not in run.metrics:
         raise UserError(
-            f"{run.path('metrics.json')} holds no intervals: an older version wrote it; train again."
+            f"{run.path('metrics.json')} lacks figures: an older version wrote it; train again."
         )
 
 
@@ -130,7 +130,7 @@ def _picture(path: Path) -> dict[str, Any] | None:
 
 def _setting(run: Run) -> str:
     """Network, steps and optimiser in a sentence."""
-    recipe, history = run.recipe, run.history
+    recipe, history = run.recipe, run.members[0].history
     stages = [
         f"{part['train'].iloc[0]} to step {int(part['step'].iloc[-1])}"
         for _, part in history.groupby("stage")
@@ -144,6 +144,7 @@ def _setting(run: Run) -> str:
         f"at {recipe.image_size}\u00a0×\u00a0{recipe.image_size} pixels; {int(history['step'].iloc[-1])} "
         f"steps of {recipe.batch_size} photographs with {optimizer.name} at {optimizer.learning_rate:g}, "
         f"training {', then '.join(stages)}; the weights are those of {kept}."
+        + (f" The mean of {len(run.members)} such runs." if len(run.members) > 1 else "")
     )
 
 

@@ -16,22 +16,28 @@ PERCENT = {"accuracy", "balanced_accuracy"}
 NONE = "–"
 
 
-def figure_rows(metrics: dict) -> list[tuple[str, str, str, str]]:
+def figure_rows(metrics: dict) -> list[tuple[str, str, str, str, str]]:
     """Word the figures that are one number.
 
     Args:
         metrics: As `metrics_of` returns them.
 
     Returns:
-        Rows of name, figure, 95 % interval and the class prior's figure.
+        Rows of name, figure, 95 % interval, the figure without calibration and the class prior's.
 
     Example:
         >>> figure_rows(load("runs/first").metrics)[0]
-        ('log loss', '0.3758', '0.2410 to 0.5312', '1.0986')
+        ('log loss', '0.3758', '0.2410 to 0.5312', '0.4102', '1.0986')
     """
-    intervals, prior = metrics["intervals"], metrics["prior"]
+    intervals, raw, prior = metrics["intervals"], metrics["raw"], metrics["prior"]
     rows = [
-        (name, number(key, metrics[key]), span(key, intervals[key]), number(key, prior[key]))
+        (
+            name,
+            number(key, metrics[key]),
+            span(key, intervals[key]),
+            number(key, raw[key]),
+            number(key, prior[key]),
+        )
         for key, name in NAMES.items()
     ]
     for key, name in (
@@ -39,7 +45,7 @@ def figure_rows(metrics: dict) -> list[tuple[str, str, str, str]]:
         ("accuracy", "accuracy above prior's"),
     ):
         gain, interval = metrics["gain"][key], intervals["gain"][key]
-        rows.append((name, number(key, gain), span(key, interval), ""))
+        rows.append((name, number(key, gain), span(key, interval), "", ""))
     return rows
 
 
@@ -82,7 +88,9 @@ def remarks(metrics: dict) -> list[str]:
     lines = [
         f"Intervals: {100 * bootstrap['level']:.0f} % bootstrap over {metrics['groups']} groups "
         f"(patients), {bootstrap['resamples']} resamples. Calibration error: top label, 10 bins of equal "
-        "width; with few photographs the figure lies too high, so that its interval reaches far below it."
+        "width; with few photographs the figure lies too high, so that its interval reaches far below "
+        "it.",
+        "Raw: the network's own probabilities, before calibration.",
     ]
     if bootstrap["left_out"]:
         names = {**NAMES, **BY_CLASS}

@@ -1,0 +1,194 @@
+"""Crossfit: a run a patient fold, and of these an ensemble whose probabilities can be trusted."""
+
+import gc
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from cervix_tf.data import folds as divided
+from cervix_tf.data import prepare
+from cervix_tf.data.manifests import validated
+from cervix_tf.errors import UserError
+from cervix_tf.evaluation.evaluator import metrics_of
+from cervix_tf.evaluation.learning_curves import plot_curves
+from cervix_tf.evaluation.outputs import write_evaluation
+from cervix_tf.evaluation.report import report
+from cervix_tf.files import disk_errors
+from cervix_tf.inference import Predictions, calibrated
+from cervix_tf.models import spec
+from cervix_tf.progress import bar
+from cervix_tf.recipes import Recipe, load_recipe
+from cervix_tf.runs import Ensemble, Run, environment, fingerprint
+from cervix_tf.runs.folders import ENSEMBLE
+from cervix_tf.training.trainer import fit, quiet_fits, resume
+
+log = logging.getLogger(__name__)
+WAIT = 1.0  # seconds between two looks at folds that other processes train
+
+
+def crossfit(
+    manifest: pd.DataFrame,
+    recipe: Recipe | str | dict,
+    out: Path | str,
+    folds: int = 5,
+    repeats: int = 1,
+    cache: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Ensemble:
+    """Train a run a fold, and make an ensemble of them with out-of-fold figures and a calibration.
+
+    The labelled photographs are divided into folds that keep a group (patient) whole, stratified by
+    class; each run trains on all folds but one and predicts that one. All photographs train, and all
+    are predicted by runs that never saw them or others of the same patient. These out-of-fold
+    probabilities give the figures, and the calibration of the ensemble; the calibration of the figures
+    comes from the other folds. The same call goes on after a kill; in several processes of one machine it
+    shares the folds out. Either way the ensemble is the same.
+
+    Every run ends with its last weights (`keep: last`) and without `patience`: weights chosen by the very
+    photographs that give the figures would make these too good.
+
+    Args:
+        manifest: A manifest as `data.read_manifest` gives it; photographs of its split `test`, and those
+            without a label, stay out.
+        recipe: A recipe, the name of one, or its keys. Its seed draws the folds; the runs' own seeds
+            count up from it.
+        out: The ensemble's folder.
+        folds: How many folds, from 2.
+        repeats: How often all photographs are divided anew, and as many times as many runs trained.
+        cache: Where prepared squares are kept, as `data.prepare` takes it.
+        progress: Called with the runs complete and of all; by default a bar on a terminal.
+
+    Returns:
+        The ensemble. Its folder holds `runs/REPEAT-FOLD`; `oof.csv`: `image`, `path`, `label`, `group`,
+        `fold`, a column a class with the calibrated probability and one `raw:CLASS`, the mean over
+        repeats; `calibration.json`, `metrics.json`, `plots/` and `report.html`.
+
+    Raises:
+        UserError: Something in recipe, photographs or weights is wrong, the groups are too few for so
+            many folds, or the folder holds another crossfit.
+
+    Example:
+        >>> crossfit(read_manifest("data"), "cervixnet2", "ensembles/first").metrics["log_loss"]
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    size = recipe.image_size or spec(recipe.model.name).image_size
+    recipe = recipe.model_copy(update={"image_size": size, "keep": "last", "patience": None})
+    manifest = validated(manifest, "the manifest")
+    if repeats < 1:
+        raise UserError(f"repeats={repeats}: give at least 1.")
+    divisions = [divided(manifest, folds, recipe.seed + repeat) for repeat in range(repeats)]
+    ensemble = Ensemble(Path(out))
+    with disk_errors(ensemble.folder):
+        (ensemble.folder / "locks").mkdir(parents=True, exist_ok=True)
+    with FileLock(ensemble.path("locks/crossfit.lock")):
+        _begin(ensemble, _marked(divisions[0]), recipe, folds, repeats)
+    works = {
+        member.folder.name: (member, fold, recipe.model_copy(update={"seed": recipe.seed + number}))
+        for number, (member, fold) in enumerate(
+            zip(
+                ensemble.members, [fold for division in divisions for fold in division], strict=True
+            )
+        )
+    }
+    with bar("Folds", len(works), progress=progress) as shown:
+        while left := [work for work in works.values() if not work[0].complete]:
+            shown(len(works) - len(left), len(works), note="")
+            if not any(_trained(ensemble, *work, cache) for work in left):
+                time.sleep(WAIT)  # other processes train them; a killed one's fold is taken over
+        shown(len(works), len(works), note="")
+    with FileLock(ensemble.path("locks/crossfit.lock")):
+        if not ensemble.complete:
+            _finish(ensemble, cache)
+    return Ensemble(ensemble.folder)
+
+
+def _marked(division: list[pd.DataFrame]) -> pd.DataFrame:
+    """The manifest with the fold of each photograph, all of which train some run."""
+    marked = division[0].assign(fold=pd.Series(pd.NA, division[0].index, "Int64"))
+    for number, fold in enumerate(division, 1):
+        marked.loc[fold["split"] == "validation", ["split", "fold"]] = "train", number
+    return marked
+
+
+def _begin(
+    ensemble: Ensemble, manifest: pd.DataFrame, recipe: Recipe, folds: int, repeats: int
+) -> None:
+    """Write what a crossfit begins with, or refuse another one in its folder."""
+    plan = {
+        "folds": folds,
+        "repeats": repeats,
+        "photographs": fingerprint(manifest),
+        "recipe": recipe.model_dump(mode="json"),
+    }
+    if ensemble.path(ENSEMBLE).is_file():
+        for key, value in plan.items():
+            if ensemble.plan.get(key) != value:
+                raise UserError(
+                    f"{ensemble.folder} holds a crossfit with other {key}: choose another --out folder."
+                )
+        return
+    if {path.name for path in ensemble.folder.iterdir()} - {"locks"}:
+        held = {path.name for path in ensemble.folder.iterdir()}
+        if not held <= {"locks", "manifest.csv", "environment.json", "recipe.yaml"}:
+            raise UserError(f"{ensemble.folder} holds other things: choose another --out folder.")
+    ensemble.write_inputs(recipe, manifest, environment(manifest, recipe.seed))
+    ensemble.write_json(ENSEMBLE, plan)
+
+
+def _trained(
+    ensemble: Ensemble, run: Run, manifest: pd.DataFrame, recipe: Recipe, cache: str | Path | None
+) -> bool:
+    """Train the run of a fold, or go on with it, unless another process does; whether it was done."""
+    lock = FileLock(ensemble.path(f"locks/{run.folder.name}.lock"))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    try:
+        if run.complete:
+            return True
+        log.info(f"fold {run.folder.name}")
+        with quiet_fits():
+            if run.path("recipe.yaml").is_file():
+                done = resume(run, cache)
+            else:
+                done = fit(manifest, recipe, run.folder, cache)
+        raw = done.metrics["raw"]
+        log.info(
+            f"  out-of-fold log loss {raw['log_loss']:.4f}  accuracy {100 * raw['accuracy']:.1f} %, "
+            "not calibrated"
+        )
+    except KeyboardInterrupt:  # the same crossfit goes on, not the fit of one fold
+        raise KeyboardInterrupt from None
+    finally:
+        lock.release()
+        keras.backend.clear_session()
+        gc.collect()
+    return True
+
+
+def _finish(ensemble: Ensemble, cache: str | Path | None) -> None:
+    """Write predictions, calibration, figures, plots and, last, the report of all runs."""
+    photographs = ensemble.validation.reset_index(drop=True).astype({"fold": int})
+    classes, plan = ensemble.class_names, ensemble.plan
+    raw = np.empty((plan["repeats"], len(photographs), len(classes)))
+    columns = [f"raw:{name}" for name in classes]
+    for number, member in enumerate(ensemble.members):
+        of_fold = member.predictions.set_index("path")[columns]
+        rows = photographs["path"].isin(of_fold.index)
+        raw[number // plan["folds"], rows] = of_fold.loc[photographs["path"][rows]]
+    calibration, probabilities = calibrated(ensemble, photographs, raw)
+    if calibration:
+        ensemble.write_json("calibration.json", calibration.as_dict())
+    with bar("Decoding", len(photographs)) as progress:
+        squares = prepare(photographs, ensemble.square_size, cache, progress, ensemble.crop).array
+    predictions = Predictions((ensemble,), photographs, squares, probabilities, raw.mean(axis=0))
+    write_evaluation(predictions, metrics_of(predictions, "out of fold"), ensemble.folder)
+    plot_curves(ensemble, ensemble.path("plots/curves.png"))
+    report(ensemble)
