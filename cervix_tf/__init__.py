@@ -36,7 +36,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "evaluation": ["evaluate"],
         "evaluation.report": ["report"],
         "explanation": ["explain"],
-        "training": ["bench", "crossfit", "fit", "resume", "search"],
+        "training": ["bench", "crossfit", "fit", "probe", "resume", "search"],
         "reproduction": ["reproduce"],
         "demo_page": ["demo"],
     },

@@ -43,6 +43,7 @@ VERBS = (
     models.recipes,
     training.fit,
     training.crossfit,
+    training.probe,
     searching.search,
     searching.reproduce,
     training.bench,

@@ -60,11 +60,9 @@ def print_metrics(figures: dict) -> None:
         f"{figures['groups']} groups, {figures['split']}, seed {figures['seed']}"
     )
     print(f"{'':<14}{'log loss':>10}{'accuracy':>10}")
-    for name, part in (
-        ("model", figures),
-        ("raw", figures["raw"]),
-        ("class prior", figures["prior"]),
-    ):
+    rows = {"model": figures, "raw": figures["raw"], "linear probe": figures.get("probe")}
+    rows["class prior"] = figures["prior"]
+    for name, part in ((name, part) for name, part in rows.items() if part):
         print(f"{name:<14}{part['log_loss']:>10.4f}{100 * part['accuracy']:>8.1f} %")
 
 

@@ -89,6 +89,30 @@ def crossfit(
     print(f"Ensemble folder: {out}")
 
 
+def probe(
+    model: Model = None,
+    recipe: RecipeFile = None,
+    data: Data = None,
+    weights: Weights = None,
+    run: Annotated[Path | None, typer.Option(help="The run folder to write.")] = None,
+    views: Annotated[int, typer.Option(min=1, max=8, help="Views a training photograph.")] = 1,
+    settings: Settings = None,
+    drop: Drop = None,
+    cache: Cache = None,
+    additional: Additional = False,
+) -> None:
+    """Fit a logistic regression on a frozen network's features; it is a run like any other.
+
+    Example: cervix-tf probe --model inception --data data --run runs/probe
+    """
+    loaded = read_recipe(model, recipe, weights, settings)
+    manifest = _without(photographs(data, additional), drop)
+    import_tensorflow()
+    from cervix_tf.training import probe
+
+    _print_run(probe(manifest, loaded, run, views, cache))
+
+
 def bench(
     model: Annotated[str, typer.Option(help="A model of `cervix-tf models`.")] = "cervixnet2",
     data: Data = None,

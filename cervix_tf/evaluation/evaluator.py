@@ -95,12 +95,13 @@ def evaluate(
     return figures
 
 
-def metrics_of(predictions: Predictions, split: str) -> dict:
+def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = None) -> dict:
     """Compute the figures of predictions of labelled photographs, with their intervals.
 
     Args:
         predictions: The predictions; the class prior is that of the run's training photographs.
         split: What the photographs are to the run, such as `validation`.
+        probe: (N, classes), what a linear probe makes of the same photographs, if there is one.
 
     Returns:
         A dict that JSON can hold; `measures` defines the figures, None is one that is not defined. Lists
@@ -112,7 +113,8 @@ def metrics_of(predictions: Predictions, split: str) -> dict:
         - `prevalence`: `actual` and mean `predicted` share of each class (Table 3 of the report);
         - `reliability`: for each of 10 bins of the top label's confidence that holds a photograph `from`,
           `to`, `photographs`, mean `confidence`, `accuracy` and its `interval`;
-        - `raw`: the first six for the networks' probabilities, not calibrated;
+        - `raw`: the first six for the networks' probabilities, not calibrated; `probe`, where there is
+          one, for those of the linear probe;
         - `prior`: the first six for the class shares of the training photographs, and those `shares`;
         - `gain`: the prior's log loss minus the model's, and the model's accuracy minus the prior's;
         - `intervals`: for all of these, in the same form, `[low, high]`: 95 % by bootstrap over groups,
@@ -127,7 +129,6 @@ def metrics_of(predictions: Predictions, split: str) -> dict:
         >>> metrics_of(predictions, "validation")["prior"]["log_loss"]
     """
     run, targets, probabilities = predictions.run, predictions.targets, predictions.probabilities
-    raw = predictions.raw
     groups = predictions.photographs["group"]
     classes, seed = run.class_names, run.recipe.seed
     training = run.manifest[run.manifest["split"] == "train"]
@@ -138,8 +139,10 @@ def metrics_of(predictions: Predictions, split: str) -> dict:
     model, base = measures(targets, probabilities), measures(targets, prior)
     values = {name: rows[0] for name, rows in model.items()}
     values |= {f"prior {name}": base[name][0] for name in SINGLE}
-    of_networks = measures(targets, raw)
-    values |= {f"raw {name}": of_networks[name][0] for name in SINGLE}
+    beside = {"raw": predictions.raw} | ({} if probe is None else {"probe": probe})
+    for kind, other in beside.items():
+        figures = measures(targets, other)
+        values |= {f"{kind} {name}": figures[name][0] for name in SINGLE}
     values["gain log_loss"] = base["log_loss"][0] - values["log_loss"]
     values["gain accuracy"] = values["accuracy"] - base["accuracy"][0]
     ends: dict[str, np.ndarray] = {}
@@ -151,8 +154,9 @@ def metrics_of(predictions: Predictions, split: str) -> dict:
         of_prior |= {name: np.full(2, base[name][0]) for name in ("balanced_accuracy", "kappa")}
         of_gain = gain_intervals(targets, probabilities, prior, groups, seed)
         ends |= {f"prior {name}": of_prior[name] for name in SINGLE}
-        of_raw, _ = intervals(targets, raw, groups, seed)
-        ends |= {f"raw {name}": of_raw[name] for name in SINGLE}
+        for kind, other in beside.items():
+            of_kind, _ = intervals(targets, other, groups, seed)
+            ends |= {f"{kind} {name}": of_kind[name] for name in SINGLE}
         ends |= {f"gain {name}": pair for name, pair in of_gain.items()}
     pairs = {
         name: _pairs(ends.get(name, np.full((*np.shape(value), 2), np.nan)))
@@ -169,7 +173,7 @@ def metrics_of(predictions: Predictions, split: str) -> dict:
         "classes": classes,
         **_arranged({k: _plain(v) for k, v in values.items()}),
         "confusion": values["confusion"].astype(int).tolist(),
-        "raw": {k: _plain(values[f"raw {k}"]) for k in SINGLE},
+        **{kind: {k: _plain(values[f"{kind} {k}"]) for k in SINGLE} for kind in beside},
         "prior": {
             **{k: _plain(values[f"prior {k}"]) for k in SINGLE},
             "shares": shares.tolist(),
@@ -178,7 +182,7 @@ def metrics_of(predictions: Predictions, split: str) -> dict:
         "intervals": {
             **_arranged(pairs),
             "confusion": pairs["confusion"],
-            "raw": {k: pairs[f"raw {k}"] for k in SINGLE},
+            **{kind: {k: pairs[f"{kind} {k}"] for k in SINGLE} for kind in beside},
             "prior": {k: pairs[f"prior {k}"] for k in SINGLE},
         },
         "bootstrap": {

@@ -1,7 +1,7 @@
 """Photographs with what one run, or the mean of several, makes of them: decoded and predicted once."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -250,14 +250,28 @@ def probabilities(
     """
     total = np.zeros((len(squares), model.output_shape[-1]))
     for first in range(0, len(squares), batch_size):
-        crops = np.asarray(_centre(squares, model.input_shape[1], slice(first, first + batch_size)))
-        for view in range(tta):
-            turned = np.rot90(crops, view % 4, axes=(1, 2))
-            turned = turned[:, :, ::-1] if view >= 4 else turned
-            total[first : first + batch_size] += model.predict_on_batch(
-                np.ascontiguousarray(turned)
-            )
+        rows = slice(first, first + batch_size)
+        for view in crops(squares, model.input_shape[1], tta, rows):
+            total[rows] += model.predict_on_batch(view)
     return total / total.sum(axis=1, keepdims=True)
+
+
+def crops(squares: np.ndarray, size: int, tta: int, rows: slice) -> Iterator[np.ndarray]:
+    """Give the views of some squares, one after the other.
+
+    Args:
+        squares: uint8 (N, P, P, 3).
+        size: Side S of the centre crop, at most P.
+        tta: How many views, 1 to 8.
+        rows: Which squares.
+
+    Yields:
+        uint8 (rows, S, S, 3): the centre crops, then turned by quarter turns and mirrored.
+    """
+    straight = np.asarray(_centre(squares, size, rows))
+    for view in range(tta):
+        turned = np.rot90(straight, view % 4, axes=(1, 2))
+        yield np.ascontiguousarray(turned[:, :, ::-1] if view >= 4 else turned)
 
 
 def _centre(squares: np.ndarray, size: int, rows: slice = slice(None)) -> np.ndarray:

@@ -79,7 +79,11 @@ class Optimizer(_Frozen):
         weight_decay: Every step multiplies kernels by 1 minus this times the learning rate (decoupled);
             biases and BatchNorm are never decayed. By default 0.004 for `adamw`, else 0.
         clip_norm: Largest global norm of the gradient; none by default.
-        anneal: The steps by which the learning rate falls; constant by default.
+        anneal: The steps by which the learning rate falls, where `schedule` is `step`.
+        schedule: How the learning rate changes within a stage: `constant`, `step` (as `anneal` says) or
+            `cosine` (along half a cosine to 0 at the stage's end). By default `step` where `anneal` is
+            given, else `constant`.
+        warmup: Steps at the start of a stage in which the learning rate rises evenly from 0.
     """
 
     name: Literal["sgd", "rmsprop", "adam", "adamw"] = "sgd"
@@ -90,18 +94,30 @@ class Optimizer(_Frozen):
     )
     clip_norm: Positive | None = None
     anneal: Anneal | None = None
+    schedule: Literal["constant", "step", "cosine"] = Field(
+        default_factory=lambda keys: "step" if keys.get("anneal") else "constant"
+    )
+    warmup: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> "Optimizer":
+        if (self.schedule == "step") != (self.anneal is not None):
+            raise ValueError("anneal belongs to schedule: step, and no other takes it")
+        return self
 
 
 class Stage(_Frozen):
     """One stretch of training: which layers, how long, how fast.
 
     Attributes:
-        train: `head` (the layers behind the backbone), `all`, or the name of the first layer to train.
+        train: `head` (the layers behind the backbone), `all`, the name of the first layer to train, or
+            `probe`: the logits become a logistic regression on the frozen network, without steps.
         steps: Optimiser steps; or `epochs` instead.
         epochs: Passes over the training photographs, instead of `steps`.
         learning_rate: The optimiser's own if not given.
         backbone_rate: Learning rate of the backbone relative to the head's.
         batch_norm: `train`, or `frozen`: BatchNorm runs on its stored statistics and does not change.
+        views: Views of a training photograph, turned and mirrored, for a `probe`.
     """
 
     train: str = "all"
@@ -110,15 +126,21 @@ class Stage(_Frozen):
     learning_rate: Positive | None = None
     backbone_rate: Positive = 1.0
     batch_norm: Literal["train", "frozen"] = "train"
+    views: Annotated[int, Field(ge=1, le=8)] = 1
 
     @model_validator(mode="after")
     def _one_length(self) -> "Stage":
-        if (self.steps is None) == (self.epochs is None):
+        given = [length for length in (self.steps, self.epochs) if length is not None]
+        if self.train == "probe" and given:
+            raise ValueError("a probe takes neither steps nor epochs")
+        if self.train != "probe" and len(given) != 1:
             raise ValueError("give either steps or epochs")
         return self
 
     def length(self, photographs: int, batch_size: int) -> int:
         """The stage's optimiser steps when there are so many training photographs."""
+        if self.train == "probe":
+            return 1
         if self.steps is not None:
             return self.steps
         assert self.epochs is not None

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "trainer": ["fit", "resume"],
         "cross_validation": ["crossfit"],
+        "probes": ["probe"],
         "throughput": ["bench"],
         "hyperparameter_search": ["search"],
     },

@@ -3,8 +3,10 @@
 import gc
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import keras
 import numpy as np
@@ -26,7 +28,8 @@ from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Ensemble, Run, environment, fingerprint
 from cervix_tf.runs.folders import ENSEMBLE
-from cervix_tf.training.trainer import fit, quiet_fits, resume
+from cervix_tf.training.linear_probe import out_of_fold
+from cervix_tf.training.trainer import fit, quiet_fits, resume, untrained
 
 log = logging.getLogger(__name__)
 WAIT = 1.0  # seconds between two looks at folds that other processes train
@@ -61,7 +64,8 @@ def crossfit(
         out: The ensemble's folder.
         folds: How many folds, from 2.
         repeats: How often all photographs are divided anew, and as many times as many runs trained.
-        cache: Where prepared squares are kept, as `data.prepare` takes it.
+        cache: Where prepared squares are kept, as `data.prepare` takes it; "memory" keeps them in a
+            temporary folder, from which all folds read them.
         progress: Called with the runs complete and of all; by default a bar on a terminal.
 
     Returns:
@@ -96,16 +100,26 @@ def crossfit(
             )
         )
     }
-    with bar("Folds", len(works), progress=progress) as shown:
+    with _shared(cache) as cache, bar("Folds", len(works), progress=progress) as shown:
         while left := [work for work in works.values() if not work[0].complete]:
             shown(len(works) - len(left), len(works), note="")
             if not any(_trained(ensemble, *work, cache) for work in left):
                 time.sleep(WAIT)  # other processes train them; a killed one's fold is taken over
         shown(len(works), len(works), note="")
-    with FileLock(ensemble.path("locks/crossfit.lock")):
-        if not ensemble.complete:
-            _finish(ensemble, cache)
+        with FileLock(ensemble.path("locks/crossfit.lock")):
+            if not ensemble.complete:
+                _finish(ensemble, cache)
     return Ensemble(ensemble.folder)
+
+
+@contextmanager
+def _shared(cache: str | Path | None) -> Iterator[str | Path | None]:
+    """A cache that serves all folds: photographs are decoded once."""
+    if cache != "memory":
+        yield cache
+        return
+    with TemporaryDirectory() as folder:
+        yield folder
 
 
 def _marked(division: list[pd.DataFrame]) -> pd.DataFrame:
@@ -189,6 +203,20 @@ def _finish(ensemble: Ensemble, cache: str | Path | None) -> None:
     with bar("Decoding", len(photographs)) as progress:
         squares = prepare(photographs, ensemble.square_size, cache, progress, ensemble.crop).array
     predictions = Predictions((ensemble,), photographs, squares, probabilities, raw.mean(axis=0))
-    write_evaluation(predictions, metrics_of(predictions, "out of fold"), ensemble.folder)
+    figures = metrics_of(predictions, "out of fold", _probed(ensemble, predictions))
+    write_evaluation(predictions, figures, ensemble.folder)
     plot_curves(ensemble, ensemble.path("plots/curves.png"))
     report(ensemble)
+
+
+def _probed(ensemble: Ensemble, predictions: Predictions) -> np.ndarray | None:
+    """What a linear probe of the weights that all runs began with makes of each fold."""
+    recipe, photographs = ensemble.recipe, predictions.photographs
+    if recipe.model.weights == "none":
+        return None
+    model = untrained(recipe, len(ensemble.class_names))
+    groups, folds = photographs["group"].to_numpy(), photographs["fold"].to_numpy()
+    balanced = recipe.class_weights == "balanced"
+    return out_of_fold(
+        model, predictions.squares, predictions.targets, groups, folds, balanced, recipe.seed
+    )

@@ -16,6 +16,7 @@ from cervix_tf.inference import probabilities
 from cervix_tf.recipes import Recipe, Stage
 from cervix_tf.runs import Run
 from cervix_tf.training.checkpoints import load_state, load_variables, save_variables
+from cervix_tf.training.linear_probe import fit_head
 from cervix_tf.training.steps import Stepper, balanced_weights
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class LabelledSquares:
 
     squares: np.ndarray
     labels: np.ndarray
+    groups: np.ndarray
 
 
 class Loop:
@@ -108,13 +110,17 @@ class Loop:
             self.state = State(**load_state(self.checkpoint))
         for number in range(self.state.stage, len(self.recipe.stages)):
             stage = self.recipe.stages[number]
-            stepper = Stepper(self.model, self.view, self.recipe, stage, self.class_weights)
+            if stage.train == "probe":
+                self._probe(stage)  # quick, so no checkpoint begins in one: it is done again
+                continue
+            stepper = Stepper(
+                self.model, self.view, self.recipe, stage, self.class_weights, self.lengths[number]
+            )
             if resuming:
                 load_variables(self.checkpoint, self._variables(stepper))
                 resuming = False
             self._stage(stepper, stage, self.lengths[number], bar)
-            self.state.stage, self.state.stage_step, self.state.stage_over = number + 1, 0, False
-            self.state.stage_best, self.state.waited = math.inf, 0
+            self._end_stage()
 
     def _stage(self, stepper: Stepper, stage: Stage, length: int, bar: Callable[..., None]) -> None:
         state = self.state
@@ -146,13 +152,33 @@ class Loop:
             last = state.stage_step == length
             validating = last or state.stage_step % self.recipe.validate_every == 0
             if validating or state.stage_step % LOG_EVERY == 0:
-                self._log(stepper, stage, validating)
+                self._log(stepper.learning_rate, stage, validating)
             if last or state.stage_over or state.step % self.recipe.checkpoint_every == 0:
                 save_variables(self.checkpoint, self._variables(stepper), asdict(state))
                 self.run.write_history(state.history)
             bar(state.step, sum(self.lengths), f"loss {loss:.3f}  {self.rate('step'):.0f} images/s")
 
-    def _log(self, stepper: Stepper, stage: Stage, validating: bool) -> None:
+    def _probe(self, stage: Stage) -> None:
+        """Set the logits to a logistic regression: one entry of the history, and no steps."""
+        state, training, recipe = self.state, self.training, self.recipe
+        balanced = recipe.class_weights == "balanced"
+        predicted = fit_head(
+            self.model, training.squares, training.labels, training.groups, balanced,
+            stage.views, recipe.seed,
+        )  # fmt: skip
+        right = predicted.argmax(axis=1) == training.labels
+        state.step += 1
+        state.pending = [(log_loss(training.labels, predicted), right.mean())]
+        self._log(0.0, stage, validating=True)
+        self._end_stage()
+
+    def _end_stage(self) -> None:
+        """Let the next stage begin."""
+        state = self.state
+        state.stage, state.stage_step, state.stage_over = state.stage + 1, 0, False
+        state.stage_best, state.waited = math.inf, 0
+
+    def _log(self, learning_rate: float, stage: Stage, validating: bool) -> None:
         """Add an entry to the history, with a validation if one is due."""
         state = self.state
         loss, accuracy = np.mean(state.pending, axis=0)
@@ -161,7 +187,7 @@ class Loop:
             "step": state.step,
             "stage": state.stage + 1,
             "train": stage.train,
-            "learning_rate": stepper.learning_rate,
+            "learning_rate": learning_rate,
             "train_loss": float(loss),
             "train_accuracy": float(accuracy),
         }

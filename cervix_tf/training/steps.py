@@ -25,6 +25,7 @@ class Stepper:
         recipe: Optimiser, mixing and label smoothing.
         stage: Which layers to train, and how fast.
         class_weights: A float32 array (classes,) that each photograph's loss is weighed with.
+        length: Steps of the stage, where a cosine schedule ends; needed for a stage given in epochs.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Stepper:
         recipe: Recipe,
         stage: Stage,
         class_weights: np.ndarray,
+        length: int | None = None,
     ):
         self.model, self.view, self.recipe = model, view, recipe
         self.weights = tf.constant(class_weights, tf.float32)
@@ -45,9 +47,9 @@ class Stepper:
             ([v for v in model.trainable_variables if id(v) in head], 1.0),
             ([v for v in model.trainable_variables if id(v) not in head], stage.backbone_rate),
         )
-        rate = stage.learning_rate or recipe.optimizer.learning_rate
+        rate, length = stage.learning_rate or recipe.optimizer.learning_rate, length or stage.steps
         self.parts = [
-            (_optimizer(recipe.optimizer, rate * relative, variables), variables)
+            (_optimizer(recipe.optimizer, rate * relative, length, variables), variables)
             for variables, relative in parts
             if variables
         ]
@@ -116,12 +118,31 @@ def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
     return (len(labels) / (classes * counts)).astype("float32")
 
 
-def _optimizer(choice: Optimizer, rate: float, variables: list) -> keras.optimizers.Optimizer:
+class _Warmed(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule whose rate rises evenly from 0 over the first steps."""
+
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, steps: int):
+        self.schedule, self.steps = schedule, steps
+
+    def __call__(self, step):
+        begun = (tf.cast(step, tf.float32) + 1) / self.steps
+        return self.schedule(step) * tf.minimum(begun, 1.0)
+
+
+def _optimizer(
+    choice: Optimizer, rate: float, length: int | None, variables: list
+) -> keras.optimizers.Optimizer:
+    schedules = keras.optimizers.schedules
     schedule = rate
     if choice.anneal:
-        schedule = keras.optimizers.schedules.ExponentialDecay(
+        schedule = schedules.ExponentialDecay(
             rate, choice.anneal.every, choice.anneal.factor, staircase=True
         )
+    if choice.schedule == "cosine":
+        schedule = schedules.CosineDecay(rate, length)
+    if choice.warmup:
+        constant = schedules.PiecewiseConstantDecay([0], [rate, rate])
+        schedule = _Warmed(constant if schedule is rate else schedule, choice.warmup)
     optimizers = keras.optimizers  # AdamW is Adam with weight decay, but refuses to be without
     kinds = {"sgd": optimizers.SGD, "rmsprop": optimizers.RMSprop}
     momentum = {"momentum": choice.momentum} if choice.name in kinds else {}

@@ -128,22 +128,41 @@ def _prepared(
     manifest: pd.DataFrame, recipe: Recipe, cache: str | Path | None
 ) -> tuple[keras.Model, pd.DataFrame, np.ndarray]:
     """Build the model, and decode the labelled photographs of both sides; mistakes end here."""
-    keras.utils.set_random_seed(recipe.seed)
-    model = build(
-        recipe.model.name,
-        classes=len(class_names(manifest)),
-        image_size=recipe.image_size,
-        weights=recipe.model.weights,  # when resuming too: stem and value range follow from them
-        **recipe.model.options,
-    )
+    model = untrained(recipe, len(class_names(manifest)))
     for stage in recipe.stages:
-        set_trainable(model, stage.train)  # an unknown layer ends here, not after the first stage
+        set_trainable(
+            model, "head" if stage.train == "probe" else stage.train
+        )  # an unknown layer ends here, not after the first stage
     sides = manifest[manifest["split"].isin(["train", "validation"]) & manifest["label"].notna()]
     sides = sides.reset_index(drop=True)
     with bar("Decoding", len(sides)) as progress:
         side = square_size(model.input_shape[1])
         squares = prepare(sides, side, cache, progress, crop=recipe.crop)
     return model, sides, squares.array
+
+
+def untrained(recipe: Recipe, classes: int) -> keras.Model:
+    """Build a recipe's network as training begins with it.
+
+    Args:
+        recipe: The recipe.
+        classes: How many classes.
+
+    Returns:
+        The model, its random weights drawn by the recipe's seed.
+
+    Example:
+        >>> untrained(load_recipe("cervixnet2"), 3).output_shape
+        (None, 3)
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    return build(
+        recipe.model.name,
+        classes=classes,
+        image_size=recipe.image_size,
+        weights=recipe.model.weights,  # when resuming too: stem and value range follow from them
+        **recipe.model.options,
+    )
 
 
 def _trained(
@@ -157,8 +176,9 @@ def _trained(
     """Train a run that has begun, from its last checkpoint if it has one, and write all it holds."""
     recipe, classes = run.recipe, class_names(run.manifest)
     targets, splits = class_indices(sides, classes), sides["split"].to_numpy()
+    groups = sides["group"].to_numpy()
     training, validation = (
-        LabelledSquares(squares[rows], targets[rows])
+        LabelledSquares(squares[rows], targets[rows], groups[rows])
         for rows in (np.flatnonzero(splits == side) for side in ("train", "validation"))
     )
     total = sum(stage_lengths(recipe, len(training.labels)))

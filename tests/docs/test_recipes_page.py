@@ -21,7 +21,13 @@ TABLES = {
     "`stages`": Stage,
 }
 KEYS_BELOW = ("model", "optimizer", "augment", "stages", "anneal")
-IN_WORDS = ("image_size", "optimizer", "augment", "weight_decay")  # defaults that say more in words
+IN_WORDS = (
+    "image_size",
+    "optimizer",
+    "augment",
+    "weight_decay",
+    "schedule",
+)  # defaults that say more in words
 
 
 def rows(title: str) -> dict[str, list[str]]:

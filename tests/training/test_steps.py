@@ -50,6 +50,16 @@ CASES = {
     "backbone_rate": (case(stage={"backbone_rate": 0.1}), STEP),
     "clip_norm": (case({"clip_norm": 0.2}), STEP),
     "anneal": (case({"anneal": ANNEAL}, steps=5), case(steps=5)),
+    "cosine": (case({"schedule": "cosine"}, steps=5), case(steps=5)),
+    "warmup": (case({"warmup": 3}, steps=5), case(steps=5)),
+    "warmup, anneal": (
+        case({"warmup": 3, "anneal": ANNEAL}, steps=5),
+        case({"anneal": ANNEAL}, steps=5),
+    ),
+    "warmup, cosine": (
+        case({"warmup": 3, "schedule": "cosine"}, steps=5),
+        case({"schedule": "cosine"}, steps=5),
+    ),
     "l2": (case(l2=0.3), STEP),
     "frozen norm": (case(stage={"batch_norm": "frozen"}), STEP),
     "head alone": (case(stage={"train": "head"}), STEP),
@@ -234,6 +244,10 @@ def by_hand(weights, recipe, class_weights, bessel=False):
             rate = stage.learning_rate or optimizer.learning_rate
             if optimizer.anneal:
                 rate *= optimizer.anneal.factor ** (step // optimizer.anneal.every)
+            if optimizer.schedule == "cosine":
+                rate *= (1 + np.cos(np.pi * step / stage.steps)) / 2
+            if optimizer.warmup:
+                rate *= min(1, (step + 1) / optimizer.warmup)
             if "logits" not in path:
                 rate *= stage.backbone_rate
             added = move(optimizer, clip * gradients[path], rate, states[path], step)

@@ -92,6 +92,12 @@ def remarks(metrics: dict) -> list[str]:
         "it.",
         "Raw: the network's own probabilities, before calibration.",
     ]
+    if "probe" in metrics:
+        loss, interval = metrics["probe"]["log_loss"], metrics["intervals"]["probe"]["log_loss"]
+        lines.append(
+            "A linear probe, logistic regression on the same network's features before training, has a "
+            f"log loss of {number('log_loss', loss)} ({span('log_loss', interval)}) on these photographs."
+        )
     if bootstrap["left_out"]:
         names = {**NAMES, **BY_CLASS}
         counts = ", ".join(f"{names[k]} {n}" for k, n in bootstrap["left_out"].items())

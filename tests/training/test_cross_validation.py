@@ -1,0 +1,206 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+import cervix_tf as cx
+from cervix_tf.errors import UserError
+from cervix_tf.runs import Ensemble, fit_calibration
+
+STEPS = [{"train": "all", "steps": 30}]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A manifest of 48 pictures of 24 patients, and a folder of six more: a class is a tint."""
+    folder, draw = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    rows = []
+    for number in range(54):
+        label = number // 2 % 3
+        tint = 90 + 40 * np.eye(3)[label] + draw.normal(0, 10, 3)
+        pixels = np.clip(tint + draw.normal(0, 10, (40, 40, 3)), 0, 255).astype("uint8")
+        path = folder / ("test" if number >= 48 else "train") / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(path), pixels)
+        rows.append(
+            {"path": str(path), "label": f"tint {label}", "group": f"patient {number // 2}"}
+        )
+    manifest = folder / "manifest.csv"
+    pd.DataFrame(rows[:48]).to_csv(manifest, index=False)
+    return manifest
+
+
+@pytest.fixture(scope="module")
+def quick(recipe):
+    """Maker of a recipe that learns the tints within seconds."""
+    optimizer = {"name": "adam", "learning_rate": 0.002}
+    return lambda **changes: recipe(
+        **{"stages": STEPS, "patience": 1, "optimizer": optimizer, "augment": None, **changes}
+    )
+
+
+@pytest.fixture(scope="module")
+def ensemble(pictures, quick, tmp_path_factory):
+    """An ensemble of three folds."""
+    out = tmp_path_factory.mktemp("ensembles") / "first"
+    return cx.crossfit(cx.read_manifest(pictures), quick(), out, folds=3, cache="memory")
+
+
+def oof(ensemble) -> np.ndarray:
+    return ensemble.predictions[ensemble.class_names].to_numpy()
+
+
+def test_every_labelled_photograph_is_predicted_once_by_a_run_it_is_new_to(ensemble, pictures):
+    table, manifest = ensemble.predictions, cx.read_manifest(pictures)
+    labelled = manifest[manifest["label"].notna()]
+    assert sorted(table["path"]) == sorted(labelled["path"])
+    assert set(table["fold"].astype(int)) == {1, 2, 3}
+    assert (table.groupby("group")["fold"].nunique() == 1).all()
+    for number, member in enumerate(ensemble.members, 1):
+        of_fold = table[table["fold"].astype(int) == number].set_index("path")
+        trained = member.manifest[member.manifest["split"] == "train"]
+        assert not set(trained["group"]) & set(of_fold["group"])
+        own = member.predictions.set_index("path").loc[of_fold.index]
+        columns = [f"raw:{name}" for name in ensemble.class_names]
+        np.testing.assert_array_equal(of_fold[columns], own[columns])
+
+
+def test_the_figures_are_those_of_the_table_calibrated_by_the_other_folds(ensemble):
+    table, figures = ensemble.predictions, ensemble.metrics
+    targets = table["label"].map(ensemble.class_names.index).to_numpy()
+    raw = table[[f"raw:{name}" for name in ensemble.class_names]].to_numpy()
+    groups, first = table["group"].to_numpy(), (table["fold"].astype(int) == 1).to_numpy()
+    fitted = fit_calibration(raw[~first], targets[~first], groups[~first])
+    np.testing.assert_allclose(oof(ensemble)[first], fitted(raw[first]))
+    assert figures["log_loss"] == pytest.approx(cx.evaluation.log_loss(targets, oof(ensemble)))
+    assert ensemble.calibration.slope > 0.1
+    assert figures["log_loss"] < 0.95 * figures["prior"]["log_loss"]
+    assert figures["raw"]["log_loss"] == pytest.approx(cx.evaluation.log_loss(targets, raw))
+    again = cx.evaluate(ensemble.folder)
+    assert again["split"] == figures["split"] == "out of fold"
+    assert again["log_loss"] == pytest.approx(figures["log_loss"], abs=1e-6)
+    assert cx.evaluate(ensemble, raw=True)["log_loss"] == pytest.approx(
+        figures["raw"]["log_loss"], abs=1e-6
+    )
+
+
+def test_no_run_chooses_its_weights_by_the_photographs_of_its_fold(ensemble):
+    seeds = set()
+    for member in ensemble.members:
+        assert member.recipe.keep == "last"
+        assert member.history["step"].iloc[-1] == 30, "no patience ended it"
+        seeds.add(member.recipe.seed)
+    assert len(seeds) == 3
+
+
+def test_other_photographs_get_the_mean_of_the_calibrated_runs(ensemble, pictures):
+    test = cx.read_manifest(pictures.parent / "test", labelled=False)
+    names = ensemble.class_names
+    each = [cx.predict(member, test, raw=True)[names].to_numpy() for member in ensemble.members]
+    calibrate = ensemble.calibration
+    mean = np.mean([calibrate(part) for part in each], axis=0)
+    np.testing.assert_allclose(cx.predict(ensemble, test)[names], mean)
+    np.testing.assert_allclose(cx.predict(ensemble, test, raw=True)[names], np.mean(each, axis=0))
+    together = cx.predict([ensemble, ensemble.members[0]], test)[names]
+    first = cx.predict(ensemble.members[0], test)[names]
+    np.testing.assert_allclose(together, (mean + first) / 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["savedmodel", "onnx", "litert"])
+def test_one_exported_file_averages_and_calibrates(ensemble, tmp_path, format):
+    exported = cx.export(ensemble, tmp_path / "exported", format=format)
+    assert exported.difference < 1e-5
+    assert exported.photographs == len(ensemble.predictions)
+
+
+def test_verbs_take_an_ensemble(ensemble, pictures, tmp_path):
+    page = cx.report([ensemble, ensemble.members[0]], tmp_path / "page.html").read_text()
+    assert "The mean of 3 such runs" in page
+    explanation = cx.explain(
+        ensemble, out=tmp_path / "maps.png", methods=["gradient"], photographs=2
+    )
+    own = ensemble.predictions.set_index("path")[ensemble.class_names]
+    np.testing.assert_allclose(
+        explanation.table[ensemble.class_names], own.loc[explanation.table["path"]], atol=1e-6
+    )
+    assert len(cx.submit(ensemble, pictures.parent / "test", tmp_path / "submission.csv")) == 6
+
+
+def test_the_same_call_goes_on_and_another_is_refused(ensemble, pictures, quick):
+    manifest, before = cx.read_manifest(pictures), ensemble.path("oof.csv").read_bytes()
+    again = cx.crossfit(manifest, quick(), ensemble.folder, folds=3, cache="memory")
+    assert again.path("oof.csv").read_bytes() == before
+    with pytest.raises(UserError, match="another --out"):
+        cx.crossfit(manifest, quick(), ensemble.folder, folds=4)
+    with pytest.raises(UserError, match="other recipe"):
+        cx.crossfit(manifest, quick(seed=1), ensemble.folder, folds=3)
+    with pytest.raises(UserError, match="holds other things"):
+        cx.crossfit(manifest, quick(), pictures.parent, folds=3)
+
+
+def test_repeats_divide_anew_and_are_averaged(pictures, quick, tmp_path):
+    short = quick(stages=[{"train": "all", "steps": 2}])
+    ensemble = cx.crossfit(
+        cx.read_manifest(pictures), short, tmp_path / "e", folds=2, repeats=2, cache="memory"
+    )
+    names = [f"raw:{name}" for name in ensemble.class_names]
+    parts = [member.predictions.set_index("path")[names] for member in ensemble.members]
+    first, second = (set(part.index) for part in parts[::2])
+    assert first != second, "divided anew"
+    for path, row in ensemble.predictions.set_index("path")[names].iterrows():
+        each = [part.loc[path] for part in parts if path in part.index]
+        assert len(each) == 2
+        np.testing.assert_allclose(row, np.mean(each, axis=0))
+
+
+PROGRAM = """
+import sys, cervix_tf as cx
+from cervix_tf.recipes import load_recipe
+manifest, recipe, out, cache = sys.argv[1:]
+cx.crossfit(cx.read_manifest(manifest), load_recipe(recipe), out, folds=3, cache=cache)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_one_killed_and_restarted_end_with_the_same_ensemble(
+    ensemble, pictures, tmp_path
+):
+    recipe, out = str(ensemble.path("recipe.yaml")), tmp_path / "shared"
+    words = [
+        sys.executable,
+        "-c",
+        PROGRAM,
+        str(pictures),
+        recipe,
+        str(out),
+        str(tmp_path / "cache"),
+    ]
+    first, second = (subprocess.Popen(words, stderr=subprocess.DEVNULL) for _ in range(2))
+    begun = out / "runs/1-1/checkpoint/last.npz"
+    while not begun.is_file():
+        assert first.poll() is None
+        assert second.poll() is None
+        time.sleep(0.02)
+    locks = [Path(f"/proc/{p.pid}/fd") for p in (first, second)]
+    held = [any(Path(f).resolve().name == "1-1.lock" for f in fds.iterdir()) for fds in locks]
+    killed, other = (first, second) if held[0] else (second, first)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not (out / "runs/1-1/report.html").is_file(), "killed in the middle"
+    third = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    assert other.wait() == 0
+    assert third.wait() == 0
+    shared = cx.load(out)
+    assert isinstance(shared, Ensemble)
+    for name in ("oof.csv", "calibration.json"):
+        assert shared.path(name).read_bytes() == ensemble.path(name).read_bytes()
+    figures = [json.loads(one.path("metrics.json").read_text()) for one in (shared, ensemble)]
+    assert figures[0] == figures[1]
