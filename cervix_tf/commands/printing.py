@@ -60,7 +60,7 @@ def print_metrics(figures: dict) -> None:
         f"{figures['groups']} groups, {figures['split']}, seed {figures['seed']}"
     )
     print(f"{'':<14}{'log loss':>10}{'accuracy':>10}")
-    rows = {"model": figures, "raw": figures["raw"], "linear probe": figures.get("probe")}
+    rows = {"model": figures, "raw": figures.get("raw"), "linear probe": figures.get("probe")}
     rows["class prior"] = figures["prior"]
     for name, part in ((name, part) for name, part in rows.items() if part):
         print(f"{name:<14}{part['log_loss']:>10.4f}{100 * part['accuracy']:>8.1f} %")
@@ -72,7 +72,8 @@ def print_evaluation(figures: dict) -> None:
 
     print_metrics(figures)
     print()
-    print_table(("", "model", "95 % interval", "raw", "class prior"), figure_rows(figures))
+    beside = ("raw", "class prior") if "raw" in figures else ("class prior",)
+    print_table(("", "model", "95 % interval", *beside), figure_rows(figures))
     print()
     cells = [
         (name, *(f"{v} ({i})" if i else v for v, i in row)) for name, row in class_rows(figures)

@@ -113,8 +113,8 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
         - `prevalence`: `actual` and mean `predicted` share of each class (Table 3 of the report);
         - `reliability`: for each of 10 bins of the top label's confidence that holds a photograph `from`,
           `to`, `photographs`, mean `confidence`, `accuracy` and its `interval`;
-        - `raw`: the first six for the networks' probabilities, not calibrated; `probe`, where there is
-          one, for those of the linear probe;
+        - `raw`: the first six for the probabilities before calibration, where there is one; `probe`,
+          where there is one, for those of the linear probe;
         - `prior`: the first six for the class shares of the training photographs, and those `shares`;
         - `gain`: the prior's log loss minus the model's, and the model's accuracy minus the prior's;
         - `intervals`: for all of these, in the same form, `[low, high]`: 95 % by bootstrap over groups,
@@ -139,7 +139,8 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
     model, base = measures(targets, probabilities), measures(targets, prior)
     values = {name: rows[0] for name, rows in model.items()}
     values |= {f"prior {name}": base[name][0] for name in SINGLE}
-    beside = {"raw": predictions.raw} | ({} if probe is None else {"probe": probe})
+    beside = {"raw": predictions.raw, "probe": probe}
+    beside = {kind: other for kind, other in beside.items() if other is not None}
     for kind, other in beside.items():
         figures = measures(targets, other)
         values |= {f"{kind} {name}": figures[name][0] for name in SINGLE}

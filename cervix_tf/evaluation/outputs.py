@@ -11,14 +11,14 @@ from cervix_tf.runs import Run
 
 
 def labelled_table(predictions: Predictions) -> pd.DataFrame:
-    """Make a table of a row a photograph: what it is, its probabilities, and `raw:CLASS` of the networks.
+    """Make a table of a row a photograph: what it is, its probabilities, and those before calibration.
 
     Args:
         predictions: The predictions of labelled photographs.
 
     Returns:
-        Columns `image`, `path`, `label`, `group`, for an ensemble's own photographs `fold`, and two a
-        class.
+        Columns `image`, `path`, `label`, `group`, for an ensemble's own photographs `fold`, one a class,
+        and where they are calibrated one `raw:CLASS`.
 
     Example:
         >>> labelled_table(predictions).to_csv("oof.csv", index=False)
@@ -26,7 +26,8 @@ def labelled_table(predictions: Predictions) -> pd.DataFrame:
     columns = ["image", "path", "label", "group", "fold"]
     table = predictions.photographs[[c for c in columns if c in predictions.photographs]].copy()
     table[predictions.class_names] = predictions.probabilities
-    table[[f"raw:{name}" for name in predictions.class_names]] = predictions.raw
+    if predictions.raw is not None:
+        table[[f"raw:{name}" for name in predictions.class_names]] = predictions.raw
     return table
 
 

@@ -88,7 +88,7 @@ def examine(
     if reasons:
         squares = squares[[path not in reasons for path in every]]
     predictions = Predictions(
-        (run,), pd.DataFrame({"path": map(str, good)}), squares, *run_probabilities(run, squares)
+        (run,), pd.DataFrame({"path": map(str, good)}), squares, run_probabilities(run, squares)[0]
     )
     images = predictions.images
     maps = run_saliency(run, images, predictions.predicted, "gradcam")

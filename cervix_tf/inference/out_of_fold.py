@@ -5,14 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold
 
 from cervix_tf.data import prepare
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.inference.predictions import Predictions, probabilities
 from cervix_tf.runs import Calibration, Ensemble, Run, cross_fitted, fit_calibration
-
-FOLDS = 5  # parts of a run's validation photographs, for the figures of its calibration
 
 
 def held_out(
@@ -34,7 +31,7 @@ def held_out(
         raw: As `predict` takes it.
 
     Returns:
-        The predictions, calibrated as `calibrated` says.
+        The predictions, an ensemble's calibrated as `calibrated` says.
 
     Raises:
         UserError: A photograph cannot be read.
@@ -52,53 +49,42 @@ def held_out(
         for number, member in enumerate(run.members):
             new = photographs["path"].isin(member.validation["path"]).to_numpy()
             plain[number // folds, new] = probabilities(member.model, squares[new], tta)
-    mean = plain.mean(axis=0)
-    shown = mean if raw else calibrated(run, photographs, plain)[1]
-    table = photographs.reset_index(drop=True)
-    return Predictions((run,), table, squares, shown, mean, tta)
+    mean, table = plain.mean(axis=0), photographs.reset_index(drop=True)
+    if raw or not isinstance(run, Ensemble):
+        return Predictions((run,), table, squares, mean, tta)
+    return Predictions((run,), table, squares, calibrated(run, table, plain)[1], tta, mean)
 
 
 def calibrated(
-    run: Run, photographs: pd.DataFrame, raw: np.ndarray
-) -> tuple[Calibration | None, np.ndarray]:
-    """Fit a calibration on held-out photographs, and calibrate each of these by the others.
+    ensemble: Ensemble, photographs: pd.DataFrame, raw: np.ndarray
+) -> tuple[Calibration, np.ndarray]:
+    """Fit an ensemble's calibration, and calibrate each fold's photographs by the other folds.
 
     The figures of the latter are honest: no photograph, and no group, had a part in its own calibration.
-    The parts that are left out in turn are an ensemble's folds, and five of a run's validation
-    photographs.
 
     Args:
-        run: The run or ensemble.
-        photographs: N labelled rows of `run.validation`.
-        raw: (repeats, N, classes), what networks make of photographs they did not train on; one repeat
-            for a run.
+        ensemble: The ensemble, whose runs are complete.
+        photographs: N rows of `ensemble.validation`.
+        raw: (repeats, N, classes), what the runs make of photographs they did not train on.
 
     Returns:
-        The calibration for other photographs, None where these are of one group, and
-        (N, classes) probabilities, the mean over repeats.
+        The calibration for other photographs, and (N, classes) probabilities, the mean over repeats.
 
     Example:
-        >>> calibration, probabilities = calibrated(run, run.validation, raw[None])
+        >>> calibration, probabilities = calibrated(ensemble, ensemble.validation, raw)
     """
-    groups, targets = photographs["group"].to_numpy(), class_indices(photographs, run.class_names)
-    number = len(np.unique(groups))
-    if number < 2:
-        return None, raw.mean(axis=0)
-    if isinstance(run, Ensemble):
-        folds, shares = photographs["fold"].to_numpy(), None
-    else:
-        folds = np.empty(len(groups), int)
-        parts = GroupKFold(min(FOLDS, number)).split(groups, groups=groups)
-        for fold, (_, rows) in enumerate(parts):
-            folds[rows] = fold
-        training = run.manifest[run.manifest["split"] == "train"]["label"]
-        shares = training.value_counts(normalize=True).reindex(run.class_names).to_numpy()
-    classes = len(run.class_names)
-    balanced = run.recipe.class_weights == "balanced"
+    repeats, _, classes = raw.shape
+    targets, groups, folds = (
+        np.tile(part, repeats)
+        for part in (
+            class_indices(photographs, ensemble.class_names),
+            photographs["group"].to_numpy(),
+            photographs["fold"].to_numpy(),
+        )
+    )
+    balanced = ensemble.recipe.class_weights == "balanced"
     trained = np.full(classes, 1 / classes) if balanced else None
-    repeats = len(raw)
-    targets, groups, folds = (np.tile(part, repeats) for part in (targets, groups, folds))
     stacked = raw.reshape(-1, classes)
-    each = cross_fitted(stacked, targets, groups, folds, shares, trained)
-    fitted = fit_calibration(stacked, targets, groups, shares, trained)
+    each = cross_fitted(stacked, targets, groups, folds, trained_shares=trained)
+    fitted = fit_calibration(stacked, targets, groups, trained_shares=trained)
     return fitted, each.reshape(raw.shape).mean(axis=0)

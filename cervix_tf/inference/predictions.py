@@ -28,9 +28,9 @@ class Predictions:
         runs: The runs whose probabilities are averaged, at least one.
         photographs: A table of N rows as a manifest has them; a picture in memory has an `image` alone.
         squares: uint8 RGB (N, P, P, 3), prepared for the first run, as `data.prepare` returned them.
-        probabilities: float64 (N, classes), rows summing to 1, calibrated where a run has a calibration.
-        raw: The same as the networks give them, not calibrated.
+        probabilities: float64 (N, classes), rows summing to 1, calibrated where an ensemble is.
         views: Views a photograph that these are the mean of, as `tta` of `predict`.
+        raw: The same before calibration; None where nothing is calibrated.
 
     Example:
         >>> surest = np.argsort(-predictions.probabilities.max(axis=1))
@@ -41,8 +41,8 @@ class Predictions:
     photographs: pd.DataFrame
     squares: np.ndarray
     probabilities: np.ndarray
-    raw: np.ndarray
     views: int = 1
+    raw: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.probabilities)
@@ -55,8 +55,8 @@ class Predictions:
             table,
             self.squares[rows],
             self.probabilities[rows],
-            self.raw[rows],
             self.views,
+            None if self.raw is None else self.raw[rows],
         )
 
     @property
@@ -158,8 +158,8 @@ def predictions_of(
         given.table,
         squares[first.square_size, first.crop],
         plain if raw else calibrated,
-        plain,
         tta,
+        plain if any(run.calibration for run in opened) and not raw else None,
     )
 
 

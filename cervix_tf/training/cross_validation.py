@@ -173,10 +173,10 @@ def _trained(
                 done = resume(run, cache)
             else:
                 done = fit(manifest, recipe, run.folder, cache)
-        raw = done.metrics["raw"]
+        figures = done.metrics
         log.info(
-            f"  out-of-fold log loss {raw['log_loss']:.4f}  accuracy {100 * raw['accuracy']:.1f} %, "
-            "not calibrated"
+            f"  out-of-fold log loss {figures['log_loss']:.4f}  accuracy "
+            f"{100 * figures['accuracy']:.1f} %, not calibrated"
         )
     except KeyboardInterrupt:  # the same crossfit goes on, not the fit of one fold
         raise KeyboardInterrupt from None
@@ -192,17 +192,16 @@ def _finish(ensemble: Ensemble, cache: str | Path | None) -> None:
     photographs = ensemble.validation.reset_index(drop=True).astype({"fold": int})
     classes, plan = ensemble.class_names, ensemble.plan
     raw = np.empty((plan["repeats"], len(photographs), len(classes)))
-    columns = [f"raw:{name}" for name in classes]
     for number, member in enumerate(ensemble.members):
-        of_fold = member.predictions.set_index("path")[columns]
+        of_fold = member.predictions.set_index("path")[classes]
         rows = photographs["path"].isin(of_fold.index)
         raw[number // plan["folds"], rows] = of_fold.loc[photographs["path"][rows]]
     calibration, probabilities = calibrated(ensemble, photographs, raw)
-    if calibration:
-        ensemble.write_json("calibration.json", calibration.as_dict())
+    ensemble.write_json("calibration.json", calibration.as_dict())
     with bar("Decoding", len(photographs)) as progress:
         squares = prepare(photographs, ensemble.square_size, cache, progress, ensemble.crop).array
-    predictions = Predictions((ensemble,), photographs, squares, probabilities, raw.mean(axis=0))
+    mean = raw.mean(axis=0)
+    predictions = Predictions((ensemble,), photographs, squares, probabilities, raw=mean)
     figures = metrics_of(predictions, "out of fold", _probed(ensemble, predictions))
     write_evaluation(predictions, figures, ensemble.folder)
     plot_curves(ensemble, ensemble.path("plots/curves.png"))

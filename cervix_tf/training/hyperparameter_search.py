@@ -165,12 +165,11 @@ def _run(
         note(reason=str(error))
         study.optuna.tell(trial, state=optuna.trial.TrialState.FAIL)
         return f"  failed: {error}"
-    figures = done.metrics["raw"]  # as its validations were while it trained
-    note(accuracy=figures["accuracy"])
-    study.optuna.tell(trial, figures["log_loss"])
+    note(accuracy=done.metrics["accuracy"])
+    study.optuna.tell(trial, done.metrics["log_loss"])
     return (
-        f"  validation log loss {figures['log_loss']:.4f}  accuracy "
-        f"{100 * figures['accuracy']:.1f} %"
+        f"  validation log loss {done.metrics['log_loss']:.4f}  accuracy "
+        f"{100 * done.metrics['accuracy']:.1f} %"
     )
 
 

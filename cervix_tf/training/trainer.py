@@ -19,7 +19,7 @@ from cervix_tf.errors import UserError
 from cervix_tf.evaluation import log_loss, metrics_of, plot_curves, write_evaluation
 from cervix_tf.evaluation.report import report
 from cervix_tf.explanation import explain
-from cervix_tf.inference import Predictions, calibrated, probabilities
+from cervix_tf.inference import Predictions, probabilities
 from cervix_tf.models import build, set_trainable, spec
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
@@ -196,15 +196,15 @@ def _trained(
     )
     run.write_history(loop.state.history)
     run.write_model(model, classes)
-    raw = loop.probabilities
-    if raw is None:
-        raw = probabilities(model, validation.squares)
-    photographs = sides[splits == "validation"].reset_index(drop=True)
-    calibration, shown = calibrated(run, photographs, raw[None])
-    if calibration:
-        run.write_json("calibration.json", calibration.as_dict())
     _evaluated(
-        Predictions((run,), photographs, validation.squares, shown, raw),
+        Predictions(
+            (run,),
+            sides[splits == "validation"].reset_index(drop=True),
+            validation.squares,
+            probabilities(model, validation.squares)
+            if loop.probabilities is None
+            else loop.probabilities,
+        ),
         _on_training(model, training),
     )
     shutil.rmtree(run.path("checkpoint"), ignore_errors=True)

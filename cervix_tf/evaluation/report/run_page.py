@@ -97,9 +97,9 @@ def _check_finished(run: Run) -> None:
                 f"{run.path(f'plots/{name}')} does not exist: training has not ended; go on with "
                 f"cervix-tf fit --resume {run.folder}."
             )
-    if "raw" not in run.metrics:
+    if "intervals" not in run.metrics:
         raise UserError(
-            f"{run.path('metrics.json')} lacks figures: an older version wrote it; train again."
+            f"{run.path('metrics.json')} holds no intervals: an older version wrote it; train again."
         )
 
 

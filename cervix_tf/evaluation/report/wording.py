@@ -16,27 +16,28 @@ PERCENT = {"accuracy", "balanced_accuracy"}
 NONE = "–"
 
 
-def figure_rows(metrics: dict) -> list[tuple[str, str, str, str, str]]:
+def figure_rows(metrics: dict) -> list[tuple[str, ...]]:
     """Word the figures that are one number.
 
     Args:
         metrics: As `metrics_of` returns them.
 
     Returns:
-        Rows of name, figure, 95 % interval, the figure without calibration and the class prior's.
+        Rows of name, figure, 95 % interval, the figure before calibration where there is one, and the
+        class prior's.
 
     Example:
         >>> figure_rows(load("runs/first").metrics)[0]
-        ('log loss', '0.3758', '0.2410 to 0.5312', '0.4102', '1.0986')
+        ('log loss', '0.3758', '0.2410 to 0.5312', '1.0986')
     """
-    intervals, raw, prior = metrics["intervals"], metrics["raw"], metrics["prior"]
+    intervals = metrics["intervals"]
+    beside = [metrics[kind] for kind in ("raw", "prior") if kind in metrics]
     rows = [
         (
             name,
             number(key, metrics[key]),
             span(key, intervals[key]),
-            number(key, raw[key]),
-            number(key, prior[key]),
+            *(number(key, figures[key]) for figures in beside),
         )
         for key, name in NAMES.items()
     ]
@@ -45,7 +46,7 @@ def figure_rows(metrics: dict) -> list[tuple[str, str, str, str, str]]:
         ("accuracy", "accuracy above prior's"),
     ):
         gain, interval = metrics["gain"][key], intervals["gain"][key]
-        rows.append((name, number(key, gain), span(key, interval), "", ""))
+        rows.append((name, number(key, gain), span(key, interval), *([""] * len(beside))))
     return rows
 
 
@@ -90,8 +91,9 @@ def remarks(metrics: dict) -> list[str]:
         f"(patients), {bootstrap['resamples']} resamples. Calibration error: top label, 10 bins of equal "
         "width; with few photographs the figure lies too high, so that its interval reaches far below "
         "it.",
-        "Raw: the network's own probabilities, before calibration.",
     ]
+    if "raw" in metrics:
+        lines.append("Raw: the networks' own probabilities, before calibration.")
     if "probe" in metrics:
         loss, interval = metrics["probe"]["log_loss"], metrics["intervals"]["probe"]["log_loss"]
         lines.append(
