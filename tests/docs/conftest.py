@@ -154,7 +154,7 @@ def spoiled(place, monkeypatch, tmp_path):
 
         with contextlib.suppress(Killed):
             manifest = cx.data.read_manifest("data")
-            cx.training.fit(manifest, "cervixnet1", "runs/killed", on_validation=kill)
+            cx.training.fit(manifest, "cervixnet2", "runs/killed", on_validation=kill)
 
     def other_stage(patch):
         sample = place / "sample_submission.csv"
