@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from jupyter_client import KernelManager
 from nbclient import NotebookClient
 
 HERE = Path(__file__).parent
@@ -24,13 +25,16 @@ NOISE = re.compile(
 )
 
 
-def executed(source: Path, folder: Path, before: str = "") -> nbformat.NotebookNode:
+def executed(
+    source: Path, folder: Path, before: str = "", kernel: KernelManager | None = None
+) -> nbformat.NotebookNode:
     """Execute a source from top to bottom.
 
     Args:
         source: A py:percent file.
         folder: Where it runs.
         before: Code that is run before the first cell, and not kept.
+        kernel: A started kernel, which is left running; by default one of its own.
 
     Returns:
         The notebook with its outputs.
@@ -39,9 +43,8 @@ def executed(source: Path, folder: Path, before: str = "") -> nbformat.NotebookN
         nbclient.exceptions.CellExecutionError: A cell failed.
     """
     notebook = jupytext.read(source)
-    client = NotebookClient(
-        notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": folder}}
-    )
+    where = {"metadata": {"path": folder}}
+    client = NotebookClient(notebook, kernel, timeout=900, kernel_name="python3", resources=where)
     notebook.cells.insert(0, nbformat.v4.new_code_cell(before))
     client.execute()
     del notebook.cells[0]

@@ -1,6 +1,7 @@
-"""A folder as the docs assume it, small networks, recipes of two steps, and nothing compiled.
+"""A folder as the docs assume it, small networks, recipes of two steps, nothing compiled or drawn.
 
-Compiling a network takes longer than the few steps that are trained here.
+Compiling a network takes longer than the few steps that are trained here, and drawing as long as these;
+what the figures look like is tested in their own rooms.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 import cervix_tf as cx
-from tests.planted.shortcuts import short_recipes, small_networks, uncompiled
+from tests.planted.shortcuts import quick_figures, short_recipes, small_networks, uncompiled
 
 PLACES = ("TFHUB_CACHE_DIR", "KERAS_HOME", "KAGGLEHUB_CACHE", "XDG_CACHE_HOME")
 
@@ -36,7 +37,8 @@ def prepared(phantoms, recipe, tmp_path_factory, finished) -> Path:
         shutil.copytree(finished.folder, place / "runs" / name)
     stages = [{"train": "all", "steps": 1}]
     for number, fold in enumerate(cx.data.folds(manifest, 2), 1):
-        with uncompiled():
+        with uncompiled(), pytest.MonkeyPatch.context() as patch:
+            quick_figures(patch)
             cx.training.fit(
                 fold, recipe(stages=stages), place / f"runs/fold{number}", cache=place / "squares"
             )
@@ -89,6 +91,7 @@ def place(prepared, tmp_path, monkeypatch) -> Iterator[Path]:
         monkeypatch.setenv(name, str(place / name))
     monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(place / "KERAS_HOME"))
     small_networks(monkeypatch)
+    quick_figures(monkeypatch)
     kagglehub = ModuleType("kagglehub")
     kagglehub.competition_download = lambda handle, **options: str(place / "data")
     monkeypatch.setitem(sys.modules, "kagglehub", kagglehub)
@@ -151,7 +154,7 @@ def spoiled(place, monkeypatch, tmp_path):
 
         with contextlib.suppress(Killed):
             manifest = cx.data.read_manifest("data")
-            cx.training.fit(manifest, "cervixnet1", "runs/killed", on_validation=kill)
+            cx.training.fit(manifest, "cervixnet2", "runs/killed", on_validation=kill)
 
     def other_stage(patch):
         sample = place / "sample_submission.csv"

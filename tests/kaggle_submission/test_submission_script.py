@@ -1,12 +1,15 @@
 import csv
 import math
 import os
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.planted.shortcuts import quick_figures, uncompiled
 
 SCRIPT = Path(__file__).parents[2] / "kaggle_submission" / "submission.py"
 NO_NETWORK = """
@@ -48,23 +51,50 @@ def _masks(folder, names):
 @pytest.fixture
 def kernel(tmp_path):
     """Run the script as a kernel would, the network blocked: exit code, output."""
+    blocked = tmp_path / "blocked"
+    blocked.mkdir()
+    (blocked / "sitecustomize.py").write_text(NO_NETWORK)
 
-    def call(attached, *words):
-        blocked = tmp_path / "blocked"
-        blocked.mkdir(exist_ok=True)
-        (blocked / "sitecustomize.py").write_text(NO_NETWORK)
-        (tmp_path / "working").mkdir(exist_ok=True)
-        places = ["--input", attached, "--working", tmp_path / "working"]
+    def call(*words):
         environment = {**os.environ, "PYTHONPATH": f"{blocked}:{SCRIPT.parents[1]}"}
         done = subprocess.run(
-            [sys.executable, SCRIPT, *places, *words],
-            capture_output=True,
-            text=True,
-            env=environment,
+            [sys.executable, SCRIPT, *words], capture_output=True, text=True, env=environment
         )
         return done.returncode, done.stdout + done.stderr
 
-    return call
+    return _placed(call, tmp_path)
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch, capsys):
+    """The same in this process, nothing compiled or drawn."""
+    for name in ("socket.connect", "socket.connect_ex"):
+        monkeypatch.setattr(f"socket.{name}", _refuse)
+    monkeypatch.setattr("socket.getaddrinfo", _refuse)
+    quick_figures(monkeypatch)
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, words)])
+        code = 0
+        with uncompiled():
+            try:
+                runpy.run_path(str(SCRIPT), run_name="__main__")
+            except SystemExit as ended:
+                code = ended.code
+        return code, f"{capsys.readouterr()} {code}"
+
+    return _placed(call, tmp_path)
+
+
+def _placed(call, folder):
+    (folder / "working").mkdir(exist_ok=True)  # of both
+    return lambda attached, *words: call(
+        "--input", attached, "--working", folder / "working", *words
+    )
+
+
+def _refuse(*_, **__):
+    raise OSError("no network in a Kaggle kernel without internet")
 
 
 def check(path, names):
@@ -80,7 +110,7 @@ def check(path, names):
 
 
 @pytest.mark.slow
-def test_attached_run_both_stages(attached, kernel, finished, tmp_path, phantoms):
+def test_attached_run_both_stages(attached, kernel, script, finished, tmp_path, phantoms):
     shutil.copytree(finished.folder, attached / "cervix-tf-runs" / "first")
     code, out = kernel(attached)
     assert code == 0, out
@@ -88,44 +118,44 @@ def test_attached_run_both_stages(attached, kernel, finished, tmp_path, phantoms
     check(tmp_path / "working" / "submission.csv", FIRST)
 
     sample(attached / "stage2" / "sample_submission_stg2.csv", [*FIRST, *SECOND])
-    code, out = kernel(attached)
+    code, out = script(attached)
     assert code != 0
     assert "Several samples" in out
-    code, out = kernel(attached, "--sample", "stg2")
+    code, out = script(attached, "--sample", "stg2")
     assert code != 0
     assert "3506 photographs of sample_submission_stg2.csv" in out
     (stage2 := attached / "stage2" / "test_stg2").mkdir()
     picture = next((phantoms / "test").glob("*.jpg"))
     for name in SECOND:
         os.link(picture, stage2 / name)
-    code, out = kernel(attached, "--sample", "stg2", "--views", "1")
+    code, out = script(attached, "--sample", "stg2", "--views", "1")
     assert code == 0, out
     check(tmp_path / "working" / "submission.csv", [*FIRST, *SECOND])
 
 
 @pytest.mark.slow
-def test_trains_where_no_run_is_attached(attached, kernel, tmp_path):
+def test_trains_where_no_run_is_attached(attached, script, tmp_path):
     words = ["--recipe", "cervixnet1", "--views", "1"]
     for setting in (
         "image_size=32", "batch_size=8", "model.widths=[8, 8]", "model.dense=8", "validation=0.2",
         "stages=[{train: all, steps: 4}]",
     ):  # fmt: skip
         words += ["--set", setting]
-    code, out = kernel(attached, *words)
+    code, out = script(attached, *words)
     assert code == 0, out
     check(tmp_path / "working" / "submission.csv", FIRST)
-    code, out = kernel(attached, "--weights", "inception_v2.ckpt")
+    code, out = script(attached, "--weights", "inception_v2.ckpt")
     assert code == 0, "the run in the working folder is gone on with\n" + out
     shutil.rmtree(tmp_path / "working" / "run")
-    code, out = kernel(attached, "--weights", "inception_v2.ckpt")
+    code, out = script(attached, "--weights", "inception_v2.ckpt")
     assert code != 0
     assert "inception_v2.ckpt" in out
     assert "Traceback" not in out
 
 
-def test_what_is_not_attached_is_named(tmp_path, kernel):
+def test_what_is_not_attached_is_named(tmp_path, script):
     (tmp_path / "empty").mkdir()
-    code, out = kernel(tmp_path / "empty")
+    code, out = script(tmp_path / "empty")
     assert code != 0
     assert "attach the competition's data" in out
     assert "Traceback" not in out

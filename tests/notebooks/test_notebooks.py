@@ -7,6 +7,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
+from jupyter_client.manager import start_new_kernel
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NAMES = [
@@ -26,9 +27,21 @@ shorter = pytest.MonkeyPatch()
 shortcuts.small_networks(shorter)
 shortcuts.short_recipes(shorter)
 shortcuts.few_phantoms(shorter)
-uncompiled = shortcuts.uncompiled()
-uncompiled.__enter__()
+shortcuts.quick_figures(shorter)
+shortcuts.entered = shortcuts.uncompiled()  # held there while the names here are forgotten
+shortcuts.entered.__enter__()
 """
+AFRESH = "%reset -f\n%cd -q {}"  # no name is left of the notebook before
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    """One kernel for all: importing TensorFlow takes as long as a notebook made shorter."""
+    manager, client = start_new_kernel(kernel_name="python3")
+    assert client.execute_interactive(SHORTER)["content"]["status"] == "ok"
+    client.stop_channels()
+    yield manager
+    manager.shutdown_kernel(now=True)
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +93,9 @@ def test_what_is_kept_names_no_machine(name):
 @pytest.mark.parametrize(
     "name", [NAMES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[1:])]
 )
-def test_it_runs_from_top_to_bottom(name, executed, tmp_path):
+def test_it_runs_from_top_to_bottom(name, executed, kernel, tmp_path):
     """A cell that fails raises; the outputs are of the kinds that are kept, pictures among them."""
-    notebook = executed(FOLDER / f"{name}.py", tmp_path, before=SHORTER)
+    notebook = executed(FOLDER / f"{name}.py", tmp_path, AFRESH.format(tmp_path), kernel)
     kept = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
     assert kinds(notebook) == kinds(kept)
     assert sum("image/png" in cell or "text/html" in cell for cell in kinds(notebook)) >= 4

@@ -13,6 +13,7 @@ from cervix_tf.reproduction import report_tables as report
 from cervix_tf.reproduction import reproduce
 from cervix_tf.reproduction.experiments import scaled
 from cervix_tf.reproduction.page import write_page
+from tests.planted.shortcuts import quick_figures, uncompiled
 
 RECIPES = sorted({name for names in report.PARTS.values() for name in names})
 ROWS = [*report.TABLE_2, *report.TABLE_4, *report.TABLE_5]
@@ -51,7 +52,16 @@ def test_scaling(name):
     assert other.optimizer.weight_decay == 0.004, "the default of the optimiser asked for"
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """Nothing compiled, and no figure drawn."""
+    quick_figures(monkeypatch)
+    with uncompiled():
+        yield
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick")
 def test_runs_are_made_once_and_gone_on_with(phantoms, tmp_path, caplog):
     caplog.set_level(logging.INFO, "cervix_tf")
     manifest = read_manifest(phantoms)
