@@ -52,6 +52,7 @@ TWICE = ("bench", "explain", "export", "fit", "search")  # verbs that take secon
 FILL = {"RUN": "runs/first", "TEST": "data", "STUDY": "studies/resnet", "FOLDER": "folder"}
 # Put behind the options of a command that holds the word; the last counts: less of the same.
 LESS = {
+    "crossfit": "--folds 2",
     "phantom": "--per-class 12 --test 5 --size 120x160",
     "search": "--trials 1",
     "reproduce": "--only table3",
