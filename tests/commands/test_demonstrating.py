@@ -15,18 +15,21 @@ from cervix_tf.inference import predict
 WAIT = 120_000  # milliseconds, for a busy machine
 
 
-@pytest.fixture
-def port():
+def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
 
 
-@pytest.fixture
-def served(finished, port, tmp_path):
-    """The real command at work, its temporary files in `tmp_path / "temporary"`: the address."""
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
+@pytest.fixture(scope="module")
+def temporary(tmp_path_factory):
+    return tmp_path_factory.mktemp("temporary")
+
+
+@pytest.fixture(scope="module")
+def served(finished, temporary):
+    """The real command at work, its temporary files in `temporary`: the address."""
+    port = free_port()
     command = [sys.executable, "-m", "cervix_tf.cli", "demo", finished.folder, "--port", port]
     with subprocess.Popen(
         list(map(str, command)),
@@ -49,7 +52,7 @@ def served(finished, port, tmp_path):
 
 
 @pytest.mark.slow
-def test_photographs_dropped_on_the_page(browser, served, finished, phantoms, tmp_path):
+def test_photographs_dropped_on_the_page(browser, served, temporary, finished, phantoms, tmp_path):
     files = [
         shutil.copy(phantoms / "test/0.jpg", tmp_path / "first one.jpg"),
         shutil.copy(phantoms / "test/1.jpg", tmp_path / "sécond.jpg"),
@@ -101,7 +104,7 @@ def test_photographs_dropped_on_the_page(browser, served, finished, phantoms, tm
     assert {address.hostname for address in hosts if address.scheme not in ("data", "blob")} == {
         "127.0.0.1"
     }
-    kept = [path for path in (tmp_path / "temporary").rglob("*") if path.is_file()]
+    kept = [path for path in temporary.rglob("*") if path.is_file()]
     assert not [path for path in kept if path.stat().st_size], "uploads are deleted at once"
 
 
@@ -118,7 +121,8 @@ def test_the_page_fits_a_telephone(browser, served, phantoms):
         assert len(set(map(round, lefts))) == 2, "two pictures beside each other"
 
 
-def test_mistakes(mistake, finished, port, tmp_path, monkeypatch):
+def test_mistakes(mistake, finished, tmp_path, monkeypatch):
+    port = free_port()
     for name in ("GRADIO_ANALYTICS_ENABLED", "GRADIO_TEMP_DIR"):
         monkeypatch.setenv(name, "")  # to be as they were when the test has ended
     assert "not a run" in mistake("demo", tmp_path)

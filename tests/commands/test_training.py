@@ -1,6 +1,7 @@
 import pytest
 
 from cervix_tf.training import loop
+from tests.planted import shortcuts
 
 TINY = ("model.widths=[4,4]", "model.dense=8", "image_size=32", "batch_size=8")
 SETTINGS = (*TINY, 'stages=[{"train": "all", "steps": 2}]')
@@ -24,7 +25,10 @@ def interrupted(monkeypatch):
         yield patch
 
 
-def test_an_interrupted_fit_says_how_to_go_on_and_goes_on(run, interrupted, words, tmp_path):
+def test_an_interrupted_fit_says_how_to_go_on_and_goes_on(
+    run, interrupted, words, tmp_path, monkeypatch
+):
+    shortcuts.no_maps(monkeypatch)
     folder = tmp_path / "run"
     code, out, err = run("fit", *words, "--run", folder)
     assert code == 130

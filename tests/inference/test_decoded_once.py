@@ -51,7 +51,7 @@ def paths_of(run, *splits):
 def test_fit(counted, recipe, phantoms, tmp_path):
     run = fit(
         read_manifest(phantoms),
-        recipe(),
+        recipe(stages=[{"train": "all", "steps": 3}]),
         run=tmp_path / "run",
         cache="memory",
         on_validation=lambda step, loss: counted.predicted.clear(),

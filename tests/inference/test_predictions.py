@@ -7,6 +7,7 @@ from cervix_tf.errors import UserError
 from cervix_tf.evaluation import evaluate
 from cervix_tf.inference import predict, probabilities
 from cervix_tf.training import fit
+from tests.planted import shortcuts
 
 TYPES = ["Type_1", "Type_2", "Type_3"]
 
@@ -60,8 +61,9 @@ def test_mistakes(finished, test_photographs):
         predict([], test_photographs)
 
 
-def test_a_run_on_boxes_predicts_on_boxes(phantoms, recipe, tmp_path):
+def test_a_run_on_boxes_predicts_on_boxes(phantoms, recipe, tmp_path, monkeypatch):
     """Fit, evaluate and predict take the same crop, which the model file tells."""
+    shortcuts.no_maps(monkeypatch)
     manifest = read_manifest(phantoms)
     boxes = [cv2.boundingRect(cv2.imread(path, cv2.IMREAD_GRAYSCALE)) for path in manifest["mask"]]
     manifest[["box_x", "box_y", "box_w", "box_h"]] = boxes

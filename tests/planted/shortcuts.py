@@ -58,6 +58,11 @@ def few_phantoms(patch: pytest.MonkeyPatch, most: int = 15) -> None:
     patch.setattr(cx.data, "phantom", drawn)
 
 
+def no_maps(patch: pytest.MonkeyPatch) -> None:
+    """Fits without the sheet of what the network looks at, whose gradients take a second to compile."""
+    patch.setattr("cervix_tf.training.trainer.explain", lambda *_, **__: None)
+
+
 @contextmanager
 def uncompiled() -> Iterator[None]:
     """Run TensorFlow's functions as plain Python: compiling takes longer than a few steps."""

@@ -17,6 +17,12 @@ from cervix_tf.errors import UserError
 from cervix_tf.evaluation import log_loss
 from cervix_tf.recipes import load_recipe
 from cervix_tf.training import fit, loop, resume, trainer
+from tests.planted import shortcuts
+
+
+@pytest.fixture(autouse=True)
+def _no_maps(monkeypatch):
+    shortcuts.no_maps(monkeypatch)  # those of `finished`, made before any test, suffice
 
 
 def weights(run):
@@ -81,63 +87,79 @@ def test_same_seed_same_weights_and_other_seed_other_weights(finished, recipe, p
     assert not same(finished, other)
 
 
-def test_head_stage_changes_the_head_alone(recipe, phantoms, tmp_path):
+def test_head_stage_changes_the_head_alone(recipe, phantoms, tmp_path, monkeypatch):
     """Not one variable of a frozen backbone moves, BatchNorm's moving statistics included."""
-    runs = [
-        fit(
-            read_manifest(phantoms),
-            recipe(stages=[{"train": "head", "steps": n}], keep="last"),
-            run=tmp_path / str(n),
-            cache="memory",
-        )
-        for n in (1, 6)
-    ]
+    build, initial = trainer.build, []
+
+    def noted(*args, **options):
+        model = build(*args, **options)
+        initial.extend(np.array(v) for v in model.weights)
+        return model
+
+    monkeypatch.setattr(trainer, "build", noted)
+    asked = recipe(stages=[{"train": "head", "steps": 6}], keep="last")
+    run = fit(read_manifest(phantoms), asked, run=tmp_path / "run", cache="memory")
     changed = {
         v.path.split("/")[0]
-        for v, a, b in zip(runs[0].model.weights, *map(weights, runs), strict=True)
+        for v, a, b in zip(run.model.weights, initial, weights(run), strict=True)
         if not np.array_equal(a, b)
     }
     assert changed
     assert all(name.startswith(("head_", "logits")) for name in changed), changed
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "killed_at", [2, 5, 13], ids=["before a checkpoint", "head stage", "whole network"]
-)
-def test_killed_and_resumed_ends_with_the_same_weights(finished, phantoms, tmp_path, killed_at):
-    program = (
-        "import os, signal, sys\n"
-        "from cervix_tf.data import read_manifest\n"
-        "from cervix_tf.training import fit, loop\n"
-        "from cervix_tf.recipes import load_recipe\n"
-        "state = loop.Loop._log\n"
-        "def log(self, *rest):\n"
-        f"    if self.state.step >= {killed_at}: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    state(self, *rest)\n"
-        "loop.Loop._log = log\n"
-        "fit(read_manifest(sys.argv[1]), load_recipe(sys.argv[3]), run=sys.argv[2], cache='memory')\n"
-    )
-    folder = tmp_path / "run"
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            program,
-            str(phantoms),
-            str(folder),
-            str(finished.path("recipe.yaml")),
-        ],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
-    assert folder.joinpath("checkpoint/last.npz").is_file() == (killed_at > 3)
+PROGRAM = """
+import os, signal, sys
+from cervix_tf.data import read_manifest
+from cervix_tf.recipes import load_recipe
+from cervix_tf.training import fit, loop
+before = loop.Loop._log
+def log(self, *rest):
+    if self.state.step >= 13:
+        os.kill(os.getpid(), signal.SIGKILL)
+    before(self, *rest)
+loop.Loop._log = log
+fit(read_manifest(sys.argv[1]), load_recipe(sys.argv[3]), run=sys.argv[2], cache="memory")
+"""
+
+
+def assert_resumed_as_if_never_stopped(finished, folder):
     assert not folder.joinpath("model.keras").exists()
     gone_on = resume(folder, cache="memory")
     assert same(finished, gone_on)
     assert gone_on.history.equals(finished.history)
     assert gone_on.metrics == finished.metrics
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_ends_with_the_same_weights(finished, phantoms, tmp_path):
+    """By the system, in the stage that trains the whole network."""
+    folder, recipe = tmp_path / "run", finished.path("recipe.yaml")
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, phantoms, folder, recipe], capture_output=True, text=True
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    assert folder.joinpath("checkpoint/last.npz").is_file()
+    assert_resumed_as_if_never_stopped(finished, folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stopped_at", [2, 5], ids=["before a checkpoint", "head stage"])
+def test_stopped_and_resumed_ends_with_the_same_weights(
+    finished, phantoms, tmp_path, monkeypatch, stopped_at
+):
+    class Stopped(BaseException):
+        pass
+
+    def stop(step, loss):
+        if step >= stopped_at:
+            raise Stopped
+
+    folder = tmp_path / "run"
+    with pytest.raises(Stopped):
+        fit(read_manifest(phantoms), finished.recipe, folder, "memory", on_validation=stop)
+    assert folder.joinpath("checkpoint/last.npz").is_file() == (stopped_at > 3)
+    assert_resumed_as_if_never_stopped(finished, folder)
 
 
 def test_resuming_a_finished_run_changes_nothing(finished):
