@@ -2,7 +2,7 @@
 
     python -m benchmarks.keras_table [--only NAME ...]
 
-Each network is built with random weights on small images, predicts on uint8 and float32,
+Each network is built with random weights on small images, takes uint8 and float32,
 takes one training step, and is saved and loaded with the same predictions (tests/models/harness.py). A
 network that fails, or has other parameters than `cx.models.spec` says, is listed and the exit code is 1.
 """

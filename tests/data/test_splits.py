@@ -27,7 +27,7 @@ some_groups = st.lists(
 ).filter(lambda gs: all(sum(label == f"Type_{k}" for label, _ in gs) >= 5 for k in (1, 2, 3)))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=10)
 @given(some_groups, st.integers(0, 5), st.randoms(use_true_random=False))
 def test_no_group_is_parted_and_the_order_of_rows_does_not_matter(groups, seed, shuffle):
     table = manifest(groups)
@@ -90,7 +90,7 @@ def test_a_small_set_has_every_class_on_both_sides_and_says_that_the_share_diffe
     check_split(done)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=10)
 @given(
     some_groups, st.integers(2, 5), st.integers(0, 5), st.randoms(use_true_random=False), st.data()
 )

@@ -94,17 +94,13 @@ def test_one_class_gives_the_pictures_and_says_what_is_missing(manifest, tmp_pat
     assert "<i>x" not in page
 
 
-def test_photographs_without_any_label(manifest, tmp_path):
-    found = explore(manifest[manifest["label"].isna()], tmp_path, size=16, cache="memory")
+def test_photographs_without_any_label_and_fewer_than_the_components(manifest, tmp_path):
+    five = manifest[manifest["label"].isna()]
+    found = explore(five, tmp_path, components=6, size=16, cache="memory")
     assert found["classes"] == {"no label": 5}
     assert len(found["embeddings"]["pixels"]["explained"]) == 4
+    assert "4 principal components, not 6" in found["notes"][0]
     assert set(found["files"]) >= PICTURES
-
-
-def test_a_set_smaller_than_the_components(manifest, tmp_path):
-    found = explore(manifest.iloc[:4], tmp_path, components=6, size=16, cache="memory")
-    assert found["embeddings"]["pixels"]["components"] == 3
-    assert "3 principal components, not 6" in found["notes"][0]
 
 
 def test_mistakes_end_before_anything_is_written(manifest, tmp_path, photograph):

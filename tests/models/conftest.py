@@ -5,6 +5,8 @@ import importlib.util
 import numpy as np
 import pytest
 
+from tests.planted.shortcuts import shallow_keras_networks, small_networks
+
 
 @pytest.fixture(scope="session")
 def slim(shared):
@@ -44,15 +46,24 @@ def shaken():
     return shake
 
 
-@pytest.fixture(scope="session")
-def inception(shaken):
-    """An Inception v2 with its ImageNet logits, whose variables differ from those at the start."""
+@pytest.fixture(scope="module")
+def small():
+    """Networks with few of their many like units."""
+    with pytest.MonkeyPatch.context() as patch:
+        small_networks(patch, ("Mixed_3b", "Mixed_4a", "Mixed_5a", "Mixed_5c"))
+        shallow_keras_networks(patch)
+        yield
+
+
+@pytest.fixture(scope="module")
+def inception(shaken, small):
+    """A small Inception v2 with its ImageNet logits, its variables other than at the start."""
     from cervix_tf import models
 
     return shaken(models.backbone("inception", image_size=32, top=True))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def inception_variables(inception, tmp_path_factory):
     """The same by TF-Slim's names: name to array."""
     import tensorflow as tf

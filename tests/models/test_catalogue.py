@@ -1,4 +1,7 @@
-"""What must hold for every registered network, run on tiny members of each family."""
+"""What must hold for every registered network, run on tiny members of each family.
+
+`benchmarks/keras_table.py` runs the same on every network whole.
+"""
 
 import pytest
 
@@ -40,5 +43,5 @@ def test_every_network_has_its_family_here():
 @pytest.mark.parametrize(
     "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in SMALLEST]
 )
-def test_network(name, tmp_path):
+def test_network(name, small, tmp_path):
     exercise(name, tmp_path, **SMALLEST[name])

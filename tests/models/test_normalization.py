@@ -48,7 +48,7 @@ def test_half_precision_keeps_its_type_and_float_statistics(maps):
 
 
 @pytest.mark.parametrize(("name", "decay"), [("inception", 0.9997), ("resnet", 0.997)])
-def test_networks_move_their_statistics_by_tf_slims_decay(name, decay, photographs):
+def test_networks_move_their_statistics_by_tf_slims_decay(name, decay, photographs, small):
     options = {"depth": 50} if name == "resnet" else {"stem": "batch_norm"}
     model = models.build(name, image_size=64, **options)
     first = "conv1" if name == "resnet" else "Conv2d_1a_7x7"
@@ -63,7 +63,7 @@ def test_networks_move_their_statistics_by_tf_slims_decay(name, decay, photograp
     np.testing.assert_allclose(norm.moving_mean, expected, rtol=1e-6)
 
 
-def test_keras_is_told_not_to_compile_with_xla_on_a_cpu():
+def test_keras_is_told_not_to_compile_with_xla_on_a_cpu(small):
     model = models.build("inception", image_size=32)
     model.compile("sgd", "sparse_categorical_crossentropy")
     assert not model.jit_compile

@@ -39,7 +39,7 @@ def test_layers_survive_their_configuration(convention, photographs):
     np.testing.assert_array_equal(again(photographs(1, 4)), layer(photographs(1, 4)))
 
 
-def test_resnet_takes_either_of_tf_slims():
+def test_resnet_takes_either_of_tf_slims(small):
     for convention, scale in (("inception", 1 / 127.5), ("vgg", 1.0), ("auto", 1 / 127.5)):
         model = models.build("resnet", image_size=32, depth=50, preprocessing=convention)
         assert model.get_layer("preprocessing").scale == pytest.approx(scale)

@@ -72,7 +72,7 @@ def test_mistakes_are_named(arguments, words):
         models.build(**arguments)
 
 
-def test_logits_of_imagenet_only_where_there_are_any():
+def test_logits_of_imagenet_only_where_there_are_any(small):
     assert models.backbone("inception", image_size=32, top=True).output_shape == (None, 1001)
     with pytest.raises(errors.UserError, match="no ImageNet logits"):
         models.backbone("cervixnet2", top=True)

@@ -1,21 +1,36 @@
 """Less of the same, where it is shown that something runs: docs' commands, examples, notebooks."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import pytest
 
 
-def small_networks(patch: pytest.MonkeyPatch) -> None:
-    """Inception v2 with one module of each kind, ResNet v1-101 with one unit a block."""
+def small_networks(
+    patch: pytest.MonkeyPatch, kept: Collection[str] = ("Mixed_4a", "Mixed_5c")
+) -> None:
+    """Inception v2 with few of its ten modules, ResNet v1 with a unit a block, 101 with one more."""
     from cervix_tf.models import inception
 
     modules = inception._MODULES.items()
-    kept = ("Mixed_4a", "Mixed_5c")
     patch.setattr(inception, "_MODULES", {name: of for name, of in modules if name in kept})
-    patch.setattr("cervix_tf.models.resnet._UNITS", {101: (1, 1, 1, 1)})
-    patch.setattr("cervix_tf.models.weights.slim_checkpoints._RESNET_UNITS", {1: 101})
+    patch.setattr("cervix_tf.models.resnet._UNITS", {50: (1, 1, 1, 1), 101: (1, 1, 2, 1)})
+    patch.setattr("cervix_tf.models.weights.slim_checkpoints._RESNET_UNITS", {1: 50, 2: 101})
+
+
+def shallow_keras_networks(patch: pytest.MonkeyPatch) -> None:
+    """Networks of Keras with two of all the like units that a loop of theirs makes."""
+    import importlib
+    import pkgutil
+
+    import keras
+
+    applications = importlib.import_module(f"{keras.__name__}.src.applications")
+    for _, name, _ in pkgutil.iter_modules(applications.__path__, f"{applications.__name__}."):
+        if not name.endswith("_test"):
+            module = importlib.import_module(name)
+            patch.setattr(module, "range", lambda *ends: range(*ends)[:2], raising=False)
 
 
 def short_recipes(patch: pytest.MonkeyPatch) -> None:

@@ -159,7 +159,7 @@ def test_a_killed_call_leaves_whole_photographs_and_is_completed_by_the_same_cal
     assert files(folder) == files(tmp_path / "straight")
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(height=st.integers(64, 700), width=st.integers(64, 700), seed=st.integers(0, 2**40))
 def test_any_size(tmp_path_factory, height, width, seed):
     folder = tmp_path_factory.mktemp("size")
@@ -207,9 +207,8 @@ def statistics(path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [11, 12])
-def test_global_statistics_tell_a_linear_classifier_nothing(tmp_path, seed):
-    manifest = phantom(tmp_path, 120, seed=seed, sizes=[(96, 128)], quality=95)
+def test_global_statistics_tell_a_linear_classifier_nothing(tmp_path):
+    manifest = phantom(tmp_path, 120, seed=11, sizes=[(96, 128)], quality=95)
     labels = manifest["label"].to_numpy()
     features = np.stack([statistics(path) for path in manifest["path"]])
     folds = StratifiedGroupKFold(5, shuffle=True, random_state=0)

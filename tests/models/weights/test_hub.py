@@ -7,6 +7,7 @@ import tensorflow as tf
 from cervix_tf import errors, models
 from cervix_tf.models.weights import hub
 
+pytestmark = pytest.mark.usefixtures("small")
 HANDLE = models.spec("inception").imagenet
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from cervix_tf import errors, models
 
+pytestmark = pytest.mark.usefixtures("small")
 OPTIONS = {"image_size": 32, "alpha": 0.25}
 
 
