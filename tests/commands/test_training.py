@@ -28,7 +28,7 @@ def interrupted(monkeypatch):
 def test_an_interrupted_fit_says_how_to_go_on_and_goes_on(
     run, interrupted, words, tmp_path, monkeypatch
 ):
-    shortcuts.no_maps(monkeypatch)
+    shortcuts.bare_fits(monkeypatch)
     folder = tmp_path / "run"
     code, out, err = run("fit", *words, "--run", folder)
     assert code == 130

@@ -63,7 +63,7 @@ def test_mistakes(finished, test_photographs):
 
 def test_a_run_on_boxes_predicts_on_boxes(phantoms, recipe, tmp_path, monkeypatch):
     """Fit, evaluate and predict take the same crop, which the model file tells."""
-    shortcuts.no_maps(monkeypatch)
+    shortcuts.bare_fits(monkeypatch)
     manifest = read_manifest(phantoms)
     boxes = [cv2.boundingRect(cv2.imread(path, cv2.IMREAD_GRAYSCALE)) for path in manifest["mask"]]
     manifest[["box_x", "box_y", "box_w", "box_h"]] = boxes

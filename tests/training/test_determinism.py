@@ -10,10 +10,11 @@ PROGRAM = """
 import sys, hashlib, numpy as np
 from cervix_tf.data import read_manifest
 from cervix_tf.recipes import load_recipe
-from cervix_tf.training import fit, trainer
+from cervix_tf.training import fit, loop, trainer
 trainer._evaluated = lambda *_: None
+loop.probabilities = trainer.probabilities = lambda _, squares: np.full((len(squares), 3), 1 / 3)
 recipe = load_recipe("inception", [
-    "model.weights=none", "image_size=64", "batch_size=8", "validation=0.2", "keep=last",
+    "model.weights=none", "image_size=96", "batch_size=16", "validation=0.2", "keep=last",
     "optimizer={name: adam, learning_rate: 0.001}",
     "stages=[{train: all, steps: 2}]"])
 run = fit(read_manifest(sys.argv[1]), recipe, run=sys.argv[2], cache=sys.argv[3])

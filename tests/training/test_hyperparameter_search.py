@@ -19,12 +19,13 @@ from cervix_tf.training import search
 from tests.planted import shortcuts
 
 pytest.importorskip("optuna")
+ROOT = Path(__file__).parents[2]
 SHORT = [{"train": "all", "steps": 4}]
 
 
 @pytest.fixture(autouse=True)
-def _no_maps(monkeypatch):
-    shortcuts.no_maps(monkeypatch)
+def _bare_fits(monkeypatch):
+    shortcuts.bare_fits(monkeypatch)
 
 
 @pytest.mark.slow
@@ -155,11 +156,13 @@ def test_mistakes_before_any_trial(recipe, phantoms, tmp_path, changes, message)
 
 PROGRAM = """
 import os, signal, sys
+import pytest
 from cervix_tf.data import read_manifest
 from cervix_tf.recipes import load_recipe
-from cervix_tf.training import loop, search, hyperparameter_search, trainer
+from cervix_tf.training import loop, search, hyperparameter_search
+from tests.planted import shortcuts
 
-trainer.explain = lambda *_, **__: None
+shortcuts.bare_fits(pytest.MonkeyPatch())
 data, tiny, study, cache, log, kill = sys.argv[1:]
 begin, go_on, save = hyperparameter_search.fit, hyperparameter_search.resume, loop.save_variables
 
@@ -191,8 +194,6 @@ search(read_manifest(data), load_recipe(tiny), space, study=study, cache=cache)
 @pytest.mark.slow
 def test_two_processes_one_killed(phantoms, recipe, tmp_path):
     """Six trials: none is lost, none run twice, that of the killed one is resumed by the other."""
-    from cervix_tf.recipes.recipe_files import to_yaml
-
     stages = [{"train": "all", "steps": 6}]
     (tmp_path / "tiny.yaml").write_text(to_yaml(recipe(stages=stages)))
     places = (phantoms, tmp_path / "tiny.yaml", tmp_path / "study", tmp_path / "cache")
@@ -201,7 +202,7 @@ def test_two_processes_one_killed(phantoms, recipe, tmp_path):
 
     def start(*words):
         command = [sys.executable, "-c", PROGRAM, *map(str, places), str(log), *words]
-        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
 
     one, two = start("kill"), start("live")
     _, errors = one.communicate()
