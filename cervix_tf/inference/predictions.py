@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cervix_tf.data.crops import centre_crop
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.errors import UserError
 from cervix_tf.inference.photographs import as_photographs
@@ -65,7 +66,7 @@ class Predictions:
     @property
     def images(self) -> np.ndarray:
         """The centre crops that the first run's network saw, uint8 RGB (N, S, S, 3)."""
-        return _centre(self.squares, self.run.image_size)
+        return centre_crop(self.squares, self.run.image_size)
 
     @property
     def predicted(self) -> np.ndarray:
@@ -211,7 +212,7 @@ def probabilities(
     """
     total = np.zeros((len(squares), model.output_shape[-1]))
     for first in range(0, len(squares), batch_size):
-        crops = np.asarray(_centre(squares, model.input_shape[1], slice(first, first + batch_size)))
+        crops = centre_crop(np.asarray(squares[first : first + batch_size]), model.input_shape[1])
         for view in range(tta):
             turned = np.rot90(crops, view % 4, axes=(1, 2))
             turned = turned[:, :, ::-1] if view >= 4 else turned
@@ -219,10 +220,3 @@ def probabilities(
                 np.ascontiguousarray(turned)
             )
     return total / total.sum(axis=1, keepdims=True)
-
-
-def _centre(squares: np.ndarray, size: int, rows: slice = slice(None)) -> np.ndarray:
-    """The centre crops of some squares, a view where `squares` is an array."""
-    margin = (squares.shape[1] - size) // 2
-    inside = slice(margin, margin + size)
-    return squares[rows, inside, inside]
