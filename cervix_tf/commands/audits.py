@@ -8,6 +8,7 @@ import typer
 
 from cervix_tf.commands.options import Cache, Data, Drop
 from cervix_tf.commands.printing import print_table
+from cervix_tf.commands.training import photographs
 from cervix_tf.errors import need_package
 
 
@@ -49,7 +50,7 @@ def audit(
     Example: cervix-tf audit --data data --out audit --drop "zero bytes"
     """
     from cervix_tf.commands.audit_checks import check_out, checked_decisions
-    from cervix_tf.data import flag_counts, read_kaggle, read_manifest, write_manifest
+    from cervix_tf.data import flag_counts, write_manifest
     from cervix_tf.data.flags import check_flags
     from cervix_tf.data.readers import find_data
     from cervix_tf.progress import bar
@@ -68,11 +69,7 @@ def audit(
     # Whatever can be wrong in what was typed ends here, before the photographs are read -------------
     source = find_data(data)
     check_out(out, source)
-    manifest = (
-        read_kaggle(source, additional=True)
-        if additional
-        else read_manifest(source, labelled=False)
-    )
+    manifest = photographs(source, additional, labelled=False)
     if cleanvision:
         need_package("cleanvision", "audit")
     check_flags(drop or [], manifest)

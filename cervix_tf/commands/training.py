@@ -171,7 +171,7 @@ def read_recipe(model: str | None, recipe: str | None, weights: str | None, sett
     return load_recipe(recipe or "", [*overrides, *(settings or [])])
 
 
-def photographs(data: Path | None, additional: bool):
+def photographs(data: Path | None, additional: bool, labelled: bool = True):
     """Read the manifest that `--data` and `--additional` ask for."""
     from cervix_tf.data import read_kaggle, read_manifest
     from cervix_tf.data.readers import find_data
@@ -182,7 +182,7 @@ def photographs(data: Path | None, additional: bool):
         raise UserError(
             f"--additional reads Kaggle's download, and {source} is a file: leave it out."
         )
-    return read_kaggle(source, additional=True) if additional else read_manifest(source)
+    return read_kaggle(source, additional=True) if additional else read_manifest(source, labelled)
 
 
 def _without(manifest, drop: list[str] | None):

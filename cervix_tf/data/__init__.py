@@ -9,6 +9,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "crops": ["centre_crop"],
         "manifests": ["class_names", "summary", "write_manifest"],
         "readers": ["read_manifest"],
         "flags": ["FLAGS", "flag_counts"],
@@ -17,7 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "phantoms": ["phantom"],
         "photographs": ["read_square", "unreadable"],
         "squares": ["Squares", "prepare", "square_size"],
-        "views": ["STILL", "RandomView", "centre_crop"],
+        "views": ["STILL", "RandomView"],
         "mixing": ["cutmix", "mixup"],
         "streams": ["batches", "training_stream"],
     },

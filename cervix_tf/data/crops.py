@@ -76,6 +76,30 @@ def centred_square(picture: np.ndarray) -> np.ndarray:
     return picture[top : top + side, left : left + side]
 
 
+def centre_crop(images, size: int):
+    """Cut the centre out of squares.
+
+    Args:
+        images: (N, P, P, 3), an array or a tensor.
+        size: Side of the crop in pixels, at most P.
+
+    Returns:
+        (N, size, size, 3), pixels unchanged.
+
+    Raises:
+        UserError: The squares are smaller than the crop.
+
+    Example:
+        >>> centre_crop(np.zeros((1, 256, 256, 3), "uint8"), 224).shape
+        (1, 224, 224, 3)
+    """
+    margin = images.shape[1] - size
+    if margin < 0:
+        raise UserError(f"Squares of {images.shape[1]} pixels are too small for a crop of {size}.")
+    inside = slice(margin // 2, margin // 2 + size)
+    return images[:, inside, inside]
+
+
 def square_around(
     box: tuple[float, float, float, float], height: int, width: int
 ) -> tuple[float, float, float]:

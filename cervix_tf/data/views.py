@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from cervix_tf.data.crops import centre_crop
 from cervix_tf.data.keyed_random import uniform
 from cervix_tf.data.warping import colour_matrices, render
 from cervix_tf.errors import UserError
@@ -180,30 +181,6 @@ class RandomView(keras.layers.Layer):
         o = self.options
         moved = o["flip"] or o["quarter_turns"] or o["rotation"] or o["scale"] != (1.0, 1.0)
         return not (moved or o["crop"] or o["brightness"] or o["contrast"] or o["hue"])
-
-
-def centre_crop(images, size: int):
-    """Cut the centre out of squares.
-
-    Args:
-        images: (N, P, P, 3), an array or a tensor.
-        size: Side of the crop in pixels, at most P.
-
-    Returns:
-        (N, size, size, 3), pixels unchanged.
-
-    Raises:
-        UserError: The squares are smaller than the crop.
-
-    Example:
-        >>> centre_crop(np.zeros((1, 256, 256, 3), "uint8"), 224).shape
-        (1, 224, 224, 3)
-    """
-    margin = images.shape[1] - size
-    if margin < 0:
-        raise UserError(f"Squares of {images.shape[1]} pixels are too small for a crop of {size}.")
-    inside = slice(margin // 2, margin // 2 + size)
-    return images[:, inside, inside]
 
 
 def _check(options: dict[str, Any]) -> None:

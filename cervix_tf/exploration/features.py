@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data import prepare, square_size
+from cervix_tf.data import centre_crop, prepare, square_size
 from cervix_tf.data.photographs import Progress
 
 _BATCH = 32
@@ -40,7 +40,6 @@ def pooled_features(
     """
     import keras
 
-    from cervix_tf.data.views import centre_crop
     from cervix_tf.models import build, head_layers
 
     if weights == "none":

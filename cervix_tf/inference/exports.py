@@ -110,7 +110,8 @@ def export(
 
     with _replacing_folder(target) if format == "savedmodel" else replacing(target) as part:
         _write(run, part, format, quantize)
-        exported = np.concatenate(list(RUNTIMES[format](part, _parts(images))))
+        batches = (images[first : first + 32] for first in range(0, len(images), 32))
+        exported = np.concatenate(list(RUNTIMES[format](part, batches)))
         if exported.shape != expected.shape or not np.isfinite(exported).all():
             raise UserError(f"The {format} export gives no probabilities; nothing was written.")
         difference = float(np.abs(exported - expected).max())
@@ -139,10 +140,6 @@ def _validation_photographs(run: Run) -> pd.DataFrame:
             "give photographs to compare on with --data."
         )
     return photographs
-
-
-def _parts(images: np.ndarray, most: int = 32) -> list[np.ndarray]:
-    return [images[first : first + most] for first in range(0, len(images), most)]
 
 
 def _accuracy(probabilities: np.ndarray, targets: np.ndarray) -> float | None:

@@ -1,7 +1,6 @@
 """Photographs in whatever form they are at hand: a manifest, paths, arrays, PIL images."""
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ import pandas as pd
 from cervix_tf.data import prepare, read_manifest
 from cervix_tf.data.crops import Crop
 from cervix_tf.data.manifests import COLUMNS, validated
-from cervix_tf.data.photographs import cores, square_of
+from cervix_tf.data.photographs import square_of
+from cervix_tf.data.threads import spread
 from cervix_tf.errors import UserError
 
 
@@ -52,8 +52,7 @@ class Photographs:
             rgb = _rgb(self.pictures[row], self.table["image"][row])
             squares[row] = square_of(rgb, size)
 
-        with ThreadPoolExecutor(cores()) as pool:
-            list(pool.map(shrink, self.pictures))
+        spread(shrink, self.pictures)
         return squares
 
 

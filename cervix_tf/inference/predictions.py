@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cervix_tf.data.crops import centre_crop
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.errors import UserError
 from cervix_tf.inference.photographs import as_photographs
@@ -72,7 +73,7 @@ class Predictions:
     @property
     def images(self) -> np.ndarray:
         """The centre crops that the first run's network saw, uint8 RGB (N, S, S, 3)."""
-        return _centre(self.squares, self.run.image_size)
+        return centre_crop(self.squares, self.run.image_size)
 
     @property
     def predicted(self) -> np.ndarray:
@@ -268,14 +269,7 @@ def crops(squares: np.ndarray, size: int, tta: int, rows: slice) -> Iterator[np.
     Yields:
         uint8 (rows, S, S, 3): the centre crops, then turned by quarter turns and mirrored.
     """
-    straight = np.asarray(_centre(squares, size, rows))
+    straight = centre_crop(np.asarray(squares[rows]), size)
     for view in range(tta):
         turned = np.rot90(straight, view % 4, axes=(1, 2))
         yield np.ascontiguousarray(turned[:, :, ::-1] if view >= 4 else turned)
-
-
-def _centre(squares: np.ndarray, size: int, rows: slice = slice(None)) -> np.ndarray:
-    """The centre crops of some squares, a view where `squares` is an array."""
-    margin = (squares.shape[1] - size) // 2
-    inside = slice(margin, margin + size)
-    return squares[rows, inside, inside]

@@ -1,7 +1,6 @@
 """A trained localiser: photographs become masks, boxes and how sure it is of them."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ import cv2
 import numpy as np
 
 from cervix_tf.data.decoding import UnreadableError
-from cervix_tf.data.photographs import cores, whole
+from cervix_tf.data.photographs import whole
+from cervix_tf.data.threads import spread
 from cervix_tf.errors import UserError
 from cervix_tf.keras_card import load_card, save_model
 from cervix_tf.segmentation.mask_files import largest_part
@@ -151,8 +151,7 @@ def squeezed(paths: list[Path | str], size: int) -> tuple[np.ndarray, dict[int, 
         except UnreadableError as error:
             reasons[row] = str(error)
 
-    with ThreadPoolExecutor(cores()) as pool:
-        list(pool.map(read, range(len(paths))))
+    spread(read, range(len(paths)))
     return images, reasons
 
 
