@@ -71,7 +71,7 @@ def calibrated(
         The calibration for other photographs, and (N, classes) probabilities, the mean over repeats.
 
     Example:
-        >>> calibration, probabilities = calibrated(ensemble, ensemble.validation, raw)
+        >>> calibration, probabilities = calibrated(ensemble, ensemble.validation, raw[None])
     """
     repeats, _, classes = raw.shape
     targets, groups, folds = (

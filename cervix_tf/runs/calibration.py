@@ -77,7 +77,7 @@ def fit_calibration(
         The calibration.
 
     Example:
-        >>> fit_calibration(probabilities, targets, groups).slope
+        >>> fit_calibration(raw, targets, groups).slope
     """
     count, classes = probabilities.shape
     number = len(np.unique(groups))
@@ -139,7 +139,7 @@ def cross_fitted(
         (N, classes), rows summing to 1.
 
     Example:
-        >>> cross_fitted(probabilities, targets, groups, folds).shape
+        >>> cross_fitted(raw, targets, groups, folds).shape
     """
     calibrated = np.empty_like(probabilities, "float64")
     for fold in np.unique(folds):

@@ -78,7 +78,7 @@ def crossfit(
             many folds, or the folder holds another crossfit.
 
     Example:
-        >>> crossfit(read_manifest("data"), "cervixnet2", "ensembles/first").metrics["log_loss"]
+        >>> crossfit(read_manifest("data"), "cervixnet2", "ensembles/second").metrics["log_loss"]
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     size = recipe.image_size or spec(recipe.model.name).image_size

@@ -38,7 +38,7 @@ def probe(
         UserError: As of `fit`.
 
     Example:
-        >>> probe(read_manifest("data"), {"model": {"name": "inception"}}).metrics["log_loss"]
+        >>> probe(read_manifest("data"), "inception").metrics["log_loss"]
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     stages = [{"train": "probe", "views": views}]

@@ -36,12 +36,12 @@ def prepared(phantoms, recipe, tmp_path_factory, finished) -> Path:
     for name in ("first", "a", "b"):
         shutil.copytree(finished.folder, place / "runs" / name)
     stages = [{"train": "all", "steps": 1}]
-    for number, fold in enumerate(cx.data.folds(manifest, 2), 1):
-        with uncompiled(), pytest.MonkeyPatch.context() as patch:
-            quick_figures(patch)
-            cx.training.fit(
-                fold, recipe(stages=stages), place / f"runs/fold{number}", cache=place / "squares"
-            )
+    ensemble = place / "ensembles/first"
+    with uncompiled(), pytest.MonkeyPatch.context() as patch:
+        quick_figures(patch)
+        cx.crossfit(manifest, recipe(stages=stages), ensemble, folds=2, cache=place / "squares")
+    for number in (1, 2):
+        shutil.copytree(ensemble / f"runs/1-{number}", place / f"runs/fold{number}")
 
     # --- weights, random ones in the form of those that are published
     with pytest.MonkeyPatch.context() as patch:
@@ -83,7 +83,10 @@ def place(prepared, tmp_path, monkeypatch) -> Iterator[Path]:
     """A copy of the prepared folder to stand in, caches and downloads within it."""
     place = tmp_path / "place"
     shutil.copytree(prepared, place)
-    for table in place.glob("runs/*/*.csv"):  # they name photographs by their whole path
+    runs = [*place.glob("runs/*"), *place.glob("ensembles/*"), *place.glob("ensembles/*/runs/*")]
+    for table in (
+        table for run in runs for table in run.glob("*.csv")
+    ):  # they name photographs by their whole path
         table.write_text(table.read_text().replace(str(prepared), str(place)))
     monkeypatch.chdir(place)
     monkeypatch.delenv("CERVIX_DATA", raising=False)

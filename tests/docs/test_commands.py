@@ -173,7 +173,9 @@ def _masked(line: str) -> str:
 
 def _make_way(text: str) -> None:
     """Remove the run that a command or program trains into, and phantoms drawn before."""
-    for run in re.findall(r"""--run[ =](\S+)|run="(.+?)"|^phantom (\S+)""", text):
+    for run in re.findall(
+        r"""--run[ =](\S+)|run="(.+?)"|^phantom (\S+)|--out (ensembles/\S+)""", text
+    ):
         shutil.rmtree("".join(run), ignore_errors=True)
 
 

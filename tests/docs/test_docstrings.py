@@ -45,6 +45,9 @@ def names(place, short, monkeypatch) -> dict:
     run = cx.load("runs/first")
     validation = run.manifest[run.manifest["split"] == "validation"]
     predictions = cx.inference.predictions_of(run, validation)
+    ensemble = cx.load("ensembles/first")
+    held_out = ensemble.validation
+    raw = np.random.default_rng(0).dirichlet(np.ones(3), len(held_out))
     squares = np.random.default_rng(0).integers(0, 256, (40, 256, 256, 3), "uint8")
     return {
         **{name: thing for room in ROOMS for name, thing in _public(room)},
@@ -58,7 +61,9 @@ def names(place, short, monkeypatch) -> dict:
             "manifest": manifest,
             "audited": audited,
         },
-        **{"run": run, "predictions": predictions},
+        **{"run": run, "predictions": predictions, "ensemble": ensemble, "raw": raw},
+        **{"targets": held_out["label"].map(ensemble.class_names.index).to_numpy()},
+        **{name: held_out[name[:-1]].to_numpy() for name in ("groups", "folds")},
         **{"figures": run.metrics, "model": run.model, "squares": squares},
         **{"image": squares[0], "images": squares[:1], "labels": np.arange(40) % 3},
         **{"one_hot": np.eye(3, dtype="float32")[:1], "keys": np.array([[0, 7]], "int32")},

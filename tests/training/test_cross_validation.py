@@ -13,6 +13,7 @@ import pytest
 import cervix_tf as cx
 from cervix_tf.errors import UserError
 from cervix_tf.runs import Ensemble, fit_calibration
+from tests.planted import shortcuts
 
 STEPS = [{"train": "all", "steps": 30}]
 
@@ -50,7 +51,9 @@ def quick(recipe):
 def ensemble(pictures, quick, tmp_path_factory):
     """An ensemble of three folds."""
     out = tmp_path_factory.mktemp("ensembles") / "first"
-    return cx.crossfit(cx.read_manifest(pictures), quick(), out, folds=3, cache="memory")
+    with pytest.MonkeyPatch.context() as patch:
+        shortcuts.bare_fits(patch)
+        return cx.crossfit(cx.read_manifest(pictures), quick(), out, folds=3, cache="memory")
 
 
 def oof(ensemble) -> np.ndarray:
@@ -146,7 +149,8 @@ def test_the_same_call_goes_on_and_another_is_refused(ensemble, pictures, quick)
         cx.crossfit(manifest, quick(), pictures.parent, folds=3)
 
 
-def test_repeats_divide_anew_and_are_averaged(pictures, quick, tmp_path):
+def test_repeats_divide_anew_and_are_averaged(pictures, quick, tmp_path, monkeypatch):
+    shortcuts.bare_fits(monkeypatch)
     short = quick(stages=[{"train": "all", "steps": 2}])
     ensemble = cx.crossfit(
         cx.read_manifest(pictures), short, tmp_path / "e", folds=2, repeats=2, cache="memory"

@@ -1,8 +1,5 @@
 import json
 import logging
-import signal
-import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 from unittest.mock import Mock
@@ -17,21 +14,14 @@ from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import log_loss
 from cervix_tf.recipes import load_recipe
-from cervix_tf.training import fit, loop, resume, trainer
+from cervix_tf.training import fit, loop, trainer
 from tests.planted import shortcuts
+from tests.planted.weights import same, weights
 
 
 @pytest.fixture(autouse=True)
 def _bare_fits(monkeypatch):
     shortcuts.bare_fits(monkeypatch)  # `finished`, made before any test, is whole
-
-
-def weights(run):
-    return [np.asarray(v) for v in run.model.weights]
-
-
-def same(one, other):
-    return all(np.array_equal(a, b) for a, b in zip(weights(one), weights(other), strict=True))
 
 
 def test_the_run_folder_is_complete(finished, recipe):
@@ -116,66 +106,6 @@ def test_head_stage_changes_the_head_alone(recipe, phantoms, tmp_path, monkeypat
     assert all(name.startswith(("head_", "logits")) for name in changed), changed
 
 
-PROGRAM = """
-import os, signal, sys
-from cervix_tf.data import read_manifest
-from cervix_tf.recipes import load_recipe
-from cervix_tf.training import fit, loop
-before = loop.Loop._log
-def log(self, *rest):
-    if self.state.step >= 13:
-        os.kill(os.getpid(), signal.SIGKILL)
-    before(self, *rest)
-loop.Loop._log = log
-fit(read_manifest(sys.argv[1]), load_recipe(sys.argv[3]), run=sys.argv[2], cache="memory")
-"""
-
-
-def assert_resumed_as_if_never_stopped(finished, folder):
-    assert not folder.joinpath("model.keras").exists()
-    gone_on = resume(folder, cache="memory")
-    assert same(finished, gone_on)
-    assert gone_on.history.equals(finished.history)
-    assert gone_on.metrics == finished.metrics
-
-
-@pytest.mark.slow
-def test_killed_and_resumed_ends_with_the_same_weights(finished, phantoms, tmp_path):
-    """By the system, in the stage that trains the whole network."""
-    folder, recipe = tmp_path / "run", finished.path("recipe.yaml")
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, phantoms, folder, recipe], capture_output=True, text=True
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
-    assert folder.joinpath("checkpoint/last.npz").is_file()
-    assert_resumed_as_if_never_stopped(finished, folder)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("stopped_at", [2, 5], ids=["before a checkpoint", "head stage"])
-def test_stopped_and_resumed_ends_with_the_same_weights(
-    finished, phantoms, tmp_path, monkeypatch, stopped_at
-):
-    class Stopped(BaseException):
-        pass
-
-    def stop(step, loss):
-        if step >= stopped_at:
-            raise Stopped
-
-    folder = tmp_path / "run"
-    with pytest.raises(Stopped):
-        fit(read_manifest(phantoms), finished.recipe, folder, "memory", on_validation=stop)
-    assert folder.joinpath("checkpoint/last.npz").is_file() == (stopped_at > 3)
-    assert_resumed_as_if_never_stopped(finished, folder)
-
-
-def test_resuming_a_finished_run_changes_nothing(finished):
-    before = finished.path("model.keras").stat().st_mtime_ns
-    assert resume(finished.folder).metrics == finished.metrics
-    assert finished.path("model.keras").stat().st_mtime_ns == before
-
-
 def test_a_run_is_never_overwritten(finished, recipe, phantoms):
     with pytest.raises(UserError, match="holds a run already"):
         fit(read_manifest(phantoms), recipe(), run=finished.folder)
@@ -241,9 +171,10 @@ def test_options_of_a_recipe_train(recipe, phantoms, tmp_path, monkeypatch):
     given = []
 
     class Noted(loop.Stepper):
-        def __init__(self, model, view, recipe, stage, class_weights):
+        def __init__(self, model, view, recipe, stage, class_weights, length):
+            assert stage.steps in (None, length)
             given.append((recipe, stage, class_weights))
-            super().__init__(model, view, recipe, stage, class_weights)
+            super().__init__(model, view, recipe, stage, class_weights, length)
 
     monkeypatch.setattr(loop, "Stepper", Noted)
     manifest = read_manifest(phantoms)
