@@ -4,8 +4,8 @@ Everything comes from what is attached under /kaggle/input, wherever it lies the
 
 - the competition's photographs, and unpacked stage 2 photographs in a folder `test_stg2`, if any;
 - wheels of cervix-tf and of what it needs, if the kernel does not have them;
-- runs, folders that `cervix-tf fit` wrote: their predictions are averaged. Where there is none, a network
-  is trained first, by RECIPE from WEIGHTS.
+- runs and ensembles, folders that `cervix-tf fit` and `crossfit` wrote: their predictions are
+  averaged. Where there is none, a network is trained first, by RECIPE from WEIGHTS.
 
 The rows are those of the competition's sample_submission.csv (stage 1: 512, stage 2: 4,018); where
 several lie there, SAMPLE chooses.
@@ -67,7 +67,10 @@ def submit(chosen: argparse.Namespace) -> None:
     data = competition(chosen.input)
     sample = sample_file(chosen.input, chosen.sample)
     test = test_photographs(chosen.input, data, sample)
-    runs = sorted({path.parent for path in chosen.input.rglob("model.keras")})
+    ensembles = {path.parent for path in chosen.input.rglob("crossfit.json")}
+    singles = {path.parent for path in chosen.input.rglob("model.keras")}
+    # The runs of an ensemble count through it, calibrated.
+    runs = sorted(ensembles | {run for run in singles if not ensembles & set(run.parents)})
     if not runs:
         runs = [trained(chosen, data)]
     names = ", ".join(run.name for run in runs)

@@ -211,7 +211,7 @@ def run_probabilities(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predict prepared squares by a run, or by the mean of an ensemble's runs.
 
-    Each run of an ensemble is calibrated before the mean is taken (docs/appendix/calibration.md).
+    Each run of an ensemble is calibrated before the mean is taken.
 
     Args:
         run: The run or ensemble.

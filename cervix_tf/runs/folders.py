@@ -255,7 +255,7 @@ def load(run: Run | Path | str) -> Run:
         The run; its model is loaded when it is first asked for.
 
     Raises:
-        UserError: The folder does not exist or is not a run.
+        UserError: The folder does not exist or is not a run, or is an ensemble that is not complete.
 
     Example:
         >>> load("runs/first").metrics["log_loss"]
@@ -269,4 +269,9 @@ def load(run: Run | Path | str) -> Run:
         raise UserError(
             f"{folder} is not a run: it has no recipe.yaml. Give a folder that fit wrote."
         )
-    return Ensemble(folder) if (folder / ENSEMBLE).is_file() else Run(folder)
+    if not (folder / ENSEMBLE).is_file():
+        return Run(folder)
+    ensemble = Ensemble(folder)
+    if not ensemble.complete:
+        raise UserError(f"{folder} is not complete: {ensemble.how_to_go_on}.")
+    return ensemble

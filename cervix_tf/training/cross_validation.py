@@ -147,10 +147,9 @@ def _begin(
                     f"{ensemble.folder} holds a crossfit with other {key}: choose another --out folder."
                 )
         return
-    if {path.name for path in ensemble.folder.iterdir()} - {"locks"}:
-        held = {path.name for path in ensemble.folder.iterdir()}
-        if not held <= {"locks", "manifest.csv", "environment.json", "recipe.yaml"}:
-            raise UserError(f"{ensemble.folder} holds other things: choose another --out folder.")
+    ours = {"locks", "manifest.csv", "environment.json", "recipe.yaml"}  # a kill may leave them
+    if {path.name for path in ensemble.folder.iterdir()} - ours:
+        raise UserError(f"{ensemble.folder} holds other things: choose another --out folder.")
     ensemble.write_inputs(recipe, manifest, environment(manifest, recipe.seed))
     ensemble.write_json(ENSEMBLE, plan)
 

@@ -190,10 +190,11 @@ def _trained(
     loop = Loop(model, recipe, run, training, validation, on_validation)
     with bar("Training", total, progress=progress) as shown, repeatable():
         loop.train(shown)
-    log.info(
-        f"The step alone makes {loop.rate('step'):.1f} images/s, with the pipeline "
-        f"{loop.rate('all'):.1f}. Best validation at step {loop.state.best_step}."
-    )
+    if loop.timed:  # a probe takes no step
+        log.info(
+            f"The step alone makes {loop.rate('step'):.1f} images/s, with the pipeline "
+            f"{loop.rate('all'):.1f}. Best validation at step {loop.state.best_step}."
+        )
     run.write_history(loop.state.history)
     run.write_model(model, classes)
     _evaluated(

@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+import cervix_tf as cx
 from tests.planted.shortcuts import quick_figures, uncompiled
 
 SCRIPT = Path(__file__).parents[2] / "kaggle_submission" / "submission.py"
@@ -131,6 +134,23 @@ def test_attached_run_both_stages(attached, kernel, script, finished, tmp_path, 
     code, out = script(attached, "--sample", "stg2", "--views", "1")
     assert code == 0, out
     check(tmp_path / "working" / "submission.csv", [*FIRST, *SECOND])
+
+
+@pytest.mark.slow
+def test_an_attached_ensemble_counts_as_one(attached, script, recipe, phantoms, tmp_path):
+    short = recipe(stages=[{"train": "all", "steps": 2}])
+    with uncompiled():
+        ensemble = cx.crossfit(
+            cx.read_manifest(phantoms), short, attached / "ensemble", folds=2, cache="memory"
+        )
+    code, out = script(attached, "--views", "1")
+    assert code == 0, out
+    assert "runs: ensemble\\n" in out, "and not its two runs, without calibration"
+    table = pd.read_csv(tmp_path / "working" / "submission.csv")
+    names = ensemble.class_names
+    photograph = next(path for path in attached.rglob("0.jpg") if "test" in path.parts)
+    expected = cx.predict(ensemble, photograph)[names].to_numpy()[0]
+    np.testing.assert_allclose(table[names].to_numpy()[0], expected, atol=1e-5)
 
 
 @pytest.mark.slow

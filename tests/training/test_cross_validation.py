@@ -1,4 +1,5 @@
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -147,6 +148,15 @@ def test_the_same_call_goes_on_and_another_is_refused(ensemble, pictures, quick)
         cx.crossfit(manifest, quick(seed=1), ensemble.folder, folds=3)
     with pytest.raises(UserError, match="holds other things"):
         cx.crossfit(manifest, quick(), pictures.parent, folds=3)
+
+
+def test_an_ensemble_that_is_not_complete_says_how_to_go_on(ensemble, tmp_path):
+    half = tmp_path / "half"
+    shutil.copytree(ensemble.folder, half)
+    (half / "report.html").unlink()
+    for verb in (cx.load, cx.resume, cx.evaluate):
+        with pytest.raises(UserError, match="not complete: go on with the same cervix-tf crossfit"):
+            verb(half)
 
 
 def test_repeats_divide_anew_and_are_averaged(pictures, quick, tmp_path, monkeypatch):
