@@ -128,6 +128,7 @@ def test_one_exported_file_averages_and_calibrates(ensemble, tmp_path, format):
 def test_verbs_take_an_ensemble(ensemble, pictures, tmp_path):
     page = cx.report([ensemble, ensemble.members[0]], tmp_path / "page.html").read_text()
     assert "The mean of 3 such runs" in page
+    assert "trained on no photograph of its group" in page
     explanation = cx.explain(
         ensemble, out=tmp_path / "maps.png", methods=["gradient"], photographs=2
     )
