@@ -82,8 +82,7 @@ def calibrated(
             photographs["fold"].to_numpy(),
         )
     )
-    balanced = ensemble.recipe.class_weights == "balanced"
-    trained = np.full(classes, 1 / classes) if balanced else None
+    trained = np.full(classes, 1 / classes) if ensemble.recipe.balanced else None
     stacked = raw.reshape(-1, classes)
     each = cross_fitted(stacked, targets, groups, folds, trained_shares=trained)
     fitted = fit_calibration(stacked, targets, groups, trained_shares=trained)

@@ -214,7 +214,6 @@ def _probed(ensemble: Ensemble, predictions: Predictions) -> np.ndarray | None:
         return None
     model = untrained(recipe, len(ensemble.class_names))
     groups, folds = photographs["group"].to_numpy(), photographs["fold"].to_numpy()
-    balanced = recipe.class_weights == "balanced"
     return out_of_fold(
-        model, predictions.squares, predictions.targets, groups, folds, balanced, recipe.seed
+        model, predictions.squares, predictions.targets, groups, folds, recipe.balanced, recipe.seed
     )
