@@ -131,9 +131,7 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
     run, targets, probabilities = predictions.run, predictions.targets, predictions.probabilities
     groups = predictions.photographs["group"]
     classes, seed = run.class_names, run.recipe.seed
-    training = run.manifest[run.manifest["split"] == "train"]
-    counted = training["label"].value_counts(normalize=True)
-    shares = counted.reindex(classes, fill_value=0).to_numpy()
+    shares = run.shares
     prior = np.tile(shares, (len(targets), 1))
 
     model, base = measures(targets, probabilities), measures(targets, prior)
