@@ -19,8 +19,16 @@ from cervix_tf.evaluation.seen_photographs import least_seen
 from cervix_tf.inference import Predictions, held_out, predictions_of
 from cervix_tf.runs import Ensemble, Run, load
 
-SINGLE = ("log_loss", "accuracy", "balanced_accuracy", "kappa", "brier", "ece")
-BY_CLASS = ("precision", "recall", "f1", "roc_auc")
+SINGLE = (
+    "log_loss",
+    "accuracy",
+    "balanced_accuracy",
+    "kappa",
+    "quadratic_kappa",
+    "brier",
+    "ece",
+)
+BY_CLASS = ("precision", "recall", "f1", "roc_auc", "average_precision")
 
 
 def evaluate(
@@ -107,15 +115,16 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
         A dict that JSON can hold; `measures` defines the figures, None is one that is not defined. Lists
         are in the order of `classes`.
 
-        - `log_loss`, `accuracy`, `balanced_accuracy`, `kappa`, `brier`, `ece`;
-        - `precision`, `recall`, `f1`, `roc_auc`: a list each;
+        - `log_loss`, `accuracy`, `balanced_accuracy`, `kappa`, `quadratic_kappa`, `brier`,
+          `ece`;
+        - `precision`, `recall`, `f1`, `roc_auc`, `average_precision`: a list each;
         - `confusion`: counts, true classes in the rows;
         - `prevalence`: `actual` and mean `predicted` share of each class (Table 3 of the report);
         - `reliability`: for each of 10 bins of the top label's confidence that holds a photograph `from`,
           `to`, `photographs`, mean `confidence`, `accuracy` and its `interval`;
-        - `raw`: the first six for the probabilities before calibration, where there is one; `probe`,
+        - `raw`: the first seven for the probabilities before calibration, where there is one; `probe`,
           where there is one, for those of the linear probe;
-        - `prior`: the first six for the class shares of the training photographs, and those `shares`;
+        - `prior`: the first seven for the class shares of the training photographs, and those `shares`;
         - `gain`: the prior's log loss minus the model's, and the model's accuracy minus the prior's;
         - `intervals`: for all of these, in the same form, `[low, high]`: 95 % by bootstrap over groups,
           seeded by the run's seed; None with fewer than two groups; that of `confusion` is of the cell's
@@ -151,8 +160,9 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
     if groups.nunique() > 1:
         ends, absent = intervals(targets, probabilities, groups, seed)
         of_prior, _ = intervals(targets, prior, groups, seed)
-        # These two no choice of photographs changes, for the prior gives all one class.
-        of_prior |= {name: np.full(2, base[name][0]) for name in ("balanced_accuracy", "kappa")}
+        # These no choice of photographs changes, for the prior gives all one class.
+        fixed = ("balanced_accuracy", "kappa", "quadratic_kappa")
+        of_prior |= {name: np.full(2, base[name][0]) for name in fixed}
         of_gain = gain_intervals(targets, probabilities, prior, groups, seed)
         ends |= {f"prior {name}": of_prior[name] for name in SINGLE}
         for kind, other in beside.items():

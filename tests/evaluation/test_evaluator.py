@@ -8,6 +8,7 @@ import pytest
 from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import evaluate, log_loss, metrics_of
+from cervix_tf.evaluation.report.wording import BY_CLASS, NAMES
 from cervix_tf.inference import Predictions, predictions_of
 
 
@@ -45,13 +46,13 @@ def test_phantoms_are_called_so(finished):
 
 def test_intervals_hold_every_figure_and_the_prior_beside_it(finished):
     figures, intervals = finished.metrics, finished.metrics["intervals"]
-    for key in ("log_loss", "accuracy", "balanced_accuracy", "kappa", "brier", "ece"):
+    for key in NAMES:
         low, high = intervals[key]
         assert low <= figures[key] <= high, key
         assert low < high, key
         assert key in figures["prior"], key
         assert len(intervals["prior"][key]) == 2, key
-    for key in ("precision", "recall", "f1", "roc_auc"):
+    for key in BY_CLASS:
         assert len(figures[key]) == len(intervals[key]) == 3, key
     assert intervals["prior"]["kappa"] == [0, 0]
     assert intervals["prior"]["balanced_accuracy"] == [figures["prior"]["balanced_accuracy"]] * 2

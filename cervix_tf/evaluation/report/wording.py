@@ -7,10 +7,17 @@ NAMES = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "kappa": "Cohen's kappa",
+    "quadratic_kappa": "quadratic kappa",
     "brier": "Brier score",
     "ece": "calibration error",
 }
-BY_CLASS = {"precision": "precision", "recall": "recall", "f1": "F1", "roc_auc": "ROC AUC"}
+BY_CLASS = {
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "roc_auc": "ROC AUC",
+    "average_precision": "average precision",
+}
 DECIMALS = {"log_loss": 4, "short": 2}
 PERCENT = {"accuracy", "balanced_accuracy"}
 NONE = "–"
@@ -40,6 +47,7 @@ def figure_rows(metrics: dict) -> list[tuple[str, ...]]:
             *(number(key, figures[key]) for figures in beside),
         )
         for key, name in NAMES.items()
+        if key in metrics  # an older version may have written them
     ]
     for key, name in (
         ("log_loss", "log loss below prior's"),
@@ -64,7 +72,11 @@ def class_rows(metrics: dict) -> list[tuple[str, list[tuple[str, str]]]]:
         'precision'
     """
     rows = [("photographs", [(str(sum(row)), "") for row in metrics["confusion"]])]
-    parts = {name: (metrics[key], metrics["intervals"][key]) for key, name in BY_CLASS.items()}
+    parts = {
+        name: (metrics[key], metrics["intervals"][key])
+        for key, name in BY_CLASS.items()
+        if key in metrics
+    }
     for key in ("actual", "predicted"):
         pair = (metrics["prevalence"][key], metrics["intervals"]["prevalence"][key])
         parts[f"{key} share"] = pair
