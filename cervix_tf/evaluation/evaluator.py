@@ -1,6 +1,6 @@
 """The figures of a run on labelled photographs, beside those of the class prior."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,17 @@ import pandas as pd
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.data.manifests import photographs_or_phantoms, validated
 from cervix_tf.errors import UserError
+from cervix_tf.evaluation.agreement import agreement_of
 from cervix_tf.evaluation.intervals.bootstrap import RESAMPLES
 from cervix_tf.evaluation.intervals.grouped import METHODS, gain_intervals, intervals
 from cervix_tf.evaluation.intervals.rules import LEVEL
 from cervix_tf.evaluation.metrics import BINS, measures
+from cervix_tf.evaluation.operating_points import check_point, operating_figures
 from cervix_tf.evaluation.outputs import write_evaluation
 from cervix_tf.evaluation.seen_photographs import least_seen
+from cervix_tf.evaluation.strata import check_column, figures_by
 from cervix_tf.inference import Predictions, held_out, predictions_of
+from cervix_tf.inference.patients import check_unit, group_table
 from cervix_tf.runs import Ensemble, Run, load
 
 SINGLE = (
@@ -39,6 +43,10 @@ def evaluate(
     cache: str | Path | None = "memory",
     progress: Callable[[int, int], None] | None = None,
     raw: bool = False,
+    per: str = "photograph",
+    by: str | None = None,
+    positive: Sequence[str] | str | None = None,
+    operating_point: str | None = None,
 ) -> dict:
     """Evaluate a run on labelled photographs.
 
@@ -56,14 +64,22 @@ def evaluate(
         cache: Where the prepared squares are kept, as `data.prepare` takes it.
         progress: Called with the photographs decoded and their number.
         raw: Whether to evaluate the networks' probabilities as they are, not calibrated.
+        per: `photograph`, or `group`: each group (patient) once, by the mean over its photographs.
+        by: A column of the manifest, such as `source`, `device` or `site`, for each value of which
+            figures are given too.
+        positive: A class, or several, that are to be told from the rest.
+        operating_point: Where: `sensitivity=0.9`, `specificity=0.9`, for which other photographs than
+            those judged choose the threshold, or `threshold=0.5`, the default.
 
     Returns:
         A dict of figures as `metrics_of` returns it, with `views` and `seen`: whether the run trained on
-        these photographs or chose its weights by them.
+        these photographs or chose its weights by them. Where asked for, `by` as `strata.figures_by`, and
+        `operating_point` as `operating_points.operating_figures` returns it.
 
     Raises:
         UserError: There is no labelled photograph, or one of a class the run does not know, or `out` is
-            a run's folder.
+            a run's folder; the photographs of one group have different labels (`per="group"`); there is
+            no such column, class or operating point, or nothing to choose the threshold by.
 
     Warns:
         UserWarning: Photographs were left out, or the run trained on those evaluated or on others of
@@ -71,7 +87,9 @@ def evaluate(
 
     Example:
         >>> evaluate("runs/first")["intervals"]["log_loss"]
+        >>> evaluate("runs/first", per="group", by="source", positive="Type_3")["operating_point"]
     """
+    check_unit(per)
     if out is not None and (Path(out) / "recipe.yaml").exists():
         raise UserError(f"{out} is a run's folder, with figures of its own: give another folder.")
     predictions = run if isinstance(run, Predictions) else None
@@ -88,7 +106,14 @@ def evaluate(
     split, seen = "validation", True
     if others:
         labelled, split, seen = least_seen(opened, labelled)
-    class_indices(labelled, opened.class_names)  # an unknown class ends here, before the work
+    # What cannot be done ends here, before the work.
+    class_indices(labelled, opened.class_names)
+    if per == "group":
+        group_table(labelled)
+    if by is not None:
+        check_column(labelled, by)
+    if positive or operating_point:
+        check_point(positive, operating_point, opened.class_names)
     if predictions is not None:
         predictions = predictions[labelled.index]
     elif split == "validation":
@@ -97,9 +122,17 @@ def evaluate(
         predictions = predictions_of(opened, labelled, tta, cache=cache, progress=progress, raw=raw)
     if split == "validation" and isinstance(opened, Ensemble):
         split = "out of fold"
-    figures = {**metrics_of(predictions, split), "seen": seen, "views": predictions.views}
+    judged = predictions.per_group() if per == "group" else predictions
+    figures = {**metrics_of(judged, split), "seen": seen, "views": predictions.views}
+    if per == "group":
+        figures |= _agreement(predictions)
+    if positive:
+        found = operating_figures(judged, split, positive, operating_point, raw)
+        figures["operating_point"] = found
+    if by is not None:
+        figures["by"] = figures_by(predictions, by, per)
     if out is not None:
-        write_evaluation(predictions, figures, Path(out))
+        write_evaluation(judged, figures, Path(out))
     return figures
 
 
@@ -107,7 +140,8 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
     """Compute the figures of predictions of labelled photographs, with their intervals.
 
     Args:
-        predictions: The predictions; the class prior is that of the run's training photographs.
+        predictions: The predictions, of photographs or of groups; the class prior is that of the run's
+            training photographs, or groups.
         split: What the photographs are to the run, such as `validation`.
         probe: (N, classes), what a linear probe makes of the same photographs, if there is one.
 
@@ -125,6 +159,7 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
         - `raw`: the first seven for the probabilities before calibration, where there is one; `probe`,
           where there is one, for those of the linear probe;
         - `prior`: the first seven for the class shares of the training photographs, and those `shares`;
+        - `agreement`, where a group has several photographs: as `agreement.agreement_of` returns it;
         - `gain`: the prior's log loss minus the model's, and the model's accuracy minus the prior's;
         - `intervals`: for all of these, in the same form, `[low, high]`: 95 % by bootstrap over groups,
           seeded by the run's seed; None with fewer than two groups; that of `confusion` is of the cell's
@@ -132,7 +167,8 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
         - `bootstrap`: `level`, `resamples`, `unit`, `methods` by figure, and `left_out`, in how many
           resamples a figure (or that of one class) was not defined, a class being absent; its interval
           passes over them;
-        - where they come from: `data`, `split`, `photographs`, `groups`, `seed`, `model`, `classes`.
+        - where they come from: `data`, `split`, `photographs`, `groups`, `per` (`photograph` or `group`,
+          what is counted once), `seed`, `model`, `classes`.
 
     Example:
         >>> metrics_of(predictions, "validation")["prior"]["log_loss"]
@@ -141,6 +177,9 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
     groups = predictions.photographs["group"]
     classes, seed = run.class_names, run.recipe.seed
     training = run.manifest[run.manifest["split"] == "train"]
+    per_group = predictions.per == "group"
+    if per_group:
+        training = training.drop_duplicates(["group", "label"])
     counted = training["label"].value_counts(normalize=True)
     shares = counted.reindex(classes, fill_value=0).to_numpy()
     prior = np.tile(shares, (len(targets), 1))
@@ -177,8 +216,11 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
     return {
         "data": photographs_or_phantoms(predictions.photographs),
         "split": split,
-        "photographs": len(predictions),
+        "photographs": int(predictions.photographs["photographs"].sum())
+        if per_group
+        else len(predictions),
         "groups": int(groups.nunique()),
+        "per": predictions.per,
         "model": run.recipe.model.name,
         "seed": seed,
         "classes": classes,
@@ -203,7 +245,15 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
             "methods": METHODS,
             "left_out": {k: absent[k] for k in (*SINGLE, *BY_CLASS) if k in absent},
         },
+        **_agreement(predictions),
     }
+
+
+def _agreement(predictions: Predictions) -> dict[str, dict]:
+    """How photographs of one group agree; nothing where none has several."""
+    groups, seed = predictions.photographs["group"], predictions.run.recipe.seed
+    found = agreement_of(predictions.probabilities, groups, seed)
+    return {"agreement": found} if found else {}
 
 
 def _arranged(values: dict[str, Any]) -> dict[str, Any]:
