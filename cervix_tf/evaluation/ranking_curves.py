@@ -13,13 +13,9 @@ from cervix_tf.inference import Predictions
 from cervix_tf.pages.figures import DPI, WIDTH, bare, class_colour, save
 
 POINTS = 500  # of a curve at most: more are not seen
-_SIDE, _LEFT, _TOP, _FOOT, _LINE = (
-    3.9,
-    0.95,
-    0.42,
-    0.62,
-    0.21,
-)  # inches: a layout engine takes longer
+LONG = 32  # letters of a name in the legend at most
+# Inches: a layout engine takes longer than the drawing.
+_SIDE, _LEFT, _TOP, _FOOT, _LINE = 3.9, 0.95, 0.36, 0.55, 0.176
 
 
 def plot_roc(predictions: Predictions, metrics: dict, path: Path | str | None = None) -> Figure:
@@ -99,7 +95,7 @@ def _curves(predictions: Predictions, metrics: dict):
         figures = {key: (point[key], point["intervals"][key]) for key in keys}
         style = {"color": "black", "lw": 1.2}
         true = np.isin(targets, columns).astype(int)
-        yield true, p[:, columns].sum(axis=1), " or ".join(point["positive"]), style, figures
+        yield true, p[:, columns].sum(axis=1), _together(point), style, figures
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -110,13 +106,20 @@ def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _named(name: str, figure: str, value: tuple[float, list[float] | None]) -> str:
     share, interval = value
     span = f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
-    return f"{name}: {figure} {share:.3f}{span}"
+    return f"{name if len(name) <= LONG else f'…{name[1 - LONG :]}'}: {figure} {share:.3f}{span}"
+
+
+def _together(point: dict) -> str:
+    """The positive classes, in words that fit the legend."""
+    words = " or ".join(point["positive"])
+    return words if len(words) <= LONG else f"{len(point['positive'])} classes together"
 
 
 def _mark(axes: Axes, point: dict, x: float | None, y: float | None) -> None:
     if x is None or y is None:
         return
-    words = f"{' or '.join(point['positive'])} at {point['at'].replace('=', ' ')}"
+    given = point["at"].startswith("threshold")
+    words = f"{_together(point)}, {'at' if given else 'meant for'} {point['at'].replace('=', ' ')}"
     axes.plot([x], [y], color="black", marker="D", ms=7, mfc="white", mew=1.6, ls="", label=words)
 
 
