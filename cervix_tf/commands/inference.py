@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Raw, Views
+from cervix_tf.commands.options import Cache, Per, Raw, Views
 from cervix_tf.commands.printing import import_tensorflow
 
 
@@ -17,6 +17,7 @@ def predict(
     tta: Views = 1,
     cache: Cache = "memory",
     raw: Raw = False,
+    per: Per = "photograph",
 ) -> None:
     """Predict photographs: a folder, a CSV or single files; several runs are averaged.
 
@@ -27,14 +28,14 @@ def predict(
     *runs, photographs = run
     if not runs:
         raise UserError("Give a run folder and then a folder or CSV of photographs.")
-    table = _predicted(runs, photographs, tta, cache, raw)
+    table = _predicted(runs, photographs, tta, cache, raw, per)
     if out is None:
         print(table.to_csv(index=False, float_format="%.6f"), end="")
         return
     from cervix_tf.files import write_csv
 
     write_csv(table, out)
-    print(f"{len(table)} photographs in {out}")
+    print(f"{len(table)} {per}s in {out}")
 
 
 def submit(
@@ -62,7 +63,14 @@ def submit(
     print(f"{len(table)} rows in {out}")
 
 
-def _predicted(runs: list[Path], photographs: Path, tta: int, cache: str | None, raw: bool):
+def _predicted(
+    runs: list[Path],
+    photographs: Path,
+    tta: int,
+    cache: str | None,
+    raw: bool,
+    per: str = "photograph",
+):
     from cervix_tf.data import read_manifest
     from cervix_tf.progress import bar
     from cervix_tf.runs import load
@@ -74,4 +82,4 @@ def _predicted(runs: list[Path], photographs: Path, tta: int, cache: str | None,
     from cervix_tf.inference import predict
 
     with bar("Decoding", len(manifest)) as progress:
-        return predict(runs, manifest, tta=tta, cache=cache, progress=progress, raw=raw)
+        return predict(runs, manifest, tta=tta, cache=cache, progress=progress, raw=raw, per=per)

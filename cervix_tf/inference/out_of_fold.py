@@ -108,7 +108,7 @@ def fold_calibrations(
     stacked = raw.reshape(-1, classes)
 
     def fitted(rows: np.ndarray) -> Calibration:
-        return fit_calibration(stacked[rows], targets[rows], groups[rows], run.shares, trained)
+        return fit_calibration(stacked[rows], targets[rows], groups[rows], run.shares(), trained)
 
     return fitted(folds >= 0), {k: fitted(folds != k) for k in np.unique(folds).tolist()}
 

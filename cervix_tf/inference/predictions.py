@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 from cervix_tf.data.crops import centre_crop
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.errors import UserError
+from cervix_tf.inference.patients import check_unit, group_means, group_names, group_table
 from cervix_tf.inference.photographs import as_photographs
 from cervix_tf.runs import Run, load
 
@@ -32,6 +33,7 @@ class Predictions:
         probabilities: float64 (N, classes), rows summing to 1, calibrated where an ensemble is.
         views: Views a photograph that these are the mean of, as `tta` of `predict`.
         raw: The same before calibration; None where nothing is calibrated.
+        per: What a row is: a `photograph`, or a `group` of them, shown by its first photograph.
 
     Example:
         >>> surest = np.argsort(-predictions.probabilities.max(axis=1))
@@ -44,20 +46,19 @@ class Predictions:
     probabilities: np.ndarray
     views: int = 1
     raw: np.ndarray | None = None
+    per: str = "photograph"
 
     def __len__(self) -> int:
         return len(self.probabilities)
 
     def __getitem__(self, rows) -> "Predictions":
         """Take some of the photographs: by row numbers, a mask (N,) or a slice."""
-        table = self.photographs.iloc[rows].reset_index(drop=True)
-        return Predictions(
-            self.runs,
-            table,
-            self.squares[rows],
-            self.probabilities[rows],
-            self.views,
-            None if self.raw is None else self.raw[rows],
+        return replace(
+            self,
+            photographs=self.photographs.iloc[rows].reset_index(drop=True),
+            squares=self.squares[rows],
+            probabilities=self.probabilities[rows],
+            raw=None if self.raw is None else self.raw[rows],
         )
 
     @property
@@ -93,9 +94,29 @@ class Predictions:
             indices[labelled] = class_indices(self.photographs[labelled], self.class_names)
         return indices
 
+    def per_group(self) -> "Predictions":
+        """Average the photographs of each group (patient) by `group_means`.
+
+        Raises:
+            UserError: Photographs of one group have different labels.
+        """
+        groups = group_names(self.photographs)
+        return replace(
+            self,
+            photographs=group_table(self.photographs.assign(group=groups)),
+            squares=self.squares[~pd.Series(groups).duplicated()],
+            probabilities=group_means(self.probabilities, groups),
+            raw=None if self.raw is None else group_means(self.raw, groups),
+            per="group",
+        )
+
     def table(self) -> pd.DataFrame:
-        """Make a table of a row a photograph: `image`, `path`, then one column a class."""
-        table = self.photographs.reindex(columns=["image", "path"])
+        """Make a table of a row a photograph: `image`, `path`, then one column a class.
+
+        Of groups: `group`, `photographs` (their number), then one column a class.
+        """
+        heads = ["group", "photographs"] if self.per == "group" else ["image", "path"]
+        table = self.photographs.reindex(columns=heads)
         table[self.class_names] = self.probabilities
         return table
 
@@ -172,6 +193,7 @@ def predict(
     cache: str | Path | None = "memory",
     progress: Callable[[int, int], None] | None = None,
     raw: bool = False,
+    per: str = "photograph",
 ) -> pd.DataFrame:
     """Predict the class probabilities of photographs.
 
@@ -188,11 +210,13 @@ def predict(
         cache: Where the prepared squares are kept, as `data.prepare` takes it.
         progress: Called with the photographs decoded and their number.
         raw: Whether to leave the networks' probabilities as they are, not calibrated.
+        per: `photograph`, or `group` for a row a group (patient), the mean over its photographs.
 
     Returns:
         A table in the photographs' order: `image` (the file's name, or `picture 2` for the second of a
         list that has no name), `path` (missing for a picture in memory), then one column a class. The
-        probabilities of a row sum to 1.
+        probabilities of a row sum to 1. With `per="group"` the first columns are `group` and
+        `photographs`, their number.
 
     Raises:
         UserError: A photograph cannot be read or lacks its box or mask, an array is no RGB picture, the
@@ -203,7 +227,12 @@ def predict(
         >>> picture = PIL.Image.open("photographs/2.jpg")
         >>> predict(["runs/a", "runs/b"], ["photographs/1.jpg", picture], tta=8)
     """
-    return predictions_of(runs, photographs, tta, batch_size, cache, progress, raw).table()
+    check_unit(per)
+    found = predictions_of(runs, photographs, tta, batch_size, cache, progress, raw)
+    if per == "group":  # whatever the labels say
+        unlabelled = found.photographs.drop(columns="label", errors="ignore")
+        found = replace(found, photographs=unlabelled).per_group()
+    return found.table()
 
 
 def run_probabilities(

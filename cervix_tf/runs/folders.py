@@ -91,10 +91,11 @@ class Run:
         """The figures of the validation photographs."""
         return json.loads(self._existing("metrics.json").read_text(encoding="utf-8"))
 
-    @property
-    def shares(self) -> np.ndarray:
-        """The share of each class among the photographs that trained, (classes,)."""
+    def shares(self, per_group: bool = False) -> np.ndarray:
+        """The share of each class among the photographs that trained, or their groups, (classes,)."""
         training = self.manifest[self.manifest["split"] == "train"]
+        if per_group:
+            training = training.drop_duplicates(["group", "label"])
         counted = training["label"].value_counts(normalize=True)
         return counted.reindex(self.class_names, fill_value=0).to_numpy()
 

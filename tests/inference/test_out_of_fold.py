@@ -26,7 +26,7 @@ def planted():
     run = SimpleNamespace(
         class_names=CLASSES,
         recipe=SimpleNamespace(balanced=False),
-        shares=np.array([0.2, 0.3, 0.5]),
+        shares=lambda: np.array([0.2, 0.3, 0.5]),
         validation=table,
     )
     return run, table, raw[None], targets
@@ -42,7 +42,7 @@ def test_a_group_has_no_part_in_its_own_calibration(planted):
         again = calibrated(run, wrong, raw)[1]
         np.testing.assert_array_equal(again[own], probabilities[own])
         assert (again[~own] != probabilities[~own]).any()
-    assert whole == fit_calibration(raw[0], targets, groups, run.shares)
+    assert whole == fit_calibration(raw[0], targets, groups, run.shares())
 
 
 def test_the_folds_are_five_and_those_of_a_part_are_those_of_all(planted):
@@ -58,10 +58,10 @@ def test_one_group_alone_gets_the_class_shares(planted):
     run, table, raw, _ = planted
     run.validation = table = table.assign(group="one")
     _, probabilities = calibrated(run, table, raw)
-    np.testing.assert_allclose(probabilities, np.tile(run.shares, (len(table), 1)))
+    np.testing.assert_allclose(probabilities, np.tile(run.shares(), (len(table), 1)))
 
 
 def test_balanced_training_is_undone(planted):
     run, table, raw, _ = planted
-    run.recipe.balanced, run.shares = True, np.array([0.05, 0.05, 0.9])
+    run.recipe.balanced, run.shares = True, lambda: np.array([0.05, 0.05, 0.9])
     assert calibrated(run, table, raw)[1].mean(axis=0)[2] > 0.5
