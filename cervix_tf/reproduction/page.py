@@ -210,6 +210,7 @@ def _losses(rows: Sequence[report.Row], runs: dict[str, Run]) -> tuple[list[str]
     for row in rows:
         ours = uncalibrated(runs[row.recipe].metrics)
         test = runs[row.recipe].path("test/metrics.json")
+        tested = uncalibrated(json.loads(test.read_bytes())) if test.is_file() else None
         table.append(
             [
                 row.name,
@@ -219,9 +220,7 @@ def _losses(rows: Sequence[report.Row], runs: dict[str, Run]) -> tuple[list[str]
                 number("accuracy", row.validation_accuracy),
                 _figure("accuracy", ours),
                 _as_printed(row.test_loss),
-                _figure("log_loss", uncalibrated(json.loads(test.read_bytes())))
-                if test.is_file()
-                else NONE,
+                _figure("log_loss", tested) if tested else NONE,
             ]
         )
     return head, table

@@ -29,7 +29,7 @@ def test_evaluate_other_photographs(run, finished, phantoms, tmp_path):
 
 
 def test_patients_devices_and_a_point(run, mistake, finished):
-    words = "--per group --by source --positive Type_3 --at specificity=0.8".split()
+    words = ["--per", "group", "--by", "source", "--positive", "Type_3", "--at", "specificity=0.8"]
     code, out, err = run("evaluate", finished.folder, *words)
     assert code == 0, err
     for words in (
