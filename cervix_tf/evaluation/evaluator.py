@@ -20,6 +20,7 @@ from cervix_tf.evaluation.outputs import write_evaluation
 from cervix_tf.evaluation.seen_photographs import least_seen
 from cervix_tf.evaluation.strata import check_column, figures_by
 from cervix_tf.inference import Predictions, held_out, predictions_of
+from cervix_tf.inference.out_of_fold import by_others
 from cervix_tf.inference.patients import check_unit, group_table
 from cervix_tf.runs import Ensemble, Run, load
 
@@ -117,6 +118,7 @@ def evaluate(
         check_point(positive, operating_point, opened.class_names)
     if predictions is not None:
         predictions = predictions[labelled.index]
+        predictions = by_others(predictions) if split == "validation" else predictions
     elif split == "validation":
         predictions = held_out(opened, labelled, tta, cache, progress, raw)
     else:

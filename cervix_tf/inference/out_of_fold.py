@@ -1,6 +1,7 @@
 """The photographs that a run did not train on, as it sees them, with calibration by others alone."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,25 @@ def held_out(
     return Predictions((run,), table, squares, _applied(of_fold, run, table, plain), tta, mean)
 
 
+def by_others(predictions: Predictions) -> Predictions:
+    """Calibrate predictions of photographs that a run validated on by other groups alone.
+
+    Args:
+        predictions: Of rows of `run.validation`, as `predictions_of` returns them; not of an ensemble.
+
+    Returns:
+        The same as `held_out` returns, of which the figures are made.
+
+    Example:
+        >>> by_others(predictions_of("runs/first", validation))
+    """
+    run, table, raw = predictions.run, predictions.photographs, predictions.raw
+    if raw is None:
+        return predictions
+    of_fold = fold_calibrations(run, *stored(run))[1]
+    return replace(predictions, probabilities=_applied(of_fold, run, table, raw[None]))
+
+
 def calibrated(
     run: Run, photographs: pd.DataFrame, raw: np.ndarray
 ) -> tuple[Calibration, np.ndarray]:
@@ -106,9 +126,10 @@ def fold_calibrations(
     )
     trained = np.full(classes, 1 / classes) if run.recipe.balanced else None
     stacked = raw.reshape(-1, classes)
+    shares = None if isinstance(run, Ensemble) else run.shares()  # those of the other folds
 
     def fitted(rows: np.ndarray) -> Calibration:
-        return fit_calibration(stacked[rows], targets[rows], groups[rows], run.shares(), trained)
+        return fit_calibration(stacked[rows], targets[rows], groups[rows], shares, trained)
 
     return fitted(folds >= 0), {k: fitted(folds != k) for k in np.unique(folds).tolist()}
 

@@ -14,6 +14,7 @@ from scipy.special import log_softmax, softmax
 
 LEAST = 1e-12  # a probability of 0 has no logarithm
 SPREAD = 3.0  # prior standard deviation of the calibrated logits' spread: 3 is a class at 95 %
+SLIGHT = 0.01  # that spread where the network knows nothing: it orders, and says no more
 SHIFT = 0.5  # prior standard deviation of an offset that moves a class' share
 
 
@@ -22,7 +23,7 @@ class Calibration:
     """What makes of a network's probabilities p calibrated ones: softmax(slope log p + offsets).
 
     Attributes:
-        slope: 1 divided by the temperature; below 1 the network is too sure, at 0 it says nothing.
+        slope: 1 divided by the temperature; below 1 the network is too sure.
         offsets: For each class, in nats; they hold the class shares, and undo those of the training.
         photographs: How many it was fitted on.
         groups: Of how many groups (patients) these were.
@@ -60,9 +61,9 @@ def fit_calibration(
 
     It minimises G times the mean log loss plus a penalty, G being the number of groups: a patient with
     many photographs is one observation. The penalty is that of a normal prior on the spread of the
-    calibrated logits, with a standard deviation of 3: a few patients hold the probabilities near the
-    class shares, many are free. An offset for each class is kept where it lowers the sum by more than it
-    has free numbers (Akaike's criterion).
+    calibrated logits, with a standard deviation of 3. The slope is kept where it lowers the sum by more
+    than 1, the offsets by more than as many numbers as they free (Akaike's criterion). Where it does not,
+    the probabilities are the class shares, but for a slope of so little that only their order shows it.
 
     Args:
         probabilities: (N, classes), of photographs that the network did not train on.
@@ -91,7 +92,7 @@ def fit_calibration(
     trained = prior if trained_shares is None else np.log(np.maximum(trained_shares, LEAST))
     evidence = np.log(np.maximum(probabilities, LEAST)) - trained
     evidence = evidence - evidence.mean(axis=1, keepdims=True)
-    spread = max(float(evidence.std() * np.sqrt(classes / (classes - 1))), LEAST)
+    spread = max(float(evidence.std() * np.sqrt(classes / (classes - 1))), SLIGHT)
     evidence = evidence / spread
     rows, weight = np.arange(count), number / count
 
@@ -105,15 +106,18 @@ def fit_calibration(
         slopes = [weight * (residual * evidence).sum() + slope / SPREAD**2]
         return value, np.r_[slopes, weight * residual.sum(axis=0) + shift / SHIFT**2]
 
-    def best(most: float | None) -> tuple[float, np.ndarray]:
-        bounds = [(0, None)] + [(most, most)] * classes
-        found = minimize(cost, np.zeros(1 + classes), jac=True, bounds=bounds, method="L-BFGS-B")
+    def best(most: float, shift: float) -> tuple[float, np.ndarray]:
+        bounds = [(SLIGHT, most)] + [(-shift, shift)] * classes
+        start = np.r_[SLIGHT, np.zeros(classes)]
+        found = minimize(cost, start, jac=True, bounds=bounds, method="L-BFGS-B")
         return float(found.fun), found.x
 
-    plain, free = best(0.0)
-    with_shift, shifted_free = best(None)
-    shifted = plain - with_shift > classes - 1
-    free = shifted_free if shifted else free
+    # By the numbers that are free: none, the slope, the slope and the offsets.
+    fits = {0: best(SLIGHT, 0), 1: best(np.inf, 0), classes: best(np.inf, np.inf)}
+    kept = min(fits, key=lambda numbers: fits[numbers][0] + numbers)
+    free = fits[kept][1]
     slope = float(free[0] / spread)
     offsets = prior + free[1:] - slope * trained
-    return Calibration(slope, tuple((offsets - offsets.mean()).tolist()), count, number, shifted)
+    return Calibration(
+        slope, tuple((offsets - offsets.mean()).tolist()), count, number, kept == classes
+    )

@@ -105,7 +105,7 @@ def exported(finished, tmp_path_factory):
 def test_the_runtime_takes_any_number_of_raw_squares(finished, exported, format):
     images = _crops(finished)
     assert len(images) == exported[format].photographs >= 4
-    wanted = finished.model.predict_on_batch(images)
+    wanted = finished.calibration(finished.model.predict_on_batch(images))
     batches = [images[:1], images[1:4], images[4:]]
     found = np.concatenate(list(runtimes.RUNTIMES[format](exported[format].path, batches)))
     np.testing.assert_allclose(found, wanted, atol=1e-4)

@@ -21,7 +21,11 @@ def planted():
     logits = 5 * (np.eye(3)[targets] + draw.normal(size=(46, 3)))
     raw = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     table = pd.DataFrame(
-        {"label": [CLASSES[k] for k in targets], "group": [f"g{k}" for k in groups]}
+        {
+            "image": [f"{k}.jpg" for k in range(46)],
+            "label": [CLASSES[k] for k in targets],
+            "group": [f"g{k}" for k in groups],
+        }
     )
     run = SimpleNamespace(
         class_names=CLASSES,

@@ -6,6 +6,7 @@ from cervix_tf.data import prepare, read_manifest
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import evaluate
 from cervix_tf.inference import predict, probabilities
+from cervix_tf.inference.out_of_fold import held_out
 from cervix_tf.training import fit
 from tests.planted import shortcuts
 
@@ -28,10 +29,14 @@ def test_table(finished, test_photographs):
 
 def test_validation_predictions_are_those_of_fit(finished):
     own = finished.manifest[finished.manifest["split"] == "validation"]
-    table = predict(finished.folder, own)
-    assert table[TYPES].to_numpy() == pytest.approx(
-        finished.predictions[TYPES].to_numpy(), abs=1e-6
-    )
+    raw = predict(finished.folder, own, raw=True)[TYPES].to_numpy()
+    stored = finished.predictions
+    assert raw == pytest.approx(stored[[f"raw:{name}" for name in TYPES]].to_numpy(), abs=1e-6)
+    calibrated = predict(finished.folder, own)[TYPES].to_numpy()
+    assert calibrated == pytest.approx(finished.calibration(raw), abs=1e-9)
+    others = held_out(finished).probabilities
+    assert others == pytest.approx(stored[TYPES].to_numpy(), abs=1e-6)
+    assert abs(others - calibrated).max() > 1e-4, "its own calibration is by others alone"
 
 
 def test_order_and_batch_size_do_not_matter(finished, test_photographs):
@@ -71,8 +76,9 @@ def test_a_run_on_boxes_predicts_on_boxes(phantoms, recipe, tmp_path, monkeypatc
     run = fit(manifest, recipe(crop="box", stages=short), run=tmp_path / "run", cache="memory")
     assert run.crop == run.card["crop"] == "box"
     own = run.manifest[run.manifest["split"] == "validation"]
-    again = predict(run.folder, own)[TYPES].to_numpy()
-    assert again == pytest.approx(run.predictions[TYPES].to_numpy(), abs=1e-6)
+    again = predict(run.folder, own, raw=True)[TYPES].to_numpy()
+    stored = run.predictions[[f"raw:{name}" for name in TYPES]].to_numpy()
+    assert again == pytest.approx(stored, abs=1e-6)
     assert evaluate(run)["log_loss"] == pytest.approx(run.metrics["log_loss"], abs=1e-5)
 
     with pytest.raises(UserError, match=r"column 'box_x': run `cervix-tf segment`"):

@@ -73,7 +73,7 @@ def test_every_labelled_photograph_is_predicted_once_by_a_run_it_is_new_to(ensem
         assert not set(trained["group"]) & set(of_fold["group"])
         own = member.predictions.set_index("path").loc[of_fold.index]
         columns = [f"raw:{name}" for name in ensemble.class_names]
-        np.testing.assert_array_equal(of_fold[columns], own[ensemble.class_names])
+        np.testing.assert_array_equal(of_fold[columns], own[columns])
 
 
 def test_the_figures_are_those_of_the_table_calibrated_by_the_other_folds(ensemble):
@@ -166,14 +166,14 @@ def test_repeats_divide_anew_and_are_averaged(pictures, quick, tmp_path, monkeyp
     ensemble = cx.crossfit(
         cx.read_manifest(pictures), short, tmp_path / "e", folds=2, repeats=2, cache="memory"
     )
-    names = ensemble.class_names
+    names = [f"raw:{name}" for name in ensemble.class_names]
     parts = [member.predictions.set_index("path")[names] for member in ensemble.members]
     first, second = (set(part.index) for part in parts[::2])
     assert first != second, "divided anew"
     for path, row in ensemble.predictions.set_index("path").iterrows():
         each = [part.loc[path] for part in parts if path in part.index]
         assert len(each) == 2
-        np.testing.assert_allclose(row[[f"raw:{n}" for n in names]].tolist(), np.mean(each, axis=0))
+        np.testing.assert_allclose(row[names].tolist(), np.mean(each, axis=0))
 
 
 PROGRAM = """
