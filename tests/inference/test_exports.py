@@ -21,8 +21,8 @@ TYPES = ["Type_1", "Type_2", "Type_3"]
 FORMATS = ["savedmodel", "onnx", "litert"]
 # As small as each network allows; keras:MobileNet is below, with real weights.
 NETWORKS = {
-    "cervixnet1": {"image_size": 32},
-    "cervixnet2": {"image_size": 32},
+    "cervixnet1": {"image_size": 32, "widths": (32, 32, 64), "dense": 64},
+    "cervixnet2": {"image_size": 32, "widths": (32, 32, 64)},
     "inception": {"image_size": 32},
     "resnet": {"image_size": 32, "depth": 50},
     "keras:MobileNetV3Small": {"image_size": 32, "alpha": 0.75},
