@@ -14,6 +14,21 @@ hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine
 hypothesis.settings.load_profile("untimed")
 
 SHARED = Path(__file__).parents[2] / "shared"
+# Begun last, a test of half a minute would leave the other worker idle.
+FIRST = (
+    "explanation/test_attribution.py",
+    "docs/test_commands.py",
+    "docs/test_docstrings.py",
+    "training/test_cross_validation.py",
+    "training/test_hyperparameter_search.py",
+    "notebooks/test_notebooks.py",
+    "inference/test_exports.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """The files of the longest tests first."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(FIRST))
 
 
 @pytest.fixture(scope="session")

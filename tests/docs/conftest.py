@@ -14,7 +14,13 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 import cervix_tf as cx
-from tests.planted.shortcuts import quick_figures, short_recipes, small_networks, uncompiled
+from tests.planted.shortcuts import (
+    bare_fits,
+    quick_figures,
+    short_recipes,
+    small_networks,
+    uncompiled,
+)
 
 PLACES = ("TFHUB_CACHE_DIR", "KERAS_HOME", "KAGGLEHUB_CACHE", "XDG_CACHE_HOME")
 
@@ -38,7 +44,7 @@ def prepared(phantoms, recipe, tmp_path_factory, finished) -> Path:
     stages = [{"train": "all", "steps": 1}]
     ensemble = place / "ensembles/first"
     with uncompiled(), pytest.MonkeyPatch.context() as patch:
-        quick_figures(patch)
+        bare_fits(patch)
         cx.crossfit(manifest, recipe(stages=stages), ensemble, folds=2, cache=place / "squares")
     for number in (1, 2):
         shutil.copytree(ensemble / f"runs/1-{number}", place / f"runs/fold{number}")
@@ -95,6 +101,7 @@ def place(prepared, tmp_path, monkeypatch) -> Iterator[Path]:
     monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(place / "KERAS_HOME"))
     small_networks(monkeypatch)
     quick_figures(monkeypatch)
+    bare_fits(monkeypatch)
     kagglehub = ModuleType("kagglehub")
     kagglehub.competition_download = lambda handle, **options: str(place / "data")
     monkeypatch.setitem(sys.modules, "kagglehub", kagglehub)

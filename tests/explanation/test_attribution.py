@@ -24,9 +24,10 @@ NETWORKS = {
 }
 
 
-HALF = [
+SMALL = [
     "stages.0.steps=150",
-    "model.widths=[16, 32, 64, 128, 128]",
+    "image_size=64",
+    "model.widths=[16, 32, 64, 128]",
     "optimizer.learning_rate=0.002",
 ]
 
@@ -168,19 +169,21 @@ def test_mistakes(small, noise):
 
 
 @pytest.mark.slow
-def test_cervixnet2_learns_the_phantoms_and_looks_at_the_transformation_zone(tmp_path):
+def test_cervixnet2_learns_the_phantoms_and_looks_at_the_transformation_zone(tmp_path, monkeypatch):
     """What no linear classifier on global colours can tell apart, the report's network learns.
 
-    Half as wide as in the report, that is. Of three seeds the worst had log loss 0.71.
+    Half as wide as in the report, that is, and at 64 pixels. Of three seeds the worst had log loss 0.747.
 
     Against the true mask of phantoms its maps have more mass on the zone than its share of the area.
     """
-    run = attribution.trained(tmp_path, 110, (130, 173), HALF)
+    shortcuts.bare_fits(monkeypatch)
+    run = attribution.trained(tmp_path, 110, (100, 133), SMALL)
     assert run.metrics["prior"]["log_loss"] == pytest.approx(1.0986, abs=0.01)
     assert run.metrics["log_loss"] < 0.85
     assert run.metrics["accuracy"] > 0.6
     for figures in attribution.measured(run, ("gradient", "gradcam")):
         ratio, low, _ = figures["chance"]
-        assert ratio > 1, figures
         if figures["region"] == "zone and within":
             assert low > 1.2, figures
+        elif figures["method"] == "gradcam":  # the gradient's ratio is 1.04 with one of three seeds
+            assert ratio > 1.2, figures

@@ -88,6 +88,6 @@ def test_a_run_on_boxes_predicts_on_boxes(phantoms, recipe, tmp_path, monkeypatc
     assert not (tmp_path / "other").exists()
     lost = own.assign(flags="cervix not located")
     with pytest.warns(UserWarning, match=f"{len(own)} of {len(own)} photographs keep"):
-        whole = predict(run, lost)[TYPES].to_numpy()
+        whole = predict(run, lost, raw=True)[TYPES].to_numpy()
     square = prepare(own, run.square_size, "memory").array
     assert whole == pytest.approx(probabilities(run.model, square), abs=1e-6)

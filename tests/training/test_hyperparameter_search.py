@@ -1,9 +1,11 @@
 import gc
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -40,7 +42,8 @@ def test_table_plot_and_best_recipe(recipe, phantoms, tmp_path, caplog):
         trials=4,
         seed=4,
     )
-    table = search(read_manifest(phantoms), **given)
+    with shortcuts.uncompiled():
+        table = search(read_manifest(phantoms), **given)
     assert table["trial"].tolist() == [0, 1, 2, 3]
     wild = table["optimizer.learning_rate"] == 1e30
     assert set(table["state"][wild]) == {"fail"}, "a trial that diverges does not end the search"
@@ -157,61 +160,70 @@ def test_mistakes_before_any_trial(recipe, phantoms, tmp_path, changes, message)
     assert not (tmp_path / "study/trials").exists()
 
 
+SPACE = {"optimizer.learning_rate": [1e-3, 1e-2, 3e-2], "model.l2": [0.0, 1e-4]}
 PROGRAM = """
 import os, signal, sys
 import pytest
-from cervix_tf.data import read_manifest
-from cervix_tf.recipes import load_recipe
-from cervix_tf.training import loop, search, hyperparameter_search
+from cervix_tf.training import loop
 from tests.planted import shortcuts
+from tests.training import test_hyperparameter_search as here
 
-shortcuts.bare_fits(pytest.MonkeyPatch())
-data, tiny, study, cache, log, kill = sys.argv[1:]
-begin, go_on, save = hyperparameter_search.fit, hyperparameter_search.resume, loop.save_variables
-
-def note(folder, resumed):
-    with open(log, "a") as file:
-        file.write(f"{folder.name} {os.getpid()} {resumed}\\n")
-
-def fit(manifest, recipe, run, *rest):
-    note(run, False)
-    return begin(manifest, recipe, run, *rest)
-
-def resume(run, *rest):
-    note(run.folder, True)
-    return go_on(run, *rest)
+patch = pytest.MonkeyPatch()
+shortcuts.bare_fits(patch)
+data, tiny, study, cache, log = sys.argv[1:]
+here.noted_trials(patch, log)
+save = loop.save_variables
 
 def save_variables(path, variables, state=None):
     save(path, variables, state)
-    seen = len({line.split()[0] for line in open(log) if line.split()[1] == str(os.getpid())})
-    if kill == "kill" and seen == 2 and path.name == "last.npz":
+    seen = {line.split()[0] for line in open(log) if line.split()[1] == str(os.getpid())}
+    if len(seen) == 2 and path.name == "last.npz":
         os.kill(os.getpid(), signal.SIGKILL)  # in the middle of its second trial
 
-hyperparameter_search.fit, hyperparameter_search.resume = fit, resume
 loop.save_variables = save_variables
-space = {"optimizer.learning_rate": [1e-3, 1e-2, 3e-2], "model.l2": [0.0, 1e-4]}
-search(read_manifest(data), load_recipe(tiny), space, study=study, cache=cache)
+with shortcuts.uncompiled():
+    here.search(here.read_manifest(data), here.load_recipe(tiny), here.SPACE, study=study, cache=cache)
 """
 
 
+def noted_trials(patch, log) -> None:
+    """Write down which process begins a trial, or goes on with one."""
+    from cervix_tf.training import hyperparameter_search
+
+    def noted(name, folder_of, resumed):
+        run = getattr(hyperparameter_search, name)
+
+        def note(*given):
+            with open(log, "a") as file:
+                file.write(f"{folder_of(*given).name} {os.getpid()} {resumed}\n")
+            return run(*given)
+
+        patch.setattr(hyperparameter_search, name, note)
+
+    noted("fit", lambda manifest, recipe, run, *rest: run, False)
+    noted("resume", lambda run, *rest: run.folder, True)
+
+
 @pytest.mark.slow
-def test_two_processes_one_killed(phantoms, recipe, tmp_path):
-    """Six trials: none is lost, none run twice, that of the killed one is resumed by the other."""
+def test_two_processes_one_killed(phantoms, recipe, tmp_path, monkeypatch):
+    """Six trials: none is lost, none run twice, that of the killed one is resumed by the other.
+
+    The other is this process, where TensorFlow is imported.
+    """
     stages = [{"train": "all", "steps": 6}]
-    (tmp_path / "tiny.yaml").write_text(to_yaml(recipe(stages=stages)))
-    places = (phantoms, tmp_path / "tiny.yaml", tmp_path / "study", tmp_path / "cache")
-    log = tmp_path / "log"
+    tiny, study, cache, log = (tmp_path / name for name in ("tiny.yaml", "study", "cache", "log"))
+    tiny.write_text(to_yaml(recipe(stages=stages)))
     log.touch()
-
-    def start(*words):
-        command = [sys.executable, "-c", PROGRAM, *map(str, places), str(log), *words]
-        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
-
-    one, two = start("kill"), start("live")
+    command = [sys.executable, "-c", PROGRAM, *map(str, (phantoms, tiny, study, cache, log))]
+    one = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    while not log.read_text():
+        assert one.poll() is None, one.stderr.read()[-2000:]
+        time.sleep(0.02)
+    noted_trials(monkeypatch, log)
+    with shortcuts.uncompiled():
+        search(read_manifest(phantoms), load_recipe(tiny), SPACE, study=study, cache=cache)
     _, errors = one.communicate()
     assert one.returncode == -signal.SIGKILL, errors[-2000:]
-    _, errors = two.communicate()
-    assert two.returncode == 0, errors[-2000:]
 
     table = pd.read_csv(tmp_path / "study/trials.csv")
     assert table["trial"].tolist() == list(range(6)), "none is lost"
@@ -224,8 +236,8 @@ def test_two_processes_one_killed(phantoms, recipe, tmp_path):
     (again,) = ran[ran["resumed"]].to_dict("records")
     killed = fresh[fresh["process"] == one.pid].iloc[-1]
     assert again["trial"] == killed["trial"]
-    assert again["process"] == two.pid
-    assert set(fresh["process"]) == {one.pid, two.pid}, "both began some"
+    assert again["process"] == os.getpid()
+    assert set(fresh["process"]) == {one.pid, os.getpid()}, "both began some"
     folder = tmp_path / "study/trials" / f"{again['trial']:03d}"
     steps = pd.read_csv(folder / "history.csv")["step"]
     assert steps.is_monotonic_increasing
