@@ -33,6 +33,7 @@ SINGLE = (
     "ece",
 )
 BY_CLASS = ("precision", "recall", "f1", "roc_auc", "average_precision")
+SHOWN = (*SINGLE, *BY_CLASS, "actual", "predicted")
 
 
 def evaluate(
@@ -156,8 +157,8 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
         - `prevalence`: `actual` and mean `predicted` share of each class (Table 3 of the report);
         - `reliability`: for each of 10 bins of the top label's confidence that holds a photograph `from`,
           `to`, `photographs`, mean `confidence`, `accuracy` and its `interval`;
-        - `raw`: the first seven for the probabilities before calibration, where there is one; `probe`,
-          where there is one, for those of the linear probe;
+        - `raw`: all of these but confusion and reliability for the probabilities before calibration,
+          where there is one; `probe`, where there is one, for those of the linear probe;
         - `prior`: the first seven for the class shares of the training photographs, and those `shares`;
         - `agreement`, where a group has several photographs: as `agreement.agreement_of` returns it;
         - `gain`: the prior's log loss minus the model's, and the model's accuracy minus the prior's;
@@ -176,12 +177,8 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
     run, targets, probabilities = predictions.run, predictions.targets, predictions.probabilities
     groups = predictions.photographs["group"]
     classes, seed = run.class_names, run.recipe.seed
-    training = run.manifest[run.manifest["split"] == "train"]
     per_group = predictions.per == "group"
-    if per_group:
-        training = training.drop_duplicates(["group", "label"])
-    counted = training["label"].value_counts(normalize=True)
-    shares = counted.reindex(classes, fill_value=0).to_numpy()
+    shares = run.shares(per_group)
     prior = np.tile(shares, (len(targets), 1))
 
     model, base = measures(targets, probabilities), measures(targets, prior)
@@ -191,7 +188,7 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
     beside = {kind: other for kind, other in beside.items() if other is not None}
     for kind, other in beside.items():
         figures = measures(targets, other)
-        values |= {f"{kind} {name}": figures[name][0] for name in SINGLE}
+        values |= {f"{kind} {name}": figures[name][0] for name in SHOWN}
     values["gain log_loss"] = base["log_loss"][0] - values["log_loss"]
     values["gain accuracy"] = values["accuracy"] - base["accuracy"][0]
     ends: dict[str, np.ndarray] = {}
@@ -206,13 +203,14 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
         ends |= {f"prior {name}": of_prior[name] for name in SINGLE}
         for kind, other in beside.items():
             of_kind, _ = intervals(targets, other, groups, seed)
-            ends |= {f"{kind} {name}": of_kind[name] for name in SINGLE}
+            ends |= {f"{kind} {name}": of_kind[name] for name in SHOWN}
         ends |= {f"gain {name}": pair for name, pair in of_gain.items()}
     pairs = {
         name: _pairs(ends.get(name, np.full((*np.shape(value), 2), np.nan)))
         for name, value in values.items()
         if name not in ("bin_weight", "bin_confidence")
     }
+    plain = {name: _plain(value) for name, value in values.items()}
     return {
         "data": photographs_or_phantoms(predictions.photographs),
         "split": split,
@@ -224,18 +222,20 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
         "model": run.recipe.model.name,
         "seed": seed,
         "classes": classes,
-        **_arranged({k: _plain(v) for k, v in values.items()}),
+        **_arranged(plain),
+        "gain": {k: plain[f"gain {k}"] for k in ("log_loss", "accuracy")},
         "confusion": values["confusion"].astype(int).tolist(),
-        **{kind: {k: _plain(values[f"{kind} {k}"]) for k in SINGLE} for kind in beside},
+        **{kind: _arranged(plain, f"{kind} ") for kind in beside},
         "prior": {
-            **{k: _plain(values[f"prior {k}"]) for k in SINGLE},
+            **{k: plain[f"prior {k}"] for k in SINGLE},
             "shares": shares.tolist(),
         },
         "reliability": _reliability(values, pairs["bin_accuracy"]),
         "intervals": {
             **_arranged(pairs),
+            "gain": {k: pairs[f"gain {k}"] for k in ("log_loss", "accuracy")},
             "confusion": pairs["confusion"],
-            **{kind: {k: pairs[f"{kind} {k}"] for k in SINGLE} for kind in beside},
+            **{kind: _arranged(pairs, f"{kind} ") for kind in beside},
             "prior": {k: pairs[f"prior {k}"] for k in SINGLE},
         },
         "bootstrap": {
@@ -256,12 +256,28 @@ def _agreement(predictions: Predictions) -> dict[str, dict]:
     return {"agreement": found} if found else {}
 
 
-def _arranged(values: dict[str, Any]) -> dict[str, Any]:
+def uncalibrated(figures: dict) -> dict:
+    """Take the figures before calibration, where there is one, in the place of the others.
+
+    Args:
+        figures: As `metrics_of` returns them.
+
+    Returns:
+        The same with what `raw` holds, and its intervals, at the top.
+
+    Example:
+        >>> uncalibrated(load("runs/first").metrics)["log_loss"]
+    """
+    intervals = figures["intervals"]
+    intervals = {**intervals, **intervals.get("raw", {})}
+    return {**figures, **figures.get("raw", {}), "intervals": intervals}
+
+
+def _arranged(values: dict[str, Any], kind: str = "") -> dict[str, Any]:
     """Put figures, or their intervals, in the form in which they are returned."""
     return {
-        **{k: values[k] for k in (*SINGLE, *BY_CLASS)},
-        "prevalence": {k: values[k] for k in ("actual", "predicted")},
-        "gain": {k: values[f"gain {k}"] for k in ("log_loss", "accuracy")},
+        **{k: values[f"{kind}{k}"] for k in (*SINGLE, *BY_CLASS)},
+        "prevalence": {k: values[f"{kind}{k}"] for k in ("actual", "predicted")},
     }
 
 

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "folders": ["Ensemble", "Run", "load"],
-        "calibration": ["Calibration", "cross_fitted", "fit_calibration"],
+        "calibration": ["Calibration", "fit_calibration"],
         "provenance": ["environment", "fingerprint"],
     },
 )

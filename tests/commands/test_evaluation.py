@@ -29,8 +29,8 @@ def test_evaluate_other_photographs(run, finished, phantoms, tmp_path):
 
 
 def test_patients_devices_and_a_point(run, mistake, finished):
-    point = ("--positive", "Type_3", "--at", "specificity=0.8")
-    code, out, err = run("evaluate", finished.folder, "--per", "group", "--by", "source", *point)
+    words = ["--per", "group", "--by", "source", "--positive", "Type_3", "--at", "specificity=0.8"]
+    code, out, err = run("evaluate", finished.folder, *words)
     assert code == 0, err
     for words in (
         "each group once", "Type_3 against the rest at specificity 0.8: ", "sensitivity  ",
