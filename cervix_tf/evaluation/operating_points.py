@@ -7,16 +7,15 @@ import numpy as np
 
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.errors import UserError, unknown
-from cervix_tf.evaluation.intervals.bootstrap import numbered
 from cervix_tf.evaluation.intervals.grouped import intervals
 from cervix_tf.evaluation.metrics import measures
 from cervix_tf.inference import Predictions, group_means
+from cervix_tf.inference.out_of_fold import folds_of
 from cervix_tf.inference.patients import group_table
 from cervix_tf.runs import Ensemble, Run
 
 DEFAULT = "threshold=0.5"
 KINDS = ("sensitivity", "specificity", "threshold")
-PARTS = 5  # of a run's own validation photographs, where it has no folds
 # A decision as a classifier of two classes: what its figures are called, and of which class they are.
 _DECISION = {
     "sensitivity": ("recall", 1),
@@ -82,8 +81,8 @@ def operating_figures(
     A photograph is called positive where the probabilities of the positive classes sum to the threshold
     or more. The threshold is the largest with the sensitivity asked for, or the smallest with the
     specificity, among other photographs than those judged: of an ensemble's own photographs those of the
-    other folds, of a run's own validation photographs the other fifths of the groups; of all others the
-    held-out predictions that the run stores.
+    other folds; of a run's own validation photographs the other fifths of the groups, which calibrate
+    them too; of all others the held-out predictions that the run stores.
 
     Args:
         predictions: The predictions of labelled photographs, or of groups.
@@ -115,8 +114,12 @@ def operating_figures(
         chosen, thresholds = "given beforehand", [value]
         limit = np.full(len(score), value)
     elif split in ("validation", "out of fold"):
-        parts = _parts(predictions, true)
+        parts = folds_of(run, predictions.photographs)
         several = np.unique(parts)
+        if len(several) == 1:
+            raise UserError(
+                "One group alone has no others to choose a threshold by: give threshold=0.5 or the like."
+            )
         by_part = {part: _threshold(score[parts != part], true[parts != part], kind, value, unit)
                    for part in several}  # fmt: skip
         limit = np.array([by_part[part] for part in parts])
@@ -178,22 +181,6 @@ def _threshold(score: np.ndarray, true: np.ndarray, kind: str, value: float, uni
     if kind == "sensitivity":
         return float(limits[1 - below >= value - 1e-9].max())
     return float(limits[below >= value - 1e-9].min())
-
-
-def _parts(predictions: Predictions, true: np.ndarray) -> np.ndarray:
-    """The fold of each photograph; where there are none, groups dealt out by the run's seed."""
-    if isinstance(predictions.run, Ensemble):
-        return predictions.photographs["fold"].to_numpy()
-    code = numbered(predictions.photographs["group"])
-    if code.max() == 0:
-        raise UserError(
-            "One group alone has no others to choose a threshold by: give threshold=0.5 or the like."
-        )
-    draw = np.random.default_rng(predictions.run.recipe.seed).random(code.max() + 1)
-    order = np.lexsort((draw, np.bincount(code, true) > 0))  # positives evenly over the parts
-    dealt = np.empty(len(order), int)
-    dealt[order] = np.arange(len(order)) % PARTS
-    return dealt[code]
 
 
 def _held_out(run: Run, columns: list[int], per: str, raw: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -121,7 +121,7 @@ def fold_calibrations(
         for part in (
             class_indices(photographs, run.class_names),
             photographs["group"].to_numpy(),
-            _folds(run, photographs),
+            folds_of(run, photographs),
         )
     )
     trained = np.full(classes, 1 / classes) if run.recipe.balanced else None
@@ -157,8 +157,20 @@ def stored(run: Run) -> tuple[pd.DataFrame, np.ndarray]:
     return photographs, np.nansum(raw, axis=1)  # of each repeat, one run has the photograph
 
 
-def _folds(run: Run, photographs: pd.DataFrame) -> np.ndarray:
-    """The fold of each photograph; those of a single run's groups are dealt out by their names."""
+def folds_of(run: Run, photographs: pd.DataFrame) -> np.ndarray:
+    """Tell the fold by whose others each photograph is calibrated.
+
+    Args:
+        run: The run or ensemble.
+        photographs: N rows of `run.validation`, or of their groups.
+
+    Returns:
+        (N,) numbers; the groups of a single run are dealt out by their names.
+
+    Example:
+        >>> folds_of(run, run.validation).max() < 5
+        True
+    """
     if isinstance(run, Ensemble):
         return photographs["fold"].to_numpy(int)
     names = np.unique(run.validation["group"].to_numpy(str))
@@ -169,7 +181,7 @@ def _applied(
     of_fold: dict[int, Calibration], run: Run, photographs: pd.DataFrame, raw: np.ndarray
 ) -> np.ndarray:
     """Calibrate each photograph of (repeats, N, classes) by its fold's; the mean over repeats."""
-    folds, result = _folds(run, photographs), np.empty_like(raw)
+    folds, result = folds_of(run, photographs), np.empty_like(raw)
     for fold in np.unique(folds).tolist():
         for repeat in range(len(raw)):
             result[repeat, folds == fold] = of_fold[fold](raw[repeat, folds == fold])

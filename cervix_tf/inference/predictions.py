@@ -111,10 +111,7 @@ class Predictions:
         )
 
     def table(self) -> pd.DataFrame:
-        """Make a table of a row a photograph: `image`, `path`, then one column a class.
-
-        Of groups: `group`, `photographs` (their number), then one column a class.
-        """
+        """Make a table: `image` and `path`, of groups `group` and `photographs`; a column a class."""
         heads = ["group", "photographs"] if self.per == "group" else ["image", "path"]
         table = self.photographs.reindex(columns=heads)
         table[self.class_names] = self.probabilities
@@ -229,9 +226,9 @@ def predict(
     """
     check_unit(per)
     found = predictions_of(runs, photographs, tta, batch_size, cache, progress, raw)
-    if per == "group":  # whatever the labels say
-        unlabelled = found.photographs.drop(columns="label", errors="ignore")
-        found = replace(found, photographs=unlabelled).per_group()
+    if per == "group":
+        table = found.photographs.drop(columns="label", errors="ignore")  # whatever they say
+        found = replace(found, photographs=table).per_group()
     return found.table()
 
 

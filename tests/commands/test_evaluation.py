@@ -34,7 +34,7 @@ def test_patients_devices_and_a_point(run, mistake, finished):
     assert code == 0, err
     for words in (
         "each group once", "Type_3 against the rest at specificity 0.8: ", "sensitivity  ",
-        "of the other 4 parts of the groups", "source  photographs  groups", "No spread: it needs",
+        "by the groups of the other 2 parts", "source  photographs  groups", "No spread: it needs",
     ):  # fmt: skip
         assert words in out, words
     assert "needs --positive" in mistake("evaluate", finished.folder, "--at", "sensitivity=0.9")

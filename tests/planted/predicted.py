@@ -19,6 +19,7 @@ def run_of(table: pd.DataFrame, kind: type[Run] = Ensemble) -> Run:
     class Untrained(kind):
         class_names = CLASSES
         manifest = table
+        validation = table
         predictions = None
         recipe = SimpleNamespace(seed=0, model=SimpleNamespace(name="untrained"))
 
