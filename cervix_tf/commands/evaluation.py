@@ -25,6 +25,9 @@ def evaluate(
     ] = None,
     cache: Cache = "memory",
     raw: Raw = False,
+    level: Annotated[
+        float, typer.Option(help="Share of prediction sets that shall hold the true class.")
+    ] = 0.9,
     json: Annotated[bool, typer.Option("--json", help="Print every figure as JSON.")] = False,
 ) -> None:
     """Print a run's figures with 95 % intervals beside those of the class prior.
@@ -43,7 +46,7 @@ def evaluate(
 
     manifest = read_manifest(data) if data else None
     with bar("Decoding", 0) as progress:
-        figures = evaluate(run, manifest, tta, out, cache, progress, raw)
+        figures = evaluate(run, manifest, tta, out, cache, progress, raw, level)
     if json:
         print(dumps(figures, indent=2))
         return

@@ -16,8 +16,10 @@ from cervix_tf.evaluation.intervals.rules import LEVEL
 from cervix_tf.evaluation.metrics import BINS, measures
 from cervix_tf.evaluation.outputs import write_evaluation
 from cervix_tf.evaluation.seen_photographs import least_seen
+from cervix_tf.evaluation.set_coverage import set_figures
 from cervix_tf.inference import Predictions, held_out, predictions_of
 from cervix_tf.runs import Ensemble, Run, load
+from cervix_tf.runs.conformal import SET_LEVEL
 
 SINGLE = ("log_loss", "accuracy", "balanced_accuracy", "kappa", "brier", "ece")
 BY_CLASS = ("precision", "recall", "f1", "roc_auc")
@@ -31,6 +33,7 @@ def evaluate(
     cache: str | Path | None = "memory",
     progress: Callable[[int, int], None] | None = None,
     raw: bool = False,
+    level: float = SET_LEVEL,
 ) -> dict:
     """Evaluate a run on labelled photographs.
 
@@ -48,6 +51,7 @@ def evaluate(
         cache: Where the prepared squares are kept, as `data.prepare` takes it.
         progress: Called with the photographs decoded and their number.
         raw: Whether to evaluate the networks' probabilities as they are, not calibrated.
+        level: The share of an ensemble's prediction sets that shall hold the true class.
 
     Returns:
         A dict of figures as `metrics_of` returns it, with `views` and `seen`: whether the run trained on
@@ -89,19 +93,29 @@ def evaluate(
         predictions = predictions_of(opened, labelled, tta, cache=cache, progress=progress, raw=raw)
     if split == "validation" and isinstance(opened, Ensemble):
         split = "out of fold"
-    figures = {**metrics_of(predictions, split), "seen": seen, "views": predictions.views}
+    figures = {
+        **metrics_of(predictions, split, level=level),
+        "seen": seen,
+        "views": predictions.views,
+    }
     if out is not None:
         write_evaluation(predictions, figures, Path(out))
     return figures
 
 
-def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = None) -> dict:
+def metrics_of(
+    predictions: Predictions,
+    split: str,
+    probe: np.ndarray | None = None,
+    level: float = SET_LEVEL,
+) -> dict:
     """Compute the figures of predictions of labelled photographs, with their intervals.
 
     Args:
         predictions: The predictions; the class prior is that of the run's training photographs.
         split: What the photographs are to the run, such as `validation`.
         probe: (N, classes), what a linear probe makes of the same photographs, if there is one.
+        level: As `set_figures` takes it.
 
     Returns:
         A dict that JSON can hold; `measures` defines the figures, None is one that is not defined. Lists
@@ -115,6 +129,7 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
           `to`, `photographs`, mean `confidence`, `accuracy` and its `interval`;
         - `raw`: the first six for the probabilities before calibration, where there is one; `probe`,
           where there is one, for those of the linear probe;
+        - `sets`: of an ensemble, coverage and size of its prediction sets, as `set_figures` gives them;
         - `prior`: the first six for the class shares of the training photographs, and those `shares`;
         - `gain`: the prior's log loss minus the model's, and the model's accuracy minus the prior's;
         - `intervals`: for all of these, in the same form, `[low, high]`: 95 % by bootstrap over groups,
@@ -164,6 +179,10 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
         for name, value in values.items()
         if name not in ("bin_weight", "bin_confidence")
     }
+    sets: dict[str, dict] = {}
+    set_intervals: dict[str, dict] = {}
+    if isinstance(run, Ensemble) and len(predictions.runs) == 1:
+        sets["sets"], set_intervals["sets"] = set_figures(predictions, split, level)
     return {
         "data": photographs_or_phantoms(predictions.photographs),
         "split": split,
@@ -175,6 +194,7 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
         **_arranged({k: _plain(v) for k, v in values.items()}),
         "confusion": values["confusion"].astype(int).tolist(),
         **{kind: {k: _plain(values[f"{kind} {k}"]) for k in SINGLE} for kind in beside},
+        **sets,
         "prior": {
             **{k: _plain(values[f"prior {k}"]) for k in SINGLE},
             "shares": shares.tolist(),
@@ -184,6 +204,7 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
             **_arranged(pairs),
             "confusion": pairs["confusion"],
             **{kind: {k: pairs[f"{kind} {k}"] for k in SINGLE} for kind in beside},
+            **set_intervals,
             "prior": {k: pairs[f"prior {k}"] for k in SINGLE},
         },
         "bootstrap": {

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "run_probabilities",
         ],
         "out_of_fold": ["calibrated", "held_out"],
+        "set_column": ["set_threshold", "with_sets"],
         "submission": ["submit", "write_submission"],
         "exports": ["Export", "export"],
     },

@@ -13,6 +13,7 @@ from cervix_tf.data.crops import centre_crop
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.errors import UserError
 from cervix_tf.inference.photographs import as_photographs
+from cervix_tf.inference.set_column import set_threshold, with_sets
 from cervix_tf.runs import Run, load
 
 if TYPE_CHECKING:
@@ -172,6 +173,7 @@ def predict(
     cache: str | Path | None = "memory",
     progress: Callable[[int, int], None] | None = None,
     raw: bool = False,
+    sets: float | None = None,
 ) -> pd.DataFrame:
     """Predict the class probabilities of photographs.
 
@@ -188,22 +190,31 @@ def predict(
         cache: Where the prepared squares are kept, as `data.prepare` takes it.
         progress: Called with the photographs decoded and their number.
         raw: Whether to leave the networks' probabilities as they are, not calibrated.
+        sets: A level such as 0.9, at which an ensemble gives the classes that may be the true one; the
+            ensemble's figures say how often they hold it, and how many they are.
 
     Returns:
         A table in the photographs' order: `image` (the file's name, or `picture 2` for the second of a
         list that has no name), `path` (missing for a picture in memory), then one column a class. The
-        probabilities of a row sum to 1.
+        probabilities of a row sum to 1. With `sets` a column `set`: the names of classes, joined by `|`.
 
     Raises:
         UserError: A photograph cannot be read or lacks its box or mask, an array is no RGB picture, the
-            runs have different classes, or `tta` is out of range.
+            runs have different classes, `tta` is out of range, or there are to be sets of what is no
+            ensemble.
+
+    Warns:
+        UserWarning: The ensemble has too few groups for the level, so that a set holds every class.
 
     Example:
         >>> predict("runs/first", "photographs")
         >>> picture = PIL.Image.open("photographs/2.jpg")
         >>> predict(["runs/a", "runs/b"], ["photographs/1.jpg", picture], tta=8)
     """
-    return predictions_of(runs, photographs, tta, batch_size, cache, progress, raw).table()
+    threshold = None if sets is None else set_threshold(runs, sets, raw)
+    predictions = predictions_of(runs, photographs, tta, batch_size, cache, progress, raw)
+    table = predictions.table()
+    return table if threshold is None else with_sets(table, predictions.class_names, threshold)
 
 
 def run_probabilities(
