@@ -25,6 +25,10 @@ def predict(
         float | None,
         typer.Option(help="Share of sets that shall hold the true class, 0.9 by default."),
     ] = None,
+    flags: Annotated[
+        bool,
+        typer.Option("--flags", help="Flag photographs that are blurred, dark ... or unfamiliar."),
+    ] = False,
 ) -> None:
     """Predict photographs: a folder, a CSV or single files; several runs are averaged.
 
@@ -36,7 +40,7 @@ def predict(
     if not runs:
         raise UserError("Give a run folder and then a folder or CSV of photographs.")
     share = level if level is not None else 0.9 if sets else None
-    table = _predicted(runs, photographs, tta, cache, raw, sets=share)
+    table = _predicted(runs, photographs, tta, cache, raw, sets=share, flags=flags)
     if out is None:
         print(table.to_csv(index=False, float_format="%.6f"), end="")
         return

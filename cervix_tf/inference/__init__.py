@@ -16,6 +16,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "run_probabilities",
         ],
         "out_of_fold": ["calibrated", "held_out"],
+        "familiarity": ["distance_limit", "distances", "write_references"],
+        "flag_columns": ["photograph_flags", "with_photograph_flags"],
         "set_column": ["set_threshold", "with_sets"],
         "submission": ["submit", "write_submission"],
         "exports": ["Export", "export"],

@@ -174,6 +174,7 @@ def predict(
     progress: Callable[[int, int], None] | None = None,
     raw: bool = False,
     sets: float | None = None,
+    flags: bool = False,
 ) -> pd.DataFrame:
     """Predict the class probabilities of photographs.
 
@@ -192,16 +193,19 @@ def predict(
         raw: Whether to leave the networks' probabilities as they are, not calibrated.
         sets: A level such as 0.9, at which an ensemble gives the classes that may be the true one; the
             ensemble's figures say how often they hold it, and how many they are.
+        flags: Whether to flag photographs that are blurred, dark, green ... or unlike those of the
+            training; of several runs, by the first.
 
     Returns:
         A table in the photographs' order: `image` (the file's name, or `picture 2` for the second of a
         list that has no name), `path` (missing for a picture in memory), then one column a class. The
         probabilities of a row sum to 1. With `sets` a column `set`: the names of classes, joined by `|`.
+        With `flags` the columns `flags` and `distance`, as `photograph_flags` gives them.
 
     Raises:
         UserError: A photograph cannot be read or lacks its box or mask, an array is no RGB picture, the
-            runs have different classes, `tta` is out of range, or there are to be sets of what is no
-            ensemble.
+            runs have different classes, `tta` is out of range, or sets are asked of what is no
+            ensemble, or flags of a run without `references.npz`.
 
     Warns:
         UserWarning: The ensemble has too few groups for the level, so that a set holds every class.
@@ -211,10 +215,14 @@ def predict(
         >>> picture = PIL.Image.open("photographs/2.jpg")
         >>> predict(["runs/a", "runs/b"], ["photographs/1.jpg", picture], tta=8)
     """
+    from cervix_tf.inference.flag_columns import with_photograph_flags
+
     threshold = None if sets is None else set_threshold(runs, sets, raw)
     predictions = predictions_of(runs, photographs, tta, batch_size, cache, progress, raw)
     table = predictions.table()
-    return table if threshold is None else with_sets(table, predictions.class_names, threshold)
+    if threshold is not None:
+        table = with_sets(table, predictions.class_names, threshold)
+    return with_photograph_flags(table, predictions) if flags else table
 
 
 def run_probabilities(
