@@ -41,7 +41,7 @@ def main() -> None:
     run = load(chosen.ensemble)
     groups = np.concatenate([one.predictions["group"].to_numpy() for one in run.members])
     print(
-        f"| held-out photographs of the training's kind ({len(set(groups))} patients) | {len(groups)} "
+        f"| held-out photographs ({len(set(groups))} patients) | {len(groups)} "
         f"| {100 * np.mean(held_out_flags(run)):.1f} % | |"
     )
     for name, squares in pictures(run, chosen.cache).items():
