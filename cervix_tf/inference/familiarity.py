@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cervix_tf.data import centre_crop
 from cervix_tf.errors import UserError
 from cervix_tf.files import replacing
-from cervix_tf.inference.predictions import crops
 from cervix_tf.runs import Run
 
 if TYPE_CHECKING:
@@ -140,8 +140,10 @@ def quantile(values: np.ndarray, groups: np.ndarray, share: float) -> float:
 def _features(model: "keras.Model", squares: np.ndarray) -> np.ndarray:
     """What a model gives its logits for centre crops, brought to length 1: float32 (N, D)."""
     network, size = _network(model), model.input_shape[1]
-    rows = (slice(k, k + _BATCH) for k in range(0, len(squares), _BATCH))
-    parts = [network.predict_on_batch(next(crops(squares, size, 1, part))) for part in rows]
+    parts = []
+    for k in range(0, len(squares), _BATCH):
+        crops = centre_crop(np.asarray(squares[k : k + _BATCH]), size)
+        parts.append(network.predict_on_batch(np.ascontiguousarray(crops)))
     features = np.concatenate(parts).astype("float32")
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), _LEAST)
 

@@ -5,7 +5,6 @@ import pandas as pd
 
 from cervix_tf.data.flags import UNFAMILIAR, join_flags
 from cervix_tf.inference.familiarity import distance_limit, distances
-from cervix_tf.inference.predictions import Predictions
 from cervix_tf.quality.appearance import appearance_flags, measure, shrunk
 from cervix_tf.runs import Run
 
@@ -43,12 +42,13 @@ def photograph_flags(run: Run, squares: np.ndarray) -> tuple[list[str | None], n
     return words, far
 
 
-def with_photograph_flags(table: pd.DataFrame, predictions: Predictions) -> pd.DataFrame:
+def with_photograph_flags(table: pd.DataFrame, run: Run, squares: np.ndarray) -> pd.DataFrame:
     """Add to a table of predictions the columns `flags` and `distance`.
 
     Args:
-        table: A row a photograph of the predictions.
-        predictions: The predictions; of several runs the first one's flags are taken.
+        table: A row a photograph.
+        run: A run or an ensemble.
+        squares: As `photograph_flags` takes them, in the order of the table.
 
     Returns:
         A copy with the two columns.
@@ -57,7 +57,7 @@ def with_photograph_flags(table: pd.DataFrame, predictions: Predictions) -> pd.D
         UserError: The run has no `references.npz`.
 
     Example:
-        >>> with_photograph_flags(predictions.table(), predictions)["flags"]
+        >>> with_photograph_flags(predictions.table(), run, predictions.squares)["flags"]
     """
-    words, far = photograph_flags(predictions.run, predictions.squares)
+    words, far = photograph_flags(run, squares)
     return table.assign(flags=pd.Series(words, table.index, "object"), distance=far)

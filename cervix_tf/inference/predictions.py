@@ -12,6 +12,7 @@ import pandas as pd
 from cervix_tf.data.crops import centre_crop
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.errors import UserError
+from cervix_tf.inference.flag_columns import with_photograph_flags
 from cervix_tf.inference.photographs import as_photographs
 from cervix_tf.inference.set_column import set_threshold, with_sets
 from cervix_tf.runs import Run, load
@@ -215,14 +216,14 @@ def predict(
         >>> picture = PIL.Image.open("photographs/2.jpg")
         >>> predict(["runs/a", "runs/b"], ["photographs/1.jpg", picture], tta=8)
     """
-    from cervix_tf.inference.flag_columns import with_photograph_flags
-
     threshold = None if sets is None else set_threshold(runs, sets, raw)
     predictions = predictions_of(runs, photographs, tta, batch_size, cache, progress, raw)
     table = predictions.table()
     if threshold is not None:
         table = with_sets(table, predictions.class_names, threshold)
-    return with_photograph_flags(table, predictions) if flags else table
+    if flags:
+        table = with_photograph_flags(table, predictions.run, predictions.squares)
+    return table
 
 
 def run_probabilities(
