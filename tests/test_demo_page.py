@@ -72,9 +72,9 @@ def test_flags_stand_with_the_photograph(finished, phantoms, tmp_path):
     dark = tmp_path / "dark.png"
     cv2.imwrite(str(dark), np.full((120, 160, 3), 8, "uint8"))
     page = findings(finished, [phantoms / "test/0.jpg", dark])
-    assert "dark: Even the brightest parts are dark." in words(page[page.index("dark.png") :])
-    assert "dark:" not in words(page[: page.index("dark.png")])
-    assert "unlike those it was trained on is flagged" in words(about_run(finished))
+    assert "dark : Even the brightest parts are dark." in words(page[page.index("dark.png") :])
+    assert "dark :" not in words(page[: page.index("dark.png")])
+    assert "photographs unlike those it was trained on are flagged" in words(about_run(finished))
 
 
 def test_a_run_without_references_flags_nothing_and_says_so(finished, phantoms, tmp_path):
