@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Raw, Run, Views
+from cervix_tf.commands.options import Cache, Per, Raw, Run, Views
 from cervix_tf.commands.printing import import_tensorflow, print_evaluation
 
 
@@ -25,6 +25,28 @@ def evaluate(
     ] = None,
     cache: Cache = "memory",
     raw: Raw = False,
+    per: Per = "photograph",
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Figures for each value of a column of the manifest, such as source or device.",
+        ),
+    ] = None,
+    positive: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLASS", help="Sensitivity and specificity of this class or not; repeatable."
+        ),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="POINT",
+            help="Where: sensitivity=0.9, specificity=0.9 (other photographs choose the threshold) or "
+            "threshold=0.5, the default.",
+        ),
+    ] = None,
     level: Annotated[
         float, typer.Option(help="Share of prediction sets that shall hold the true class.")
     ] = 0.9,
@@ -35,6 +57,8 @@ def evaluate(
     Photographs that the run trained on are left out.
 
     Example: cervix-tf evaluate runs/first --data test.csv --out runs/first/test
+
+    For patients: cervix-tf evaluate runs/first --per group --positive Type_3 --at sensitivity=0.9
     """
     from json import dumps
 
@@ -46,7 +70,9 @@ def evaluate(
 
     manifest = read_manifest(data) if data else None
     with bar("Decoding", 0) as progress:
-        figures = evaluate(run, manifest, tta, out, cache, progress, raw, level)
+        figures = evaluate(
+            run, manifest, tta, out, cache, progress, raw, per, by, positive, at, level
+        )
     if json:
         print(dumps(figures, indent=2))
         return

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Raw, Views
+from cervix_tf.commands.options import Cache, Per, Raw, Views
 from cervix_tf.commands.printing import import_tensorflow
 
 
@@ -17,6 +17,7 @@ def predict(
     tta: Views = 1,
     cache: Cache = "memory",
     raw: Raw = False,
+    per: Per = "photograph",
     sets: Annotated[
         bool,
         typer.Option("--sets", help="Add the classes that may be the true one; of an ensemble."),
@@ -40,14 +41,14 @@ def predict(
     if not runs:
         raise UserError("Give a run folder and then a folder or CSV of photographs.")
     share = level if level is not None else 0.9 if sets else None
-    table = _predicted(runs, photographs, tta, cache, raw, sets=share, flags=flags)
+    table = _predicted(runs, photographs, tta, cache, raw, per=per, sets=share, flags=flags)
     if out is None:
         print(table.to_csv(index=False, float_format="%.6f"), end="")
         return
     from cervix_tf.files import write_csv
 
     write_csv(table, out)
-    print(f"{len(table)} photographs in {out}")
+    print(f"{len(table)} {per}s in {out}")
 
 
 def submit(

@@ -42,6 +42,9 @@ Views = Annotated[int, typer.Option("--tta", min=1, max=8, help="Views a photogr
 Raw = Annotated[
     bool, typer.Option("--raw", help="The networks' own probabilities, without calibration.")
 ]
+Per = Annotated[
+    str, typer.Option(help="photograph, or group: the mean over the photographs of a patient.")
+]
 Drop = Annotated[
     list[str] | None,
     typer.Option(

@@ -7,6 +7,8 @@ import sys
 import tempfile
 from collections.abc import Sequence
 
+VALUES = 20  # of a column that are printed at most
+
 
 def import_tensorflow() -> None:
     """Import TensorFlow without its start-up lines, written before its own log level is in force.
@@ -55,9 +57,10 @@ def print_messages() -> None:
 
 def print_metrics(figures: dict) -> None:
     """Print log loss and accuracy beside those of the class prior."""
+    once = ", each group once" if figures.get("per") == "group" else ""
     print(
         f"{figures['model']} on {figures['data']}: {figures['photographs']} photographs of "
-        f"{figures['groups']} groups, {figures['split']}, seed {figures['seed']}"
+        f"{figures['groups']} groups{once}, {figures['split']}, seed {figures['seed']}"
     )
     print(f"{'':<14}{'log loss':>10}{'accuracy':>10}")
     rows = {"model": figures, "raw": figures.get("raw"), "linear probe": figures.get("probe")}
@@ -87,6 +90,8 @@ def print_evaluation(figures: dict) -> None:
     ]
     print_table(("predicted", *figures["classes"]), counts)
     print()
+    _print_point(figures.get("operating_point"))
+    _print_strata(figures.get("by"))
     for line in remarks(figures):
         print(line)
 
@@ -94,3 +99,31 @@ def print_evaluation(figures: dict) -> None:
 def _cells(rows: list[tuple[str, list[tuple[str, str]]]]) -> list[tuple[str, ...]]:
     """Put intervals in brackets behind their figures."""
     return [(name, *(f"{v} ({i})" if i else v for v, i in row)) for name, row in rows]
+
+
+def _print_point(point: dict | None) -> None:
+    """Print the figures at an operating point, where one was asked for."""
+    from cervix_tf.evaluation.report.wording import point_rows, point_words
+
+    if point is None:
+        return
+    head, chosen = point_words(point)
+    print(head)
+    print_table(("", "", "95 % interval"), point_rows(point))
+    print(chosen)
+    print()
+
+
+def _print_strata(by: dict | None) -> None:
+    """Print the figures of each value of a column, where they were asked for."""
+    from cervix_tf.evaluation.report.wording import stratum_rows, stratum_words
+
+    if by is None:
+        return
+    heads = ("photographs", "groups", "log loss", "95 % interval", "accuracy", "95 % interval")
+    print_table((by["column"], *heads), stratum_rows(by, VALUES))
+    if (more := len(by["values"]) - VALUES) > 0:
+        print(f"and {more} values more, of fewer photographs: --json prints all")
+    for line in stratum_words(by):
+        print(line)
+    print()

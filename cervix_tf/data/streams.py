@@ -24,12 +24,14 @@ def training_stream(
     batch_size: int,
     seed: int,
     start_step: int = 0,
+    balanced: bool = False,
 ) -> tf.data.Dataset:
     """Stream full batches for training, for ever.
 
     The photographs are shuffled anew for every epoch, each shown once in it; a batch may span the
-    end of an epoch. Everything is a function of seed and step, so a stream begun at a later step goes
-    on as the uninterrupted one.
+    end of an epoch. Balanced, the classes come in turn, in changing order, and each has epochs of its
+    own. Everything is a function of seed and step, so a stream begun at a later step goes on as the
+    uninterrupted one.
 
     Args:
         squares: uint8 (N, P, P, 3).
@@ -37,6 +39,7 @@ def training_stream(
         batch_size: B, photographs a batch.
         seed: Determines the order.
         start_step: Number of batches to leave out.
+        balanced: Whether to show every class equally often.
 
     Returns:
         A dataset of (images uint8 (B, P, P, 3), keys int32 (B, 2) with epoch and index of each
@@ -47,13 +50,21 @@ def training_stream(
     """
     array = squares.array if isinstance(squares, Squares) else squares
     labels = np.asarray(labels, "int32")
+    classes = [np.flatnonzero(labels == k) for k in np.unique(labels)]
+
+    def shown(position: int) -> tuple[int, int]:
+        if not balanced:
+            return shuffled(position, len(labels), seed)
+        number, turn = divmod(position, len(classes))
+        turns = np.random.default_rng([seed, number]).permutation(len(classes))
+        own = classes[turns[turn]]
+        epoch, row = shuffled(number, len(own), seed)
+        return epoch, own[row]
 
     def drawn(step: np.int64) -> tuple[np.ndarray, np.ndarray]:
-        position = int(step) * batch_size + np.arange(batch_size)
-        epoch, within = np.divmod(position, len(labels))
-        orders = {e: order(seed, e, len(labels)) for e in set(epoch.tolist())}
-        rows = [orders[e][w] for e, w in zip(epoch.tolist(), within, strict=True)]
-        return np.stack([epoch, rows], axis=1).astype("int32"), labels[rows]
+        first = int(step) * batch_size
+        keys = np.array([shown(k) for k in range(first, first + batch_size)], "int32")
+        return keys, labels[keys[:, 1]]
 
     read = _reader(array, array.shape[1])
 
@@ -127,12 +138,12 @@ def batches(
         return one_pass(0, tf.range(count)).prefetch(2)
     epochs = itertools.count()
 
-    def shuffled() -> Iterator[tuple[int, np.ndarray]]:
+    def passes_of() -> Iterator[tuple[int, np.ndarray]]:
         epoch = next(epochs)  # every pass over the dataset is the next one
         yield epoch, order(seed, epoch, count)
 
     signature = (tf.TensorSpec((), tf.int32), tf.TensorSpec((count,), tf.int32))
-    passes = tf.data.Dataset.from_generator(shuffled, output_signature=signature)
+    passes = tf.data.Dataset.from_generator(passes_of, output_signature=signature)
     stream = passes.flat_map(one_pass)
     return stream.apply(tf.data.experimental.assert_cardinality(total)).prefetch(2)
 
@@ -166,7 +177,13 @@ def _reader(array: np.ndarray, side: int, ordered: bool = False) -> Callable:
     return read
 
 
-@functools.lru_cache(maxsize=8)
+def shuffled(position: int, count: int, seed: int) -> tuple[int, int]:
+    """The epoch of a position in the stream, and the photograph that comes there."""
+    epoch, within = divmod(position, count)
+    return epoch, int(order(seed, epoch, count)[within])
+
+
+@functools.lru_cache(maxsize=16)
 def order(seed: int, epoch: int, count: int) -> np.ndarray:
     """The order of the photographs in an epoch, a function of the seed."""
     return np.random.default_rng([seed, epoch]).permutation(count)

@@ -14,18 +14,25 @@ from cervix_tf.errors import UserError
 # The numbers drawn for each image, in this order: a new one goes to the end.
 DRAWS = (
     "flip_x", "flip_y", "quarter", "rotation", "scale",
-    "shift_x", "shift_y", "brightness", "contrast", "hue",
+    "shift_x", "shift_y", "brightness", "contrast", "hue", "saturation",
+    "erase", "erase_area", "erase_aspect", "erase_x", "erase_y", "red", "green", "blue",
 )  # fmt: skip
+
+COLOURS = "brightness", "contrast", "hue", "saturation"
 
 # Options of `RandomView` with which every view is the centre crop.
 STILL: dict[str, Any] = {
     "flip": False, "quarter_turns": False, "rotation": 0.0, "scale": (1.0, 1.0), "crop": 0.0,
 }  # fmt: skip
 
+# What random erasing covers, as Zhong et al. chose it.
+ERASED_AREA = 0.02, 0.4  # share of the view
+ERASED_ASPECT = 0.3, 1 / 0.3  # height to width
+
 
 @keras.saving.register_keras_serializable("cervix_tf")
 class RandomView(keras.layers.Layer):
-    """Flips, quarter turns, rotation, scale and shift in one bilinear resampling; then colour.
+    """Flips, quarter turns, rotation, scale and shift in one bilinear resampling; colour; erasing.
 
     The defaults are those of a recipe's `augment`; `**STILL` makes every view the centre crop.
 
@@ -39,12 +46,15 @@ class RandomView(keras.layers.Layer):
         brightness: Largest change of the brightness factor from 1, in [0, 1].
         contrast: Largest change of the contrast factor from 1, about mid grey, in [0, 1].
         hue: Largest turn of the colours about the grey axis, as a fraction of a full turn, in [0, 0.5].
+        saturation: Largest change of the saturation factor from 1, in [0, 1]; at 0 a view is grey.
+        erase: Probability that a rectangle of one random colour covers 2 to 40 % of the view.
         seed: Decides the views, together with the keys of a call; 0 or more.
 
     Raises:
         UserError: An option is out of its range.
 
-    Following: section 5.1 of the report (flips, quarter turns, rotation, crop, scale).
+    Following: section 5.1 of the report (flips, quarter turns, rotation, crop, scale); random erasing:
+    Zhong et al. 2020.
 
     Example:
         >>> view = RandomView(224, rotation=20.0, hue=0.05)
@@ -62,6 +72,8 @@ class RandomView(keras.layers.Layer):
         brightness: float = 0.0,
         contrast: float = 0.0,
         hue: float = 0.0,
+        saturation: float = 0.0,
+        erase: float = 0.0,
         seed: int = 0,
         **kwargs,
     ):
@@ -77,6 +89,8 @@ class RandomView(keras.layers.Layer):
             "brightness": float(brightness),
             "contrast": float(contrast),
             "hue": float(hue),
+            "saturation": float(saturation),
+            "erase": float(erase),
             "seed": seed,
         }
         _check(self.options)
@@ -106,10 +120,12 @@ class RandomView(keras.layers.Layer):
             index = tf.range(tf.shape(images)[0], dtype=tf.int64)
             keys = tf.stack([tf.broadcast_to(call, tf.shape(index)), index], 1)
         drawn = self.draw(keys)
-        colours = None
-        if self.options["brightness"] or self.options["contrast"] or self.options["hue"]:
-            colours = colour_matrices(drawn["brightness"], drawn["contrast"], drawn["hue"])
-        return render(images, self.matrices(drawn, images.shape[1]), self.size, colours)
+        colours = erased = None
+        if any(self.options[name] for name in COLOURS):
+            colours = colour_matrices(*(drawn[name] for name in COLOURS))
+        if self.options["erase"]:
+            erased = drawn["rectangle"], drawn["fill"]
+        return render(images, self.matrices(drawn, images.shape[1]), self.size, colours, erased)
 
     def draw(self, keys) -> dict[str, tf.Tensor]:
         """Draw the parameters of a view for each key.
@@ -120,7 +136,9 @@ class RandomView(keras.layers.Layer):
         Returns:
             float32 (B,) each: `flip_x` and `flip_y` (1 or -1), `quarter` (0 to 3, quarter turns),
             `rotation` (radians), `scale` (magnification), `shift_x` and `shift_y` (pixels of the
-            window), `brightness` and `contrast` (factors), `hue` (radians).
+            window), `brightness`, `contrast` and `saturation` (factors), `hue` (radians); `rectangle`
+            (B, 4): top, left, bottom and right edge of what is erased, in pixels, all 0 for nothing;
+            `fill` (B, 3), its colour.
         """
         o = self.options
         low, high = o["scale"]
@@ -139,7 +157,25 @@ class RandomView(keras.layers.Layer):
             "brightness": 1 + even["brightness"] * o["brightness"],
             "contrast": 1 + even["contrast"] * o["contrast"],
             "hue": even["hue"] * (2 * math.pi * o["hue"]),
+            "saturation": 1 + even["saturation"] * o["saturation"],
+            "rectangle": self._rectangle(lot),
+            "fill": 255 * tf.stack([lot["red"], lot["green"], lot["blue"]], 1),
         }
+
+    def _rectangle(self, lot: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Whole pixels to erase, inside the view: area even, aspect even in its logarithm."""
+        low, high = ERASED_AREA
+        area = low + (high - low) * lot["erase_area"]
+        low, high = ERASED_ASPECT
+        aspect = low * tf.pow(high / low, lot["erase_aspect"])
+        height, width = (
+            tf.minimum(tf.round(self.size * tf.sqrt(part)), self.size)
+            for part in (area * aspect, area / aspect)
+        )
+        top = tf.round(lot["erase_y"] * (self.size - height))
+        left = tf.round(lot["erase_x"] * (self.size - width))
+        edges = tf.stack([top, left, top + height, left + width], 1)
+        return tf.where(lot["erase"][:, None] < self.options["erase"], edges, 0.0)
 
     def matrices(self, drawn: dict[str, tf.Tensor], side: int) -> tf.Tensor:
         """Turn drawn parameters into the affine maps of the views.
@@ -180,7 +216,7 @@ class RandomView(keras.layers.Layer):
     def _is_still(self) -> bool:
         o = self.options
         moved = o["flip"] or o["quarter_turns"] or o["rotation"] or o["scale"] != (1.0, 1.0)
-        return not (moved or o["crop"] or o["brightness"] or o["contrast"] or o["hue"])
+        return not (moved or o["crop"] or o["erase"] or any(o[name] for name in COLOURS))
 
 
 def _check(options: dict[str, Any]) -> None:
@@ -193,6 +229,8 @@ def _check(options: dict[str, Any]) -> None:
         "brightness": 0 <= options["brightness"] <= 1,
         "contrast": 0 <= options["contrast"] <= 1,
         "hue": 0 <= options["hue"] <= 0.5,
+        "saturation": 0 <= options["saturation"] <= 1,
+        "erase": 0 <= options["erase"] <= 1,
         "seed": options["seed"] >= 0,
     }
     for name, good in ranges.items():

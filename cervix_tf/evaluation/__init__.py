@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "metrics": ["measures"],
         "set_coverage": ["set_figures"],
         "plots": ["plot_confusion", "plot_prevalence", "plot_reliability"],
+        "ranking_curves": ["plot_precision_recall", "plot_roc"],
         "learning_curves": ["plot_curves"],
         "prediction_sheets": ["plot_mistakes", "plot_predictions"],
         "outputs": ["write_evaluation"],

@@ -24,11 +24,13 @@ def measures(labels, probabilities, weights=None) -> dict[str, np.ndarray]:
         its precision never predicted):
 
         - `log_loss` as Kaggle scores it; `accuracy`; `balanced_accuracy`, the mean recall of the classes
-          among the labels; `kappa`, Cohen's, unweighted;
+          among the labels; `kappa`, Cohen's, unweighted; `quadratic_kappa`, Cohen's with the squared
+          distance of the classes in their order as weight (Cohen 1968);
         - `brier`: mean over photographs of the squared differences summed over the classes, 0 to 2;
         - `ece`, the expected calibration error of the top label (Guo et al. 2017): mean difference
           between confidence and accuracy over 10 bins of equal width, weighted by their photographs;
-        - `precision`, `recall`, `f1`, `roc_auc` (one class against the rest, ties count half): (R, C);
+        - `precision`, `recall`, `f1`, `roc_auc` (ties count half), `average_precision` (the mean of the
+          precision over the recall, no interpolation): one class against the rest, (R, C);
         - `actual`, `predicted`: share of each class, and its mean probability (Table 3 of the report):
           (R, C);
         - `confusion`: (R, C, C), true classes in the rows;
@@ -56,6 +58,10 @@ def measures(labels, probabilities, weights=None) -> dict[str, np.ndarray]:
     hits = np.diagonal(confusion, axis1=1, axis2=2)
     accuracy = hits.sum(axis=1) / total[:, 0]
     chance = (actual * predicted).sum(axis=1) / total[:, 0] ** 2
+    place = np.arange(classes)
+    far = (place[:, None] - place) ** 2
+    ranked = [_ranking(one_hot[:, k], p[:, k], weights) for k in range(classes)]
+    auc, average_precision = (np.stack(each, axis=1) for each in zip(*ranked, strict=True))
     with np.errstate(divide="ignore", invalid="ignore"):
         recall = hits / actual
         gap = np.abs(of["bin_right"] - of["bin_confidence"])
@@ -64,12 +70,17 @@ def measures(labels, probabilities, weights=None) -> dict[str, np.ndarray]:
             "accuracy": accuracy,
             "balanced_accuracy": recall[:, np.unique(targets)].mean(axis=1),
             "kappa": (accuracy - chance) / (1 - chance),
+            "quadratic_kappa": 1
+            - (confusion * far).sum(axis=(1, 2))
+            * total[:, 0]
+            / ((actual @ far) * predicted).sum(axis=1),
             "brier": of["brier"][:, 0] / total[:, 0],
             "ece": gap.sum(axis=1) / total[:, 0],
             "precision": hits / predicted,
             "recall": recall,
             "f1": 2 * hits / (actual + predicted),
-            "roc_auc": np.stack([_auc(one_hot[:, k], p[:, k], weights) for k in range(classes)], 1),
+            "roc_auc": auc,
+            "average_precision": average_precision,
             "actual": actual / total,
             "predicted": of["probability"] / total,
             "confusion": confusion,
@@ -80,7 +91,7 @@ def measures(labels, probabilities, weights=None) -> dict[str, np.ndarray]:
 
 
 def terms(targets: np.ndarray, p: np.ndarray) -> dict[str, np.ndarray]:
-    """Compute what each photograph adds to the sums of which all figures but the ROC AUC are made.
+    """Compute what each photograph adds to the sums of which all figures but those of ranks are made.
 
     Args:
         targets: (N,) class indices, as `checked` returns them.
@@ -109,12 +120,17 @@ def terms(targets: np.ndarray, p: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _auc(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Chance that a positive scores above a negative, (R,): Mann and Whitney's U, weighted."""
-    order = np.argsort(score, kind="stable")
-    starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))  # equal scores are one step
+def _ranking(
+    positive: np.ndarray, score: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """ROC AUC, as Mann and Whitney's U, and average precision of one class, (R,) each, weighted."""
+    order = np.argsort(score, kind="stable")[::-1]
+    starts = np.flatnonzero(np.diff(score[order], prepend=np.inf))  # equal scores are one step
     ordered = weights[:, order]
-    above = np.add.reduceat(ordered * positive[order], starts, axis=1)
-    below = np.add.reduceat(ordered * (1 - positive[order]), starts, axis=1)
-    passed = np.cumsum(below, axis=1) - below / 2
-    return (above * passed).sum(axis=1) / (above.sum(axis=1) * below.sum(axis=1))
+    hits = np.add.reduceat(ordered * positive[order], starts, axis=1)
+    false = np.add.reduceat(ordered * (1 - positive[order]), starts, axis=1)
+    found, wrong = np.cumsum(hits, axis=1), np.cumsum(false, axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        auc = 1 - (hits * (wrong - false / 2)).sum(axis=1) / (found[:, -1] * wrong[:, -1])
+        steps = np.where(hits > 0, hits * found / (found + wrong), 0)
+        return auc, steps.sum(axis=1) / found[:, -1]

@@ -6,6 +6,7 @@ import pandas as pd
 
 from cervix_tf.evaluation.plots import plot_confusion, plot_prevalence, plot_reliability
 from cervix_tf.evaluation.prediction_sheets import plot_mistakes, plot_predictions
+from cervix_tf.evaluation.ranking_curves import plot_precision_recall, plot_roc
 from cervix_tf.inference import Predictions
 from cervix_tf.runs import Run
 
@@ -18,12 +19,15 @@ def labelled_table(predictions: Predictions) -> pd.DataFrame:
 
     Returns:
         Columns `image`, `path`, `label`, `group`, for an ensemble's own photographs `fold`, one a class,
-        and where they are calibrated one `raw:CLASS`.
+        and where they are calibrated one `raw:CLASS`. Of groups `group` and `photographs`, their number,
+        come first, without `image` and `path`.
 
     Example:
         >>> labelled_table(predictions).to_csv("oof.csv", index=False)
     """
     columns = ["image", "path", "label", "group", "fold"]
+    if predictions.per == "group":
+        columns = ["group", "photographs", "label", "fold"]
     table = predictions.photographs[[c for c in columns if c in predictions.photographs]].copy()
     table[predictions.class_names] = predictions.probabilities
     if predictions.raw is not None:
@@ -34,8 +38,10 @@ def labelled_table(predictions: Predictions) -> pd.DataFrame:
 def write_evaluation(predictions: Predictions, figures: dict, folder: Path) -> None:
     """Write `predictions.csv`, `metrics.json` and the plots of an evaluation.
 
+    The sheets of photographs are left out where groups are evaluated.
+
     Args:
-        predictions: The predictions of labelled photographs.
+        predictions: The predictions of labelled photographs, or of groups.
         figures: As `metrics_of` returns them.
         folder: Where they go: the run's own folder, or another.
 
@@ -52,7 +58,13 @@ def write_evaluation(predictions: Predictions, figures: dict, folder: Path) -> N
     plot_confusion(figures, target.path("plots/confusion.png"))
     plot_reliability(figures, target.path("plots/reliability.png"))
     plot_prevalence(figures, target.path("plots/prevalence.png"))
-    plot_predictions(predictions, target.path("plots/predictions.png"))
-    mistakes = target.path("plots/mistakes.png")
+    plot_roc(predictions, figures, target.path("plots/roc.png"))
+    plot_precision_recall(predictions, figures, target.path("plots/precision_recall.png"))
+    sheet, mistakes = target.path("plots/predictions.png"), target.path("plots/mistakes.png")
+    if predictions.per == "group":
+        sheet.unlink(missing_ok=True)  # of an earlier evaluation
+        mistakes.unlink(missing_ok=True)
+        return
+    plot_predictions(predictions, sheet)
     if plot_mistakes(predictions, mistakes) is None:
-        mistakes.unlink(missing_ok=True)  # of an earlier evaluation
+        mistakes.unlink(missing_ok=True)

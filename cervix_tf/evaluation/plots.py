@@ -49,7 +49,7 @@ def plot_confusion(metrics: dict, path: Path | str | None = None) -> Figure:
     axes.set_yticks(range(len(classes)), classes)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    axes.set_title(_on(metrics), fontsize=9)
+    axes.set_title(title(metrics), fontsize=9)
     figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
     return save(figure, path)
 
@@ -89,7 +89,7 @@ def plot_reliability(metrics: dict, path: Path | str | None = None) -> Figure:
     error = f"calibration error {metrics['ece']:.3f}"
     if metrics["intervals"]["ece"]:
         error += " ({:.3f} to {:.3f})".format(*metrics["intervals"]["ece"])
-    upper.set_title(f"{error}: top label, 10 bins of equal width\n{_on(metrics)}", fontsize=9)
+    upper.set_title(f"{error}: top label, 10 bins of equal width\n{title(metrics)}", fontsize=9)
     counts = [part["photographs"] for part in bins]
     lower.bar([part["from"] + 0.05 for part in bins], counts, 0.094, color="#9DBFD6")
     for part in bins:
@@ -141,7 +141,7 @@ def plot_prevalence(metrics: dict, path: Path | str | None = None) -> Figure:
     axes.set_ylim(0, 1.15 * top)
     _name_classes(axes, classes, room=4.6 / len(classes))
     axes.set_ylabel("share of the photographs")
-    axes.set_title(_on(metrics), fontsize=9)
+    axes.set_title(title(metrics), fontsize=9)
     kinds = [
         Patch(edgecolor="#555555", label="actual share", **HATCHED),
         Patch(color="#555555", label="mean probability"),
@@ -161,8 +161,11 @@ def _name_classes(axes: Axes, classes: list[str], room: float) -> None:
     axes.set_xticks(range(len(classes)), classes, **style)
 
 
-def _on(metrics: dict) -> str:
+def title(metrics: dict) -> str:
     """What the figures were measured on, in a line short enough for a title."""
     kind = "phantoms" if metrics["data"] == PHANTOMS else "photographs"
     words = metrics["split"].split(" (")[0].split(":")[0]
-    return f"{metrics['photographs']} {kind} ({words})"
+    count = f"{metrics['photographs']} {kind}"
+    if metrics.get("per") == "group":
+        count = f"{metrics['groups']} groups of {count}"
+    return f"{count} ({words})"

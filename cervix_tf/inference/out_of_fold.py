@@ -9,7 +9,9 @@ import pandas as pd
 from cervix_tf.data import prepare
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.inference.predictions import Predictions, probabilities
-from cervix_tf.runs import Calibration, Ensemble, Run, cross_fitted, fit_calibration
+from cervix_tf.runs import Calibration, Ensemble, Run, fit_calibration
+
+FOLDS = 5  # of groups, into which the validation photographs of a single run are divided
 
 
 def held_out(
@@ -31,7 +33,7 @@ def held_out(
         raw: As `predict` takes it.
 
     Returns:
-        The predictions, an ensemble's calibrated as `calibrated` says.
+        The predictions, calibrated as `calibrated` says.
 
     Raises:
         UserError: A photograph cannot be read.
@@ -41,50 +43,113 @@ def held_out(
     """
     photographs = run.validation if photographs is None else photographs
     squares = prepare(photographs, run.square_size, cache, progress, run.crop).array
-    if not isinstance(run, Ensemble):
-        plain = probabilities(run.model, squares, tta)[None]
-    else:
-        folds, repeats = run.plan["folds"], run.plan["repeats"]
-        plain = np.empty((repeats, len(photographs), len(run.class_names)))
-        for number, member in enumerate(run.members):
-            new = photographs["path"].isin(member.validation["path"]).to_numpy()
-            plain[number // folds, new] = probabilities(member.model, squares[new], tta)
+    repeats = run.plan["repeats"] if isinstance(run, Ensemble) else 1
+    plain = np.empty((repeats, len(photographs), len(run.class_names)))
+    for number, member in enumerate(run.members):
+        new = photographs["path"].isin(member.validation["path"]).to_numpy()
+        repeat = number * repeats // len(run.members)
+        plain[repeat, new] = probabilities(member.model, squares[new], tta)
     mean, table = plain.mean(axis=0), photographs.reset_index(drop=True)
-    if raw or not isinstance(run, Ensemble):
+    if raw or run.calibration is None:
         return Predictions((run,), table, squares, mean, tta)
-    return Predictions((run,), table, squares, calibrated(run, table, plain)[1], tta, mean)
+    of_fold = fold_calibrations(run, *stored(run))[1]
+    return Predictions((run,), table, squares, _applied(of_fold, run, table, plain), tta, mean)
 
 
 def calibrated(
-    ensemble: Ensemble, photographs: pd.DataFrame, raw: np.ndarray
+    run: Run, photographs: pd.DataFrame, raw: np.ndarray
 ) -> tuple[Calibration, np.ndarray]:
-    """Fit an ensemble's calibration, and calibrate each fold's photographs by the other folds.
+    """Fit a run's or ensemble's calibration, and calibrate each fold's photographs by the other folds.
 
     The figures of the latter are honest: no photograph, and no group, had a part in its own calibration.
+    The groups that a single run validated on are divided into five folds for it.
 
     Args:
-        ensemble: The ensemble, whose runs are complete.
-        photographs: N rows of `ensemble.validation`.
-        raw: (repeats, N, classes), what the runs make of photographs they did not train on.
+        run: The run, or an ensemble whose runs are complete.
+        photographs: All N labelled rows of `run.validation`.
+        raw: (repeats, N, classes), what the networks make of photographs they did not train on.
 
     Returns:
         The calibration for other photographs, and (N, classes) probabilities, the mean over repeats.
 
     Example:
-        >>> calibration, probabilities = calibrated(ensemble, ensemble.validation, raw[None])
+        >>> calibration, probabilities = calibrated(ensemble, *stored(ensemble))
+    """
+    whole, of_fold = fold_calibrations(run, photographs, raw)
+    return whole, _applied(of_fold, run, photographs, raw)
+
+
+def fold_calibrations(
+    run: Run, photographs: pd.DataFrame, raw: np.ndarray
+) -> tuple[Calibration, dict[int, Calibration]]:
+    """Fit the calibration for other photographs, and for each fold the one by the other folds alone.
+
+    Args:
+        run: As `calibrated` takes it.
+        photographs: As `calibrated` takes them.
+        raw: As `calibrated` takes it.
+
+    Returns:
+        The calibration, and one by each fold's number.
+
+    Example:
+        >>> whole, of_fold = fold_calibrations(ensemble, *stored(ensemble))
     """
     repeats, _, classes = raw.shape
     targets, groups, folds = (
         np.tile(part, repeats)
         for part in (
-            class_indices(photographs, ensemble.class_names),
+            class_indices(photographs, run.class_names),
             photographs["group"].to_numpy(),
-            photographs["fold"].to_numpy(),
+            _folds(run, photographs),
         )
     )
-    balanced = ensemble.recipe.class_weights == "balanced"
-    trained = np.full(classes, 1 / classes) if balanced else None
+    trained = np.full(classes, 1 / classes) if run.recipe.balanced else None
     stacked = raw.reshape(-1, classes)
-    each = cross_fitted(stacked, targets, groups, folds, trained_shares=trained)
-    fitted = fit_calibration(stacked, targets, groups, trained_shares=trained)
-    return fitted, each.reshape(raw.shape).mean(axis=0)
+
+    def fitted(rows: np.ndarray) -> Calibration:
+        return fit_calibration(stacked[rows], targets[rows], groups[rows], run.shares(), trained)
+
+    return fitted(folds >= 0), {k: fitted(folds != k) for k in np.unique(folds).tolist()}
+
+
+def stored(run: Run) -> tuple[pd.DataFrame, np.ndarray]:
+    """Read what the networks of a run or ensemble made of photographs they did not train on.
+
+    Args:
+        run: The run, or an ensemble whose runs are complete.
+
+    Returns:
+        The labelled rows of `run.validation`, and (repeats, N, classes), not calibrated.
+
+    Example:
+        >>> photographs, raw = stored(load("ensembles/first"))
+    """
+    photographs = run.validation.dropna(subset="label").reset_index(drop=True)
+    columns = [f"raw:{name}" for name in run.class_names]
+    parts = []
+    for member in run.members:
+        table = member.predictions.set_index("path")
+        parts.append(table[columns].reindex(photographs["path"]).to_numpy())
+    repeats = run.plan["repeats"] if isinstance(run, Ensemble) else 1
+    raw = np.array(parts).reshape(repeats, -1, len(photographs), len(columns))
+    return photographs, np.nansum(raw, axis=1)  # of each repeat, one run has the photograph
+
+
+def _folds(run: Run, photographs: pd.DataFrame) -> np.ndarray:
+    """The fold of each photograph; those of a single run's groups are dealt out by their names."""
+    if isinstance(run, Ensemble):
+        return photographs["fold"].to_numpy(int)
+    names = np.unique(run.validation["group"].to_numpy(str))
+    return np.searchsorted(names, photographs["group"].to_numpy(str)) % FOLDS
+
+
+def _applied(
+    of_fold: dict[int, Calibration], run: Run, photographs: pd.DataFrame, raw: np.ndarray
+) -> np.ndarray:
+    """Calibrate each photograph of (repeats, N, classes) by its fold's; the mean over repeats."""
+    folds, result = _folds(run, photographs), np.empty_like(raw)
+    for fold in np.unique(folds).tolist():
+        for repeat in range(len(raw)):
+            result[repeat, folds == fold] = of_fold[fold](raw[repeat, folds == fold])
+    return result.mean(axis=0)

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,8 @@ import pandas as pd
 from cervix_tf.data.crops import centre_crop
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.errors import UserError
-from cervix_tf.inference.flag_columns import with_photograph_flags
+from cervix_tf.inference.patients import group_means, group_names, group_table
 from cervix_tf.inference.photographs import as_photographs
-from cervix_tf.inference.set_column import set_threshold, with_sets
 from cervix_tf.runs import Run, load
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ class Predictions:
         probabilities: float64 (N, classes), rows summing to 1, calibrated where an ensemble is.
         views: Views a photograph that these are the mean of, as `tta` of `predict`.
         raw: The same before calibration; None where nothing is calibrated.
+        per: What a row is: a `photograph`, or a `group` of them, shown by its first photograph.
 
     Example:
         >>> surest = np.argsort(-predictions.probabilities.max(axis=1))
@@ -46,20 +46,19 @@ class Predictions:
     probabilities: np.ndarray
     views: int = 1
     raw: np.ndarray | None = None
+    per: str = "photograph"
 
     def __len__(self) -> int:
         return len(self.probabilities)
 
     def __getitem__(self, rows) -> "Predictions":
         """Take some of the photographs: by row numbers, a mask (N,) or a slice."""
-        table = self.photographs.iloc[rows].reset_index(drop=True)
-        return Predictions(
-            self.runs,
-            table,
-            self.squares[rows],
-            self.probabilities[rows],
-            self.views,
-            None if self.raw is None else self.raw[rows],
+        return replace(
+            self,
+            photographs=self.photographs.iloc[rows].reset_index(drop=True),
+            squares=self.squares[rows],
+            probabilities=self.probabilities[rows],
+            raw=None if self.raw is None else self.raw[rows],
         )
 
     @property
@@ -95,9 +94,29 @@ class Predictions:
             indices[labelled] = class_indices(self.photographs[labelled], self.class_names)
         return indices
 
+    def per_group(self) -> "Predictions":
+        """Average the photographs of each group (patient) by `group_means`.
+
+        Raises:
+            UserError: Photographs of one group have different labels.
+        """
+        groups = group_names(self.photographs)
+        return replace(
+            self,
+            photographs=group_table(self.photographs.assign(group=groups)),
+            squares=self.squares[~pd.Series(groups).duplicated()],
+            probabilities=group_means(self.probabilities, groups),
+            raw=None if self.raw is None else group_means(self.raw, groups),
+            per="group",
+        )
+
     def table(self) -> pd.DataFrame:
-        """Make a table of a row a photograph: `image`, `path`, then one column a class."""
-        table = self.photographs.reindex(columns=["image", "path"])
+        """Make a table of a row a photograph: `image`, `path`, then one column a class.
+
+        Of groups: `group`, `photographs` (their number), then one column a class.
+        """
+        heads = ["group", "photographs"] if self.per == "group" else ["image", "path"]
+        table = self.photographs.reindex(columns=heads)
         table[self.class_names] = self.probabilities
         return table
 
@@ -164,66 +183,6 @@ def predictions_of(
         tta,
         plain if any(run.calibration for run in opened) and not raw else None,
     )
-
-
-def predict(
-    runs: Run | Path | str | Sequence[Run | Path | str],
-    photographs: Any,
-    tta: int = 1,
-    batch_size: int = 64,
-    cache: str | Path | None = "memory",
-    progress: Callable[[int, int], None] | None = None,
-    raw: bool = False,
-    sets: float | None = None,
-    flags: bool = False,
-) -> pd.DataFrame:
-    """Predict the class probabilities of photographs.
-
-    Args:
-        runs: A run or its folder, an ensemble or its folder, or several, whose probabilities are
-            averaged.
-        photographs: A manifest, of which labels are not needed; a folder, a CSV or one photograph by
-            its path; an array, uint8 RGB (H, W, 3) or (N, H, W, 3); a PIL image; or paths, arrays and
-            PIL images in a list. A run that was trained with `crop: box` or `crop: mask` needs a
-            manifest with the boxes or masks of these.
-        tta: Views a photograph, 1 to 8: the centre crop alone, or also turned by quarter turns and
-            mirrored; their probabilities are averaged (test-time augmentation).
-        batch_size: Photographs at a time.
-        cache: Where the prepared squares are kept, as `data.prepare` takes it.
-        progress: Called with the photographs decoded and their number.
-        raw: Whether to leave the networks' probabilities as they are, not calibrated.
-        sets: A level such as 0.9, at which an ensemble gives the classes that may be the true one; the
-            ensemble's figures say how often they hold it, and how many they are.
-        flags: Whether to flag photographs that are blurred, dark, green ... or unlike those of the
-            training; of several runs, by the first.
-
-    Returns:
-        A table in the photographs' order: `image` (the file's name, or `picture 2` for the second of a
-        list that has no name), `path` (missing for a picture in memory), then one column a class. The
-        probabilities of a row sum to 1. With `sets` a column `set`: the names of classes, joined by `|`.
-        With `flags` the columns `flags` and `distance`, as `photograph_flags` gives them.
-
-    Raises:
-        UserError: A photograph cannot be read or lacks its box or mask, an array is no RGB picture, the
-            runs have different classes, `tta` is out of range, or sets are asked of what is no
-            ensemble, or flags of a run without `references.npz`.
-
-    Warns:
-        UserWarning: The ensemble has too few groups for the level, so that a set holds every class.
-
-    Example:
-        >>> predict("runs/first", "photographs")
-        >>> picture = PIL.Image.open("photographs/2.jpg")
-        >>> predict(["runs/a", "runs/b"], ["photographs/1.jpg", picture], tta=8)
-    """
-    threshold = None if sets is None else set_threshold(runs, sets, raw)
-    predictions = predictions_of(runs, photographs, tta, batch_size, cache, progress, raw)
-    table = predictions.table()
-    if threshold is not None:
-        table = with_sets(table, predictions.class_names, threshold)
-    if flags:
-        table = with_photograph_flags(table, predictions.run, predictions.squares)
-    return table
 
 
 def run_probabilities(

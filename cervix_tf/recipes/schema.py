@@ -44,6 +44,8 @@ class Augment(_Frozen):
         brightness: Largest relative change, 0 to 1.
         contrast: Largest relative change, 0 to 1.
         hue: Largest turn of the hue, as a share of the colour circle, 0 to 0.5.
+        saturation: Largest relative change, 0 to 1.
+        erase: Probability that a rectangle of the view is covered (random erasing), 0 to 1.
     """
 
     flip: bool = True
@@ -54,6 +56,8 @@ class Augment(_Frozen):
     brightness: Share = 0.0
     contrast: Share = 0.0
     hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    saturation: Share = 0.0
+    erase: Share = 0.0
 
     @model_validator(mode="after")
     def _ordered(self) -> "Augment":
@@ -84,6 +88,10 @@ class Optimizer(_Frozen):
             `cosine` (along half a cosine to 0 at the stage's end). By default `step` where `anneal` is
             given, else `constant`.
         warmup: Steps at the start of a stage in which the learning rate rises evenly from 0.
+        layer_decay: Learning rate of a layer relative to that of the next one with a kernel, in the
+            order of `model.layers`; the head has the full one.
+        ema: Decay of the moving average of all weights, BatchNorm's statistics included: what is
+            validated, and what a stage ends with; null for the weights themselves.
     """
 
     name: Literal["sgd", "rmsprop", "adam", "adamw"] = "sgd"
@@ -98,6 +106,8 @@ class Optimizer(_Frozen):
         default_factory=lambda keys: "step" if keys.get("anneal") else "constant"
     )
     warmup: Annotated[int, Field(ge=0)] = 0
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
 
     @model_validator(mode="after")
     def _one_schedule(self) -> "Optimizer":
@@ -162,6 +172,7 @@ class Recipe(_Frozen):
         cutmix: The same for pasted rectangles.
         stages: One after the other.
         class_weights: `balanced` weighs each class by the inverse of its share.
+        sampling: `balanced` shows every class equally often; `uniform` every photograph.
         label_smoothing: Share of the label spread over all classes.
         validation: Share of the labelled photographs to validate on, where the manifest has no split.
         validate_every: Steps between two validations.
@@ -184,6 +195,7 @@ class Recipe(_Frozen):
     cutmix: Annotated[float, Field(ge=0)] = 0.0
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     class_weights: Literal["none", "balanced"] = "none"
+    sampling: Literal["uniform", "balanced"] = "uniform"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     validation: Annotated[float, Field(gt=0, le=0.5)] = 0.1
     validate_every: Count = 50
@@ -191,3 +203,14 @@ class Recipe(_Frozen):
     patience: Count | None = None
     keep: Literal["best", "last"] = "best"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+    @model_validator(mode="after")
+    def _balanced_once(self) -> "Recipe":
+        if self.class_weights == self.sampling == "balanced":
+            raise ValueError("give either class_weights: balanced or sampling: balanced, not both")
+        return self
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the network learns as if the classes had equal shares."""
+        return "balanced" in (self.class_weights, self.sampling)

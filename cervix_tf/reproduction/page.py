@@ -12,6 +12,7 @@ import pandas as pd
 from cervix_tf.data import read_square
 from cervix_tf.data.manifests import is_phantom
 from cervix_tf.evaluation import plot_curves
+from cervix_tf.evaluation.evaluator import uncalibrated
 from cervix_tf.evaluation.report.wording import NONE, number, span
 from cervix_tf.explanation import explain
 from cervix_tf.exploration import explore
@@ -100,7 +101,8 @@ def _general(manifest: pd.DataFrame, runs: dict[str, Run], scale: float) -> list
         )
     lines.append(
         "The report gives no number of steps but ResNet's and no optimiser for CervixNet-1: those "
-        "are the recipes' own. Intervals are 95 %, by bootstrap over groups."
+        "are the recipes' own. Probabilities are the networks' own, not calibrated, as the report's. "
+        "Intervals are 95 %, by bootstrap over groups."
     )
     return lines
 
@@ -151,7 +153,8 @@ def _table_2(out: Path, runs: dict[str, Run], notes: dict[str, list[str]]) -> Pa
 
 def _table_3(runs: dict[str, Run], notes: dict[str, list[str]]) -> Part:
     run = runs["resnet-report"]
-    ours, intervals = run.metrics["prevalence"], run.metrics["intervals"]["prevalence"]
+    figures = uncalibrated(run.metrics)
+    ours, intervals = figures["prevalence"], figures["intervals"]["prevalence"]
     rows = [["", *run.class_names]]
     names = {"predicted": "average predicted prevalence", "actual": "actual prevalence"}
     for kind, name in names.items():
@@ -205,7 +208,9 @@ def _losses(rows: Sequence[report.Row], runs: dict[str, Run]) -> tuple[list[str]
     ]  # fmt: skip
     table = []
     for row in rows:
-        ours, test = runs[row.recipe].metrics, runs[row.recipe].path("test/metrics.json")
+        ours = uncalibrated(runs[row.recipe].metrics)
+        test = runs[row.recipe].path("test/metrics.json")
+        tested = uncalibrated(json.loads(test.read_bytes())) if test.is_file() else None
         table.append(
             [
                 row.name,
@@ -215,7 +220,7 @@ def _losses(rows: Sequence[report.Row], runs: dict[str, Run]) -> tuple[list[str]
                 number("accuracy", row.validation_accuracy),
                 _figure("accuracy", ours),
                 _as_printed(row.test_loss),
-                _figure("log_loss", json.loads(test.read_bytes())) if test.is_file() else NONE,
+                _figure("log_loss", tested) if tested else NONE,
             ]
         )
     return head, table

@@ -80,6 +80,10 @@ def fit_calibration(
         >>> fit_calibration(raw, targets, groups).slope
     """
     count, classes = probabilities.shape
+    if not count:  # nothing is known but the shares
+        assert shares is not None
+        logs = np.log(np.maximum(shares, LEAST))
+        return Calibration(0.0, tuple((logs - logs.mean()).tolist()), 0, 0)
     number = len(np.unique(groups))
     if shares is None:
         shares = np.bincount(targets, minlength=classes) / count
@@ -113,39 +117,3 @@ def fit_calibration(
     slope = float(free[0] / spread)
     offsets = prior + free[1:] - slope * trained
     return Calibration(slope, tuple((offsets - offsets.mean()).tolist()), count, number, shifted)
-
-
-def cross_fitted(
-    probabilities: np.ndarray,
-    targets: np.ndarray,
-    groups: np.ndarray,
-    folds: np.ndarray,
-    shares: np.ndarray | None = None,
-    trained_shares: np.ndarray | None = None,
-) -> np.ndarray:
-    """Calibrate each fold's probabilities by what was fitted on the other folds alone.
-
-    The figures of such probabilities are honest: no photograph had a part in its own calibration.
-
-    Args:
-        probabilities: As `fit_calibration` takes them.
-        targets: As `fit_calibration` takes them.
-        groups: As `fit_calibration` takes them.
-        folds: (N,) the fold of each photograph; a group lies in one.
-        shares: As `fit_calibration` takes them.
-        trained_shares: As `fit_calibration` takes them.
-
-    Returns:
-        (N, classes), rows summing to 1.
-
-    Example:
-        >>> cross_fitted(raw, targets, groups, folds).shape
-    """
-    calibrated = np.empty_like(probabilities, "float64")
-    for fold in np.unique(folds):
-        out = folds == fold
-        fitted = fit_calibration(
-            probabilities[~out], targets[~out], groups[~out], shares, trained_shares
-        )
-        calibrated[out] = fitted(probabilities[out])
-    return calibrated

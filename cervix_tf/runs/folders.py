@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from cervix_tf.data import square_size, write_manifest
@@ -90,6 +91,14 @@ class Run:
         """The figures of the validation photographs."""
         return json.loads(self._existing("metrics.json").read_text(encoding="utf-8"))
 
+    def shares(self, per_group: bool = False) -> np.ndarray:
+        """The share of each class among the photographs that trained, or their groups, (classes,)."""
+        training = self.manifest[self.manifest["split"] == "train"]
+        if per_group:
+            training = training.drop_duplicates(["group", "label"])
+        counted = training["label"].value_counts(normalize=True)
+        return counted.reindex(self.class_names, fill_value=0).to_numpy()
+
     @property
     def members(self) -> "tuple[Run, ...]":
         """The runs whose probabilities are averaged: itself, or those of an ensemble."""
@@ -97,7 +106,7 @@ class Run:
 
     @functools.cached_property
     def calibration(self) -> Calibration | None:
-        """What its members' probabilities are calibrated by; None for a run without one."""
+        """What its networks' probabilities are calibrated by; None for a run of an earlier version."""
         path = self.path("calibration.json")
         if not path.is_file():
             return None

@@ -23,6 +23,7 @@ from cervix_tf.evaluation.outputs import write_evaluation
 from cervix_tf.evaluation.report import report
 from cervix_tf.files import disk_errors
 from cervix_tf.inference import Predictions, calibrated
+from cervix_tf.inference.out_of_fold import stored
 from cervix_tf.models import spec
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
@@ -172,7 +173,7 @@ def _trained(
                 done = resume(run, cache)
             else:
                 done = fit(manifest, recipe, run.folder, cache)
-        figures = done.metrics
+        figures = done.metrics["raw"]
         log.info(
             f"  out-of-fold log loss {figures['log_loss']:.4f}  accuracy "
             f"{100 * figures['accuracy']:.1f} %, not calibrated"
@@ -188,13 +189,8 @@ def _trained(
 
 def _finish(ensemble: Ensemble, cache: str | Path | None) -> None:
     """Write predictions, calibration, figures, plots and, last, the report of all runs."""
-    photographs = ensemble.validation.reset_index(drop=True).astype({"fold": int})
-    classes, plan = ensemble.class_names, ensemble.plan
-    raw = np.empty((plan["repeats"], len(photographs), len(classes)))
-    for number, member in enumerate(ensemble.members):
-        of_fold = member.predictions.set_index("path")[classes]
-        rows = photographs["path"].isin(of_fold.index)
-        raw[number // plan["folds"], rows] = of_fold.loc[photographs["path"][rows]]
+    photographs, raw = stored(ensemble)
+    photographs = photographs.astype({"fold": int})
     calibration, probabilities = calibrated(ensemble, photographs, raw)
     ensemble.write_json("calibration.json", calibration.as_dict())
     with bar("Decoding", len(photographs)) as progress:
@@ -214,7 +210,6 @@ def _probed(ensemble: Ensemble, predictions: Predictions) -> np.ndarray | None:
         return None
     model = untrained(recipe, len(ensemble.class_names))
     groups, folds = photographs["group"].to_numpy(), photographs["fold"].to_numpy()
-    balanced = recipe.class_weights == "balanced"
     return out_of_fold(
-        model, predictions.squares, predictions.targets, groups, folds, balanced, recipe.seed
+        model, predictions.squares, predictions.targets, groups, folds, recipe.balanced, recipe.seed
     )

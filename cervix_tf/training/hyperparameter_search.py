@@ -165,11 +165,12 @@ def _run(
         note(reason=str(error))
         study.optuna.tell(trial, state=optuna.trial.TrialState.FAIL)
         return f"  failed: {error}"
-    note(accuracy=done.metrics["accuracy"])
-    study.optuna.tell(trial, done.metrics["log_loss"])
+    figures = done.metrics["raw"]  # as pruning compares them
+    note(accuracy=figures["accuracy"])
+    study.optuna.tell(trial, figures["log_loss"])
     return (
-        f"  validation log loss {done.metrics['log_loss']:.4f}  accuracy "
-        f"{100 * done.metrics['accuracy']:.1f} %"
+        f"  validation log loss {figures['log_loss']:.4f}  accuracy "
+        f"{100 * figures['accuracy']:.1f} %"
     )
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
+from threadpoolctl import threadpool_limits
 
 from cervix_tf.evaluation import log_loss
 from cervix_tf.inference.predictions import crops
@@ -125,8 +126,10 @@ def logistic(
             ]
             return sum(losses)
 
-        strength = min(STRENGTHS, key=loss)
-    regression = fitted(strength, slice(None))
+        with threadpool_limits(1):  # the matrices are small: more threads wait for each other
+            strength = min(STRENGTHS, key=loss)
+    with threadpool_limits(1):
+        regression = fitted(strength, slice(None))
     kernel, bias = regression.coef_.T, regression.intercept_
     if kernel.shape[1] == 1:  # of two classes scikit-learn gives one score
         kernel, bias = np.hstack([-kernel, kernel]) / 2, np.r_[-bias, bias] / 2

@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 
 import keras
@@ -127,7 +128,7 @@ class Loop:
         stream = iter(
             training_stream(
                 self.training.squares, self.training.labels, self.recipe.batch_size,
-                self.recipe.seed, start_step=state.step,
+                self.recipe.seed, state.step, self.recipe.sampling == "balanced",
             )
         )  # fmt: skip
         compiling = True
@@ -152,24 +153,24 @@ class Loop:
             last = state.stage_step == length
             validating = last or state.stage_step % self.recipe.validate_every == 0
             if validating or state.stage_step % LOG_EVERY == 0:
-                self._log(stepper.learning_rate, stage, validating)
+                self._log(stepper, stage, validating)
             if last or state.stage_over or state.step % self.recipe.checkpoint_every == 0:
                 save_variables(self.checkpoint, self._variables(stepper), asdict(state))
                 self.run.write_history(state.history)
             bar(state.step, sum(self.lengths), f"loss {loss:.3f}  {self.rate('step'):.0f} images/s")
+        stepper.take_averages()
 
     def _probe(self, stage: Stage) -> None:
         """Set the logits to a logistic regression: one entry of the history, and no steps."""
         state, training, recipe = self.state, self.training, self.recipe
-        balanced = recipe.class_weights == "balanced"
         predicted = fit_head(
-            self.model, training.squares, training.labels, training.groups, balanced,
+            self.model, training.squares, training.labels, training.groups, recipe.balanced,
             stage.views, recipe.seed,
         )  # fmt: skip
         right = predicted.argmax(axis=1) == training.labels
         state.step += 1
         state.pending = [(log_loss(training.labels, predicted), right.mean())]
-        self._log(0.0, stage, validating=True)
+        self._log(None, stage, validating=True)
         self._end_stage()
 
     def _end_stage(self) -> None:
@@ -178,7 +179,7 @@ class Loop:
         state.stage, state.stage_step, state.stage_over = state.stage + 1, 0, False
         state.stage_best, state.waited = math.inf, 0
 
-    def _log(self, learning_rate: float, stage: Stage, validating: bool) -> None:
+    def _log(self, stepper: Stepper | None, stage: Stage, validating: bool) -> None:
         """Add an entry to the history, with a validation if one is due."""
         state = self.state
         loss, accuracy = np.mean(state.pending, axis=0)
@@ -187,16 +188,17 @@ class Loop:
             "step": state.step,
             "stage": state.stage + 1,
             "train": stage.train,
-            "learning_rate": learning_rate,
+            "learning_rate": stepper.learning_rate if stepper else 0.0,
             "train_loss": float(loss),
             "train_accuracy": float(accuracy),
         }
         if validating:
-            self.probabilities = probabilities(self.model, self.validation.squares)
-            predicted, targets = self.probabilities.argmax(axis=1), self.validation.labels
-            row["validation_loss"] = log_loss(targets, self.probabilities)
-            row["validation_accuracy"] = float((predicted == targets).mean())
-            self._compare(row["validation_loss"])
+            with stepper.averaged() if stepper else nullcontext():
+                self.probabilities = probabilities(self.model, self.validation.squares)
+                predicted, targets = self.probabilities.argmax(axis=1), self.validation.labels
+                row["validation_loss"] = log_loss(targets, self.probabilities)
+                row["validation_accuracy"] = float((predicted == targets).mean())
+                self._compare(row["validation_loss"])
             log.info(
                 f"step {state.step:>5}  {stage.train:<8}  training {loss:.4f}  "
                 f"validation log loss {row['validation_loss']:.4f}  "
@@ -226,7 +228,7 @@ class Loop:
 
     def _variables(self, stepper: Stepper) -> list:
         """Everything that changes in training, in a fixed order."""
-        return [*self.model.variables, *(v for o in stepper.optimizers for v in o.variables)]
+        return [*self.model.variables, *stepper.optimizer.variables, *stepper.averages]
 
 
 def stage_lengths(recipe: Recipe, photographs: int) -> list[int]:

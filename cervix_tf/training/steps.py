@@ -1,6 +1,7 @@
 """One training step of one stage, compiled: view, network, loss, clipping, update."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import keras
 import numpy as np
@@ -15,9 +16,8 @@ from cervix_tf.recipes import Optimizer, Recipe, Stage
 class Stepper:
     """The compiled training step of one stage.
 
-    Layers that the stage does not train are frozen, their BatchNorm in inference mode. The head and
-    the backbone have an optimiser each, so that their learning rates can differ; the gradient's
-    global norm is clipped over both.
+    Layers that the stage does not train are frozen, their BatchNorm in inference mode. One optimiser
+    trains all others; where a layer learns more slowly than the head, its share of each update is taken.
 
     Args:
         model: A model with the layers `logits` and `probabilities` at its end.
@@ -42,28 +42,39 @@ class Stepper:
         set_trainable(model, stage.train, freeze_batch_norm=stage.batch_norm == "frozen")
         # Up to the logits, where the cross-entropy is exact however sure the network is.
         self.logits = keras.Model(model.inputs, model.get_layer("logits").output)
-        head = {id(v) for layer in head_layers(model) for v in layer.trainable_variables}
-        parts = (
-            ([v for v in model.trainable_variables if id(v) in head], 1.0),
-            ([v for v in model.trainable_variables if id(v) not in head], stage.backbone_rate),
-        )
+        self.variables = model.trainable_variables
+        relative = relative_rates(model, stage.backbone_rate, recipe.optimizer.layer_decay)
+        self.slower = [(v, relative[v.path]) for v in self.variables if relative[v.path] != 1]
         rate, length = stage.learning_rate or recipe.optimizer.learning_rate, length or stage.steps
-        self.parts = [
-            (_optimizer(recipe.optimizer, rate * relative, length, variables), variables)
-            for variables, relative in parts
-            if variables
-        ]
+        self.optimizer = _optimizer(recipe.optimizer, rate, length, self.variables)
+        # What changes in the stage: frozen layers and counters of random numbers are not averaged.
+        changing = (v for layer in model.layers if layer.trainable for v in layer.variables)
+        self.averaging = (
+            [v for v in changing if v.dtype == "float32"] if recipe.optimizer.ema else []
+        )
+        self.averages = [tf.Variable(v.value) for v in self.averaging]
         self._compiled = tf.function(self._step, reduce_retracing=True, autograph=False)
 
     @property
-    def optimizers(self) -> list[keras.optimizers.Optimizer]:
-        """The optimisers, whose variables belong into a checkpoint."""
-        return [optimizer for optimizer, _ in self.parts]
-
-    @property
     def learning_rate(self) -> float:
-        """The present learning rate of the head, or of the backbone where no head is trained."""
-        return float(self.parts[0][0].learning_rate)
+        """The present learning rate of the head."""
+        return float(self.optimizer.learning_rate)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Give the model the moving averages of its weights for a while, where there are any."""
+        present = [tf.identity(v.value) for v in self.averaging]
+        self.take_averages()
+        try:
+            yield
+        finally:
+            for variable, value in zip(self.averaging, present, strict=True):
+                variable.assign(value)
+
+    def take_averages(self) -> None:
+        """Give the model the moving averages of its weights, where there are any."""
+        for variable, average in zip(self.averaging, self.averages, strict=True):
+            variable.assign(average)
 
     def __call__(self, images, keys, labels) -> tuple[tf.Tensor, tf.Tensor]:
         """Take one step.
@@ -93,7 +104,7 @@ class Stepper:
         for mix, alpha in ((mixup, self.recipe.mixup), (cutmix, self.recipe.cutmix)):
             if alpha:
                 x, targets = mix(x, targets, keys, alpha=alpha, seed=self.recipe.seed)
-        variables = [v.value for _, group in self.parts for v in group]
+        variables = [v.value for v in self.variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             logits = self.logits(x, training=True)
@@ -105,11 +116,47 @@ class Stepper:
         gradients = tape.gradient(total, variables)
         if self.recipe.optimizer.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self.recipe.optimizer.clip_norm)
-        for optimizer, group in self.parts:
-            optimizer.apply(gradients[: len(group)], group)
-            gradients = gradients[len(group) :]
+        before = [tf.identity(v.value) for v, _ in self.slower]
+        self.optimizer.apply(gradients, self.variables)
+        for (variable, rate), old in zip(self.slower, before, strict=True):
+            variable.assign(old + rate * (variable.value - old))
+        if self.averages:
+            self._average()
         right = tf.equal(tf.argmax(logits, 1, tf.int32), labels)
         return loss, tf.reduce_mean(tf.cast(right, tf.float32))
+
+    def _average(self) -> None:
+        """Move the averages towards the weights, at first faster, so that the start is forgotten."""
+        steps = tf.cast(self.optimizer.iterations.value, tf.float32)
+        decay = tf.minimum(self.recipe.optimizer.ema, (1 + steps) / (10 + steps))
+        for variable, average in zip(self.averaging, self.averages, strict=True):
+            average.assign_sub((1 - decay) * (average - variable.value))
+
+
+def relative_rates(model: keras.Model, backbone: float, decay: float) -> dict[str, float]:
+    """Learning rates relative to the head's, by the variable's path.
+
+    Args:
+        model: The model.
+        backbone: That of all layers that are not of the head.
+        decay: That of a layer relative to the next one with a kernel, in the order of `model.layers`;
+            the head counts as one.
+
+    Returns:
+        One number a variable of the model.
+
+    Example:
+        >>> relative_rates(build("cervixnet2", image_size=32), 0.1, 0.5)["logits/kernel"]
+        1.0
+    """
+    head = {layer.name for layer in head_layers(model)}
+    layers = [layer for layer in model.layers if layer.name not in head]
+    kernels = [any(len(v.shape) > 1 for v in layer.variables) for layer in layers]
+    after = sum(kernels) + 1 - np.cumsum(kernels)  # a BatchNorm goes with the kernel before it
+    rates = {v.path: 1.0 for layer in head_layers(model) for v in layer.variables}
+    for layer, distance in zip(layers, after.tolist(), strict=True):
+        rates |= {v.path: backbone * decay**distance for v in layer.variables}
+    return rates
 
 
 def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:

@@ -19,12 +19,12 @@ from cervix_tf.errors import UserError
 from cervix_tf.evaluation import log_loss, metrics_of, plot_curves, write_evaluation
 from cervix_tf.evaluation.report import report
 from cervix_tf.explanation import explain
-from cervix_tf.inference import Predictions, probabilities
+from cervix_tf.inference import Predictions, calibrated, probabilities
 from cervix_tf.inference.familiarity import write_references
 from cervix_tf.models import build, set_trainable, spec
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
-from cervix_tf.runs import Run, environment, fingerprint, load
+from cervix_tf.runs import Calibration, Run, environment, fingerprint, load
 from cervix_tf.training.determinism import repeatable
 from cervix_tf.training.loop import LabelledSquares, Loop, stage_lengths
 
@@ -43,9 +43,9 @@ def fit(
 
     In this order: the recipe, the weights asked for and every photograph are checked; the stages are
     trained; the weights asked for by the recipe's `keep` are taken; the validation photographs are
-    predicted and evaluated. Where the manifest has validation photographs they are used, else the
-    recipe's share of the labelled ones is split off by group. One seed, the recipe's, determines
-    split, order, views and initial weights.
+    predicted, calibrate the run and are evaluated, each group calibrated by others alone. Where the
+    manifest has validation photographs they are used, else the recipe's share of the labelled ones is
+    split off by group. One seed, the recipe's, determines split, order, views and initial weights.
 
     Args:
         manifest: A manifest as `data.read_manifest` gives it.
@@ -199,26 +199,27 @@ def _trained(
     run.write_history(loop.state.history)
     run.write_model(model, classes)
     write_references(run, model, training.squares, validation.squares)
+    photographs = sides[splits == "validation"].reset_index(drop=True)
+    raw = loop.probabilities
+    raw = probabilities(model, validation.squares) if raw is None else raw
+    calibration, by_others = calibrated(run, photographs, raw[None])
+    run.write_json("calibration.json", calibration.as_dict())
     _evaluated(
-        Predictions(
-            (run,),
-            sides[splits == "validation"].reset_index(drop=True),
-            validation.squares,
-            probabilities(model, validation.squares)
-            if loop.probabilities is None
-            else loop.probabilities,
-        ),
-        _on_training(model, training),
+        Predictions((run,), photographs, validation.squares, by_others, raw=raw),
+        _on_training(model, training, calibration),
     )
     shutil.rmtree(run.path("checkpoint"), ignore_errors=True)
     return load(run.folder)
 
 
-def _on_training(model: keras.Model, training: LabelledSquares, most: int = 512) -> dict:
+def _on_training(
+    model: keras.Model, training: LabelledSquares, calibration: Calibration, most: int = 512
+) -> dict:
     """Log loss and accuracy of training photographs, evenly chosen, centre crops as in validation."""
     count = len(training.labels)
     rows = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
-    targets, predicted = training.labels[rows], probabilities(model, training.squares[rows])
+    targets = training.labels[rows]
+    predicted = calibration(probabilities(model, training.squares[rows]))
     return {
         "log_loss": log_loss(targets, predicted),
         "accuracy": float((predicted.argmax(axis=1) == targets).mean()),

@@ -28,6 +28,29 @@ def test_evaluate_other_photographs(run, finished, phantoms, tmp_path):
     assert json.loads(printed) == json.loads((out / "metrics.json").read_text())
 
 
+def test_patients_devices_and_a_point(run, mistake, finished):
+    words = ["--per", "group", "--by", "source", "--positive", "Type_3", "--at", "specificity=0.8"]
+    code, out, err = run("evaluate", finished.folder, *words)
+    assert code == 0, err
+    for words in (
+        "each group once", "Type_3 against the rest at specificity 0.8: ", "sensitivity  ",
+        "of the other 4 parts of the groups", "source  photographs  groups", "No spread: it needs",
+    ):  # fmt: skip
+        assert words in out, words
+    assert "needs --positive" in mistake("evaluate", finished.folder, "--at", "sensitivity=0.9")
+
+
+def test_predict_per_group(run, finished, phantoms, tmp_path):
+    out = tmp_path / "patients.csv"
+    table = finished.manifest.head(4).assign(patient=["a", "a", "b", "a"])[["path", "patient"]]
+    table.to_csv(tmp_path / "some.csv", index=False)
+    code, printed, _ = run(
+        "predict", finished.folder, tmp_path / "some.csv", "--per", "group", "--out", out
+    )
+    assert (code, printed) == (0, f"2 groups in {out}\n")
+    assert out.read_text().splitlines()[0] == "group,photographs,Type_1,Type_2,Type_3"
+
+
 def test_report(run, finished, tmp_path):
     copied = shutil.copytree(finished.folder, tmp_path / "copy")
     code, out, _ = run("report", copied)

@@ -63,6 +63,31 @@ def test_resumed_stream_goes_on_as_the_uninterrupted(count, batch, seed, start):
         assert (classes == keys[:, 1] * 7).all()
 
 
+@settings(max_examples=10, deadline=None)
+@given(
+    counts=st.lists(st.integers(1, 9), min_size=2, max_size=4),
+    batch=st.integers(1, 20),
+    seed=st.integers(0, 2**31 - 1),
+    start=st.integers(0, 9),
+)
+def test_balanced_stream_shows_every_class_equally_often(counts, batch, seed, start):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    squares = np.zeros((len(labels), 2, 2, 3), np.uint8)
+    whole = taken(training_stream(squares, labels, batch, seed, balanced=True), start + 3)
+    resumed = taken(training_stream(squares, labels, batch, seed, start, balanced=True), 3)
+    assert equal(whole[start:], resumed)
+    places = np.concatenate([keys for _, keys, _ in whole])
+    shown = np.bincount(labels[places[:, 1]], minlength=len(counts))
+    assert shown.max() - shown.min() <= 1
+    assert len(set(map(tuple, places))) == len(places), "no view comes twice"
+    for k, count in enumerate(counts):
+        own = places[labels[places[:, 1]] == k]
+        for epoch in range(len(own) // count):
+            rows = own[epoch * count : (epoch + 1) * count]
+            assert (rows[:, 0] == epoch).all()
+            assert sorted(rows[:, 1]) == sorted(np.flatnonzero(labels == k))
+
+
 def test_order_changes_with_epoch_and_seed():
     squares, labels = np.zeros((50, 2, 2, 3), np.uint8), np.zeros(50)
     orders = [

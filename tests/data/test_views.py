@@ -21,6 +21,8 @@ FULL = {
     "brightness": 0.3,
     "contrast": 0.3,
     "hue": 0.1,
+    "saturation": 0.5,
+    "erase": 0.7,
 }
 
 
@@ -51,13 +53,18 @@ def composed(image, drawn, size):
         map_coordinates(image[..., c].astype(float), places[1::-1], order=1, mode="reflect")
         for c in range(3)
     ]
-    return coloured(np.stack(channels, -1), drawn)
+    view = coloured(np.stack(channels, -1), drawn)
+    top, left, bottom, right = drawn["rectangle"].astype(int)
+    view[top:bottom, left:right] = drawn["fill"]
+    return view
 
 
 def coloured(view, drawn):
-    """Hue about the grey axis, then brightness, then contrast about mid grey, one after the other."""
+    """Hue about the grey axis, saturation, brightness, contrast about mid grey, one after the other."""
     axis = np.full(3, np.float64(drawn["hue"]) / np.sqrt(3))
     view = view @ cv2.Rodrigues(axis)[0].T
+    grey = view @ [0.299, 0.587, 0.114]
+    view = grey[..., None] + (view - grey[..., None]) * np.float64(drawn["saturation"])
     view = view * np.float64(drawn["brightness"])
     return np.clip((view - 127.5) * np.float64(drawn["contrast"]) + 127.5, 0, 255)
 
@@ -78,6 +85,8 @@ options = st.fixed_dictionaries(
         "brightness": amount,
         "contrast": amount,
         "hue": st.floats(0, 0.5),
+        "saturation": amount,
+        "erase": st.sampled_from([0.0, 0.5, 1.0]),
         "seed": st.integers(0, 2**31 - 1),
     }
 )
@@ -109,6 +118,27 @@ def test_drawn_numbers_stay_in_their_ranges(options, epoch):
         assert abs(drawn["contrast"] - 1) <= options["contrast"] * 1.0001
         assert abs(drawn["brightness"] - 1) <= options["brightness"] * 1.0001
         assert abs(drawn["hue"]) <= options["hue"] * 2 * np.pi * 1.0001
+        assert abs(drawn["saturation"] - 1) <= options["saturation"] * 1.0001
+        top, left, bottom, right = drawn["rectangle"]
+        assert 0 <= top <= bottom <= SIZE
+        assert 0 <= left <= right <= SIZE
+        assert drawn["fill"].min() >= 0
+        assert drawn["fill"].max() < 255
+
+
+def test_erasing_comes_as_often_as_asked_and_covers_what_it_says():
+    count = 4000
+    drawn = RandomView(100, erase=0.3).draw(keys_of(count))
+    top, left, bottom, right = np.asarray(drawn["rectangle"]).T
+    erased = bottom > top
+    assert erased.mean() == pytest.approx(0.3, abs=0.03)
+    area = ((bottom - top) * (right - left))[erased] / 100**2
+    assert 0.01 < area.min() < 0.03
+    assert 0.37 < area.max() < 0.42
+    assert area.mean() == pytest.approx(0.2, abs=0.02)
+    centre = (top + bottom)[erased].mean() / 200, (left + right)[erased].mean() / 200
+    assert centre == pytest.approx((0.5, 0.5), abs=0.02)
+    assert not np.asarray(RandomView(100).draw(keys_of())["rectangle"]).any()
 
 
 @pytest.mark.parametrize("flip", [False, True])

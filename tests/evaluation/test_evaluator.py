@@ -8,6 +8,7 @@ import pytest
 from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import evaluate, log_loss, metrics_of
+from cervix_tf.evaluation.report.wording import BY_CLASS, NAMES
 from cervix_tf.inference import Predictions, predictions_of
 
 
@@ -45,13 +46,13 @@ def test_phantoms_are_called_so(finished):
 
 def test_intervals_hold_every_figure_and_the_prior_beside_it(finished):
     figures, intervals = finished.metrics, finished.metrics["intervals"]
-    for key in ("log_loss", "accuracy", "balanced_accuracy", "kappa", "brier", "ece"):
+    for key in NAMES:
         low, high = intervals[key]
         assert low <= figures[key] <= high, key
         assert low < high, key
         assert key in figures["prior"], key
         assert len(intervals["prior"][key]) == 2, key
-    for key in ("precision", "recall", "f1", "roc_auc"):
+    for key in BY_CLASS:
         assert len(figures[key]) == len(intervals[key]) == 3, key
     assert intervals["prior"]["kappa"] == [0, 0]
     assert intervals["prior"]["balanced_accuracy"] == [figures["prior"]["balanced_accuracy"]] * 2
@@ -133,6 +134,39 @@ def test_new_photographs_and_where_they_go(finished, photograph, tmp_path):
         evaluate(finished, table, out=finished.folder)
 
 
+def test_per_group_by_column_and_at_a_point(finished, photograph, tmp_path):
+    paths = [photograph(tmp_path / f"{k}.jpg", seed=k) for k in range(18)]
+    label = np.repeat(["Type_1", "Type_2", "Type_3"], 6)
+    table = pd.DataFrame({
+        "path": map(str, paths), "label": label, "group": np.repeat([f"g{k}" for k in range(9)], 2),
+        "device": ["phone", "colposcope"] * 9,
+    })  # fmt: skip
+    plain = evaluate(finished, table)
+    asked = dict(by="device", positive="Type_3", operating_point="sensitivity=0.9")
+    found = evaluate(finished, table, out=tmp_path / "out", per="group", **asked)
+    assert (found["photographs"], found["groups"], found["per"]) == (18, 9, "group")
+    assert np.sum(found["confusion"]) == 9
+    assert found["agreement"] == plain["agreement"]
+    assert found["agreement"]["groups"] == 9
+    assert [row["groups"] for row in found["by"]["values"]] == [9, 9]
+    assert "7 validation groups of" in found["operating_point"]["chosen"]
+    assert json.loads((tmp_path / "out/metrics.json").read_text()) == found
+    written = pd.read_csv(tmp_path / "out/predictions.csv")
+    assert list(written.columns) == ["group", "photographs", "label", *finished.class_names]
+    assert log_loss(np.repeat([0, 1, 2], 3), written[finished.class_names]) == pytest.approx(
+        found["log_loss"]
+    )
+    plots = {path.stem for path in (tmp_path / "out/plots").iterdir()}
+    assert plots == {"confusion", "reliability", "prevalence", "roc", "precision_recall"}
+
+
+def test_the_prior_of_groups_is_their_share(finished):
+    own = finished.manifest[finished.manifest["split"] == "train"]
+    grouped = evaluate(finished, per="group")["prior"]["shares"]
+    groups = own.drop_duplicates("group")["label"].value_counts(normalize=True)
+    assert grouped == pytest.approx(groups[finished.class_names].tolist())
+
+
 def test_mistakes(finished, phantoms):
     everything = read_manifest(phantoms)
     with pytest.raises(UserError, match="no labelled photograph"):
@@ -140,3 +174,11 @@ def test_mistakes(finished, phantoms):
     validation = finished.manifest[finished.manifest["split"] == "validation"]
     with pytest.raises(UserError, match="Unknown class 'low'"):
         evaluate(finished, validation.assign(label="low"))
+    with pytest.raises(UserError, match="Unknown column 'sauce': did you mean 'source'"):
+        evaluate(finished, by="sauce")
+    with pytest.raises(UserError, match="needs --positive"):
+        evaluate(finished, operating_point="sensitivity=0.9")
+    with pytest.raises(UserError, match="Unknown unit 'patient'"):
+        evaluate(finished, per="patient")
+    with pytest.raises(UserError, match="different labels"):
+        evaluate(finished, validation.assign(group="one"), per="group")

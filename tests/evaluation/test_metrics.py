@@ -33,6 +33,13 @@ def test_equals_scikit_learn(seed, count, classes):
             "accuracy": sk.accuracy_score(labels, guess, sample_weight=weight),
             "balanced_accuracy": sk.balanced_accuracy_score(labels, guess, sample_weight=weight),
             "kappa": sk.cohen_kappa_score(labels, guess, sample_weight=weight),
+            "quadratic_kappa": sk.cohen_kappa_score(
+                labels, guess, weights="quadratic", sample_weight=weight
+            ),
+            "average_precision": [
+                sk.average_precision_score(labels == k, share[:, k], sample_weight=weight)
+                for k in every
+            ],
             "brier": sk.brier_score_loss(
                 labels, share, sample_weight=weight, scale_by_half=False
             ) if classes > 2 else 2 * sk.brier_score_loss(labels, share[:, 1], sample_weight=weight),
@@ -69,7 +76,7 @@ def test_calibration_error_by_hand():
 def test_a_sure_network_and_an_absent_class():
     found = measures([0, 0, 1], np.eye(3)[[0, 0, 1]])
     assert found["log_loss"][0] == pytest.approx(log_loss([0], [[1, 0, 0]]))
-    for name in ("accuracy", "balanced_accuracy", "kappa"):
+    for name in ("accuracy", "balanced_accuracy", "kappa", "quadratic_kappa"):
         assert found[name][0] == pytest.approx(1), name
     assert found["ece"][0] == found["brier"][0] == 0
     for name in ("recall", "precision", "f1", "roc_auc"):

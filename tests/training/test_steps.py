@@ -11,7 +11,7 @@ from cervix_tf.data import cutmix, mixup
 from cervix_tf.errors import UserError
 from cervix_tf.models.normalization import FusedBatchNormalization
 from cervix_tf.recipes import load_recipe
-from cervix_tf.training.steps import Stepper, balanced_weights
+from cervix_tf.training.steps import Stepper, balanced_weights, relative_rates
 
 BATCH, CLASSES = 6, 3
 TOLERANCE = 1e-5  # single precision against double
@@ -59,6 +59,12 @@ CASES = {
     "warmup, cosine": (
         case({"warmup": 3, "schedule": "cosine"}, steps=5),
         case({"schedule": "cosine"}, steps=5),
+    ),
+    "layer_decay": (case({"layer_decay": 0.5}), STEP),
+    "layer_decay, backbone_rate": (
+        case({**ADAMW, "layer_decay": 0.5}, stage={"backbone_rate": 0.3}, steps=3),
+        case({**ADAMW, "layer_decay": 0.5}, steps=3),
+        case(ADAMW, stage={"backbone_rate": 0.3}, steps=3),
     ),
     "l2": (case(l2=0.3), STEP),
     "frozen norm": (case(stage={"batch_norm": "frozen"}), STEP),
@@ -249,7 +255,7 @@ def by_hand(weights, recipe, class_weights, bessel=False):
             if optimizer.warmup:
                 rate *= min(1, (step + 1) / optimizer.warmup)
             if "logits" not in path:
-                rate *= stage.backbone_rate
+                rate *= stage.backbone_rate * optimizer.layer_decay  # conv is the only other kernel
             added = move(optimizer, clip * gradients[path], rate, states[path], step)
             if "kernel" in path:
                 added = added - rate * optimizer.weight_decay * weights[path]
@@ -309,6 +315,41 @@ def test_the_learning_rate_is_the_heads_and_falls():
         rates.append(stepper.learning_rate)
         stepper(*batch(step))
     assert rates == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025])
+
+
+def test_learning_rates_fall_from_layer_to_layer():
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 2, use_bias=False, name="first")(image)
+    x = layers.BatchNormalization(name="first_norm")(x)
+    x = layers.DepthwiseConv2D(2, name="second")(x)
+    x = layers.Flatten(name="head_flatten")(x)
+    x = layers.Dense(CLASSES, name="logits")(x)
+    model = keras.Model(image, layers.Activation("softmax", name="probabilities")(x))
+    rates = relative_rates(model, 0.5, 0.1)
+    expected = {"first": 0.005, "first_norm": 0.005, "second": 0.05, "logits": 1.0}
+    assert {path.split("/")[0]: rate for path, rate in rates.items()} == pytest.approx(expected)
+    assert set(rates) == {v.path for v in model.variables}
+
+
+@pytest.mark.parametrize("stage", [{}, {"train": "head"}, {"batch_norm": "frozen"}])
+def test_moving_averages_are_those_by_hand(stage):
+    recipe, class_weights = case({"ema": 0.3}, stage=stage, steps=4)
+    model = network(recipe)
+    expected = before = weights_of(model)
+    stepper = Stepper(model, view, recipe, recipe.stages[0], np.float32(class_weights))
+    for step in range(4):
+        stepper(*batch(step))
+        after, _ = by_hand(before, case(stage=stage, steps=step + 1)[0], class_weights)
+        decay = min(0.3, (2 + step) / (11 + step))
+        expected = {p: decay * expected[p] + (1 - decay) * after[p] for p in after}
+    with stepper.averaged():
+        averaged = weights_of(model)
+    for path, value in weights_of(model).items():
+        np.testing.assert_allclose(value, after[path], rtol=0, atol=TOLERANCE)
+        np.testing.assert_allclose(averaged[path], expected[path], rtol=0, atol=TOLERANCE)
+    assert abs(averaged["logits/kernel"] - after["logits/kernel"]).max() > 5 * TOLERANCE
+    stepper.take_averages()
+    assert all(np.array_equal(value, averaged[path]) for path, value in weights_of(model).items())
 
 
 def test_balanced_weights_give_every_class_the_same_part():

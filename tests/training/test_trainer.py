@@ -181,6 +181,7 @@ def test_options_of_a_recipe_train(recipe, phantoms, tmp_path, monkeypatch):
     uneven = manifest.drop(manifest.index[manifest["label"] == "Type_1"][:6])
     options = {
         "class_weights": "balanced",
+        "sampling": "uniform",
         "label_smoothing": 0.1,
         "mixup": 0.2,
         "cutmix": 0.5,

@@ -67,11 +67,13 @@ def intervals(
         "precision": predicted,
         "f1": actual + predicted - hits,
         "roc_auc": rarer,
+        "average_precision": actual,
         "confusion": np.repeat(actual, p.shape[1], axis=1),
         "bin_accuracy": sums["bins"],
     }
     rules = {
         "kappa": partial(score_interval, low=-1),
+        "quadratic_kappa": partial(score_interval, low=-1),
         "brier": partial(score_interval, high=2),
         "roc_auc": partial(score_interval, pseudo=_AREA_PSEUDO),
     }
@@ -81,7 +83,15 @@ def intervals(
             values[name].reshape(resamples, -1),
             support.get(name, count[:, None]),
         ).reshape(*figures[name].shape[1:], 2)
-        for name in ("accuracy", "kappa", "brier", "actual", "predicted", *support)
+        for name in (
+            "accuracy",
+            "kappa",
+            "quadratic_kappa",
+            "brier",
+            "actual",
+            "predicted",
+            *support,
+        )
     }
     ends["balanced_accuracy"] = interval_of_mean(figures["recall"][0], ends["recall"])
     ends["log_loss"] = np.clip(studentised_interval(sums["loss"][:, 0], count, drawn), 0, _WORST)

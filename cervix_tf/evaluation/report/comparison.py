@@ -95,4 +95,6 @@ def _counts(of_runs: list[dict | None]) -> list[tuple[str, str]]:
 def _evaluated(path: Path) -> set[tuple[str, str, str]]:
     """The photographs in a table of predictions, wherever they lie."""
     table = read_table(path, TEXT)
+    if "image" not in table:  # of groups
+        table["image"] = ""
     return set(zip(table["image"], table["label"], table["group"], strict=True))

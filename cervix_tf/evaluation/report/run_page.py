@@ -25,6 +25,10 @@ PLOTS = {
     "their share of the true class and its 95 % interval.",
     "reliability.png": "Reliability: of the photographs of which the network was so sure, how many it "
     "classified rightly, with 95 % intervals. Below the diagonal it is too sure.",
+    "roc.png": "ROC: each class against the rest, sensitivity against the share of the others called so, "
+    "with the area under the curve and its 95 % interval.",
+    "precision_recall.png": "Precision against recall of each class; AP, the average precision, is the "
+    "area. The dotted line is the class's share, the precision of chance.",
     "prevalence.png": "How often each class occurs, and its mean probability. For a calibrated network "
     "the two agree.",
     "predictions.png": "Photographs as the network saw them, over their probabilities; a red title "
@@ -32,6 +36,7 @@ PLOTS = {
     "mistakes.png": "The mistakes of which the network was most sure, the surest first.",
     "saliency.png": "Which pixels the score of the true class depends on.",
 }
+TEST_PLOTS = ("confusion.png", "reliability.png", "roc.png", "precision_recall.png", "mistakes.png")
 SHEETS = ("predictions.png", "mistakes.png", "saliency.png")
 WITH_EVERY_FIT = ("curves.png", "confusion.png", "reliability.png", "prevalence.png")
 COMPARISON = "comparison.html"
@@ -83,6 +88,10 @@ def report(
         number=wording.number,
         figure_rows=wording.figure_rows,
         class_rows=wording.class_rows,
+        point_rows=wording.point_rows,
+        point_words=wording.point_words,
+        stratum_rows=wording.stratum_rows,
+        stratum_words=wording.stratum_words,
         remarks=wording.remarks,
         set_rows=set_wording.set_rows,
         set_remark=set_wording.set_remark,
@@ -116,7 +125,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "setting": _setting(run),
         "photographs": _photographs(run.manifest).to_html(border=0),
         "pictures": [p for name in PLOTS if (p := _picture(plots / name))],
-        "test_pictures": [p for n in ("confusion.png", "reliability.png", "mistakes.png")
+        "test_pictures": [p for n in TEST_PLOTS
                           if (p := _picture(run.path("test/plots") / n))] if test.is_file() else [],
         "recipe": to_yaml(run.recipe),
         "environment": _flat(run.environment),

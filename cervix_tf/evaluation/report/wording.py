@@ -7,10 +7,17 @@ NAMES = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "kappa": "Cohen's kappa",
+    "quadratic_kappa": "quadratic kappa",
     "brier": "Brier score",
     "ece": "calibration error",
 }
-BY_CLASS = {"precision": "precision", "recall": "recall", "f1": "F1", "roc_auc": "ROC AUC"}
+BY_CLASS = {
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "roc_auc": "ROC AUC",
+    "average_precision": "average precision",
+}
 DECIMALS = {"log_loss": 4, "short": 2}
 PERCENT = {"accuracy", "balanced_accuracy"}
 NONE = "–"
@@ -40,6 +47,7 @@ def figure_rows(metrics: dict) -> list[tuple[str, ...]]:
             *(number(key, figures[key]) for figures in beside),
         )
         for key, name in NAMES.items()
+        if key in metrics  # an older version may have written them
     ]
     for key, name in (
         ("log_loss", "log loss below prior's"),
@@ -64,7 +72,11 @@ def class_rows(metrics: dict) -> list[tuple[str, list[tuple[str, str]]]]:
         'precision'
     """
     rows = [("photographs", [(str(sum(row)), "") for row in metrics["confusion"]])]
-    parts = {name: (metrics[key], metrics["intervals"][key]) for key, name in BY_CLASS.items()}
+    parts = {
+        name: (metrics[key], metrics["intervals"][key])
+        for key, name in BY_CLASS.items()
+        if key in metrics
+    }
     for key in ("actual", "predicted"):
         pair = (metrics["prevalence"][key], metrics["intervals"]["prevalence"][key])
         parts[f"{key} share"] = pair
@@ -72,6 +84,106 @@ def class_rows(metrics: dict) -> list[tuple[str, list[tuple[str, str]]]]:
         cells = zip(values, intervals, strict=True)
         rows.append((name, [(number("", v), span("short", i)) for v, i in cells]))
     return rows
+
+
+POINT = {
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "ppv": "positive predictive value",
+    "npv": "negative predictive value",
+    "roc_auc": "ROC AUC",
+    "average_precision": "average precision",
+}
+
+
+def point_rows(point: dict) -> list[tuple[str, str, str]]:
+    """Word the figures of an operating point.
+
+    Args:
+        point: As `operating_figures` returns it.
+
+    Returns:
+        Rows of name, figure and 95 % interval.
+
+    Example:
+        >>> point_rows(figures["operating_point"])[0]
+        ('sensitivity', '0.900', '0.712 to 0.970')
+    """
+    return [
+        (name, number(key, point[key]), span(key, point["intervals"][key]))
+        for key, name in POINT.items()
+    ]
+
+
+def point_words(point: dict) -> list[str]:
+    """Say what an operating point decides, and how its threshold was chosen.
+
+    Args:
+        point: As `operating_figures` returns it.
+
+    Returns:
+        A head and a sentence.
+    """
+    low, high = min(point["thresholds"]), max(point["thresholds"])
+    values = f"{low:.3f}" + (f" to {high:.3f}" if high > low else "")
+    return [
+        f"{' or '.join(point['positive'])} against the rest at {point['at'].replace('=', ' ')}: "
+        f"{point['positives']} positive, {point['negatives']} negative",
+        f"The threshold, {values}, was {point['chosen']}."
+        if point["at"].startswith("threshold")
+        else f"The threshold, {values}, was chosen {point['chosen']}; the intervals take it as it is.",
+    ]
+
+
+def stratum_rows(by: dict, most: int | None = None) -> list[tuple[str, ...]]:
+    """Word the figures of each value of a column.
+
+    Args:
+        by: As `figures_by` returns it.
+        most: How many values at the most, those of most photographs first; by default all.
+
+    Returns:
+        Rows of value, photographs, groups, log loss, its 95 % interval, accuracy, its interval.
+
+    Example:
+        >>> stratum_rows(figures["by"])[0]
+        ('colposcope', '29', '11', '0.9731', '0.7012 to 1.3120', '58.6 %', '38.9 to 75.9 %')
+    """
+    return [
+        (row["value"], str(row["photographs"]), str(row["groups"]))
+        + sum(
+            (
+                (number(key, row[key]), span(key, row["intervals"][key]))
+                for key in ("log_loss", "accuracy")
+            ),
+            (),
+        )
+        for row in by["values"][:most]
+    ]
+
+
+def stratum_words(by: dict) -> list[str]:
+    """Say which photographs have no value, and how far the values lie apart.
+
+    Args:
+        by: As `figures_by` returns it.
+
+    Returns:
+        Sentences.
+    """
+    lines = []
+    if by["missing"]:
+        lines.append(f"{by['missing']} photographs have no {by['column']}.")
+    spread = by["spread"]
+    if spread is None:
+        return [*lines, f"No spread: it needs two values of {by['column']} of 5 groups or more."]
+    lines.append(
+        f"Spread between the {spread['values']} values of 5 groups or more: log loss "
+        f"{number('log_loss', spread['log_loss'])} ({span('log_loss', spread['interval'])}) higher for "
+        f"{spread['highest']} than for {spread['lowest']}; the interval allows for the choice of these "
+        "two, and reaches to 0 where chance may be all."
+    )
+    return lines
 
 
 def remarks(metrics: dict) -> list[str]:
@@ -83,14 +195,17 @@ def remarks(metrics: dict) -> list[str]:
     Returns:
         Sentences.
     """
-    bootstrap = metrics["bootstrap"]
+    bootstrap, agreement = metrics["bootstrap"], metrics.get("agreement")
+    alike = [] if agreement is None else [_of_agreement(agreement)]
     if metrics["groups"] < 2:
-        return ["There are no intervals: they need photographs of at least two groups (patients)."]
+        none = "There are no intervals: they need photographs of at least two groups (patients)."
+        return [none, *alike]
     lines = [
         f"Intervals: {100 * bootstrap['level']:.0f} % bootstrap over {metrics['groups']} groups "
         f"(patients), {bootstrap['resamples']} resamples. Calibration error: top label, 10 bins of equal "
         "width; with few photographs the figure lies too high, so that its interval reaches far below "
         "it.",
+        *alike,
     ]
     if "raw" in metrics:
         lines.append("Raw: the networks' own probabilities, before calibration.")
@@ -108,6 +223,19 @@ def remarks(metrics: dict) -> list[str]:
             f"left out of its interval: {counts}."
         )
     return lines
+
+
+def _of_agreement(found: dict) -> str:
+    """How photographs of one group agree, in a sentence."""
+    intervals = found["intervals"]
+    return (
+        f"Photographs of one group: of {found['groups']} groups with several, "
+        f"{number('accuracy', found['differ'])} ({span('accuracy', intervals['differ'])}) have "
+        "photographs of different predicted classes. The largest difference of a class's probability "
+        f"between two photographs of a group is {number('', found['difference'])} "
+        f"({span('', intervals['difference'])}) in the mean, {number('', found['largest'])} at most "
+        f"(group {found['group']})."
+    )
 
 
 def number(key: str, value: Any) -> str:

@@ -42,8 +42,11 @@ def test_saliency_and_test_figures_are_shown_where_they_are(copy, photograph, tm
 
     paths = [str(photograph(tmp_path / f"{k}.jpg", seed=k)) for k in range(3)]
     table = pd.DataFrame({"path": paths, "label": ["Type_1", "Type_2", "Type_3"]})
-    evaluate(run, table, out=run.path("test"))
+    asked = dict(by="source", positive=["Type_3"], operating_point="sensitivity=0.5")
+    evaluate(run, table, out=run.path("test"), **asked)
     page = report(run).read_text()
+    assert "<h4>Type_3 against the rest at sensitivity 0.5: 1 positive, 2 negative</h4>" in page
+    assert "<h4>By source</h4>" in page
     assert "score of the true class" in page
     assert "<h3>Test</h3>" in page
     assert "3 photographs (3 groups): photographs the run has not seen" in page
@@ -67,6 +70,16 @@ def test_runs_side_by_side(copy, tmp_path, monkeypatch):
     assert page.count("training loss</td>") == 1
     assert 'href="#run2"' in page
     assert 'id="run2"' in page
+
+
+def test_figures_of_groups_beside_those_of_photographs(copy, tmp_path):
+    one, other = copy("first"), copy("second")
+    own = one.validation
+    evaluate(one, own, out=one.path("test"))
+    evaluate(other, own, out=other.path("test"), per="group")
+    page = report([one, other], tmp_path / "page.html").read_text()
+    assert "The test figures cannot be compared" in page
+    assert f"{own['group'].nunique()} groups" in page
 
 
 def test_runs_on_other_photographs_cannot_be_compared(copy, tmp_path):
