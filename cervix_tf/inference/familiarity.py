@@ -43,7 +43,7 @@ def write_references(
         UserError: The folder cannot be written to.
 
     Example:
-        >>> write_references(run, run.model, squares[:30], squares[30:])
+        >>> write_references(run, run.model, predictions.squares, predictions.squares)
     """
     count = len(training)
     rows = np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int))

@@ -70,7 +70,7 @@ def predict(
     """
     check_unit(per)
     if per == "group" and (sets is not None or flags):
-        raise UserError("Sets and flags are of photographs: ask for them without per group.")
+        raise UserError("Sets and flags are of photographs: leave out per group.")
     threshold = None if sets is None else set_threshold(runs, sets, raw)
     found = predictions_of(runs, photographs, tta, batch_size, cache, progress, raw)
     if per == "group":  # whatever the labels say

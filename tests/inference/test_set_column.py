@@ -68,3 +68,10 @@ def test_command(run, mistake, finished, ensemble, photographs, tmp_path):
     assert wide.splitlines()[1].split(",")[-1] == predict(folder, test, sets=0.3)["set"][0]
     assert "single run" in mistake("predict", finished.folder, test, "--sets")
     assert "level of 0" in mistake("predict", folder, test, "--sets", "--level", 0)
+
+
+def test_sets_are_of_photographs_not_of_groups(ensemble, photographs):
+    with pytest.raises(UserError, match="of photographs"):
+        predict(ensemble, photographs, sets=0.9, per="group")
+    with pytest.raises(UserError, match="of photographs"):
+        predict(ensemble, photographs, flags=True, per="group")
