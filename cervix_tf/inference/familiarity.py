@@ -152,7 +152,7 @@ def _features(model: "keras.Model", squares: np.ndarray) -> np.ndarray:
 def _network(model: "keras.Model") -> "keras.Model":
     import keras
 
-    return keras.Model(model.inputs, model.get_layer("logits").input, name="features")
+    return keras.Model(model.input, model.get_layer("logits").input, name="features")
 
 
 def _to_nearest(features: np.ndarray, references: np.ndarray) -> np.ndarray:
