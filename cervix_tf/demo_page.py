@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cervix_tf.data.flags import FLAGS, flag_words
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation.report import wording
 from cervix_tf.explanation.attribution import run_saliency
 from cervix_tf.explanation.examination import Examined, check_crop, examine
-from cervix_tf.inference import run_probabilities
+from cervix_tf.inference import photograph_flags, run_probabilities
+from cervix_tf.inference.familiarity import has_references
 from cervix_tf.pages.figures import class_colour
 from cervix_tf.pages.pictures import data_address, thumbnails
 from cervix_tf.pages.templates import render
@@ -122,6 +124,8 @@ def demo_page(
     nothing = np.zeros((1, run.image_size, run.image_size, 3), np.uint8)
     run_probabilities(run, nothing)
     run_saliency(run, nothing, np.zeros(1, int), "gradcam")
+    if has_references(run):
+        photograph_flags(run, nothing)
 
     def look(paths: list[str] | None) -> tuple[None, str]:
         try:
@@ -165,6 +169,7 @@ def about_run(run: Run) -> str:
         metrics=run.metrics,
         log_loss=wording.figure_rows(run.metrics)[0],
         crop=run.crop,
+        flags=has_references(run),
     )
 
 
@@ -207,5 +212,6 @@ def _words(run: Run, one: Examined, whole: str | None) -> dict:
         "seen": data_address(one.seen),
         "gradcam": data_address(one.gradcam),
         "blank": one.blank,
+        "flags": [(flag, FLAGS[flag]) for flag in flag_words(one.flags)],
         "located": one.located,
     }

@@ -68,6 +68,22 @@ def test_each_photograph_with_name_probabilities_and_pictures(finished, phantoms
     np.testing.assert_array_equal(shown, seen)
 
 
+def test_flags_stand_with_the_photograph(finished, phantoms, tmp_path):
+    dark = tmp_path / "dark.png"
+    cv2.imwrite(str(dark), np.full((120, 160, 3), 8, "uint8"))
+    page = findings(finished, [phantoms / "test/0.jpg", dark])
+    assert "dark : Even the brightest parts are dark." in words(page[page.index("dark.png") :])
+    assert "dark :" not in words(page[: page.index("dark.png")])
+    assert "photographs unlike those it was trained on are flagged" in words(about_run(finished))
+
+
+def test_a_run_without_references_flags_nothing_and_says_so(finished, phantoms, tmp_path):
+    old = load(shutil.copytree(finished.folder, tmp_path / "old"))
+    old.path("references.npz").unlink()
+    assert "no references to flag unlike ones by" in words(about_run(old))
+    assert "flag" not in findings(old, [phantoms / "test/0.jpg"])
+
+
 def test_unreadable_files_are_named_above_the_others(finished, phantoms, tmp_path):
     broken = tmp_path / "<i>notes.txt"
     broken.write_text("no picture")

@@ -47,6 +47,9 @@ def evaluate(
             "threshold=0.5, the default.",
         ),
     ] = None,
+    level: Annotated[
+        float, typer.Option(help="Share of prediction sets that shall hold the true class.")
+    ] = 0.9,
     json: Annotated[bool, typer.Option("--json", help="Print every figure as JSON.")] = False,
 ) -> None:
     """Print a run's figures with 95 % intervals beside those of the class prior.
@@ -67,7 +70,9 @@ def evaluate(
 
     manifest = read_manifest(data) if data else None
     with bar("Decoding", 0) as progress:
-        figures = evaluate(run, manifest, tta, out, cache, progress, raw, per, by, positive, at)
+        figures = evaluate(
+            run, manifest, tta, out, cache, progress, raw, per, by, positive, at, level
+        )
     if json:
         print(dumps(figures, indent=2))
         return

@@ -18,6 +18,18 @@ def predict(
     cache: Cache = "memory",
     raw: Raw = False,
     per: Per = "photograph",
+    sets: Annotated[
+        bool,
+        typer.Option("--sets", help="Add the classes that may be the true one; of an ensemble."),
+    ] = False,
+    level: Annotated[
+        float | None,
+        typer.Option(help="Share of sets that shall hold the true class, 0.9 by default."),
+    ] = None,
+    flags: Annotated[
+        bool,
+        typer.Option("--flags", help="Flag photographs that are blurred, dark ... or unfamiliar."),
+    ] = False,
 ) -> None:
     """Predict photographs: a folder, a CSV or single files; several runs are averaged.
 
@@ -28,7 +40,8 @@ def predict(
     *runs, photographs = run
     if not runs:
         raise UserError("Give a run folder and then a folder or CSV of photographs.")
-    table = _predicted(runs, photographs, tta, cache, raw, per)
+    share = level if level is not None else 0.9 if sets else None
+    table = _predicted(runs, photographs, tta, cache, raw, per=per, sets=share, flags=flags)
     if out is None:
         print(table.to_csv(index=False, float_format="%.6f"), end="")
         return
@@ -63,14 +76,7 @@ def submit(
     print(f"{len(table)} rows in {out}")
 
 
-def _predicted(
-    runs: list[Path],
-    photographs: Path,
-    tta: int,
-    cache: str | None,
-    raw: bool,
-    per: str = "photograph",
-):
+def _predicted(runs: list[Path], photographs: Path, tta: int, cache: str | None, raw: bool, **more):
     from cervix_tf.data import read_manifest
     from cervix_tf.progress import bar
     from cervix_tf.runs import load
@@ -82,4 +88,4 @@ def _predicted(
     from cervix_tf.inference import predict
 
     with bar("Decoding", len(manifest)) as progress:
-        return predict(runs, manifest, tta=tta, cache=cache, progress=progress, raw=raw, per=per)
+        return predict(runs, manifest, tta=tta, cache=cache, progress=progress, raw=raw, **more)

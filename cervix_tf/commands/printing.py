@@ -71,6 +71,7 @@ def print_metrics(figures: dict) -> None:
 
 def print_evaluation(figures: dict) -> None:
     """Print all figures with their intervals, for each class too, and the confusion matrix."""
+    from cervix_tf.evaluation.report.set_wording import set_remark, set_rows
     from cervix_tf.evaluation.report.wording import class_rows, figure_rows, remarks
 
     print_metrics(figures)
@@ -78,11 +79,11 @@ def print_evaluation(figures: dict) -> None:
     beside = ("raw", "class prior") if "raw" in figures else ("class prior",)
     print_table(("", "model", "95 % interval", *beside), figure_rows(figures))
     print()
-    cells = [
-        (name, *(f"{v} ({i})" if i else v for v, i in row)) for name, row in class_rows(figures)
-    ]
-    print_table(("", *figures["classes"]), cells)
+    print_table(("", *figures["classes"]), _cells(class_rows(figures)))
     print()
+    if rows := set_rows(figures):
+        print_table(("prediction sets", "all", *figures["classes"]), _cells(rows))
+        print(set_remark(figures) + "\n")
     counts = [
         (f"true {name}", *map(str, row))
         for name, row in zip(figures["classes"], figures["confusion"], strict=True)
@@ -93,6 +94,11 @@ def print_evaluation(figures: dict) -> None:
     _print_strata(figures.get("by"))
     for line in remarks(figures):
         print(line)
+
+
+def _cells(rows: list[tuple[str, list[tuple[str, str]]]]) -> list[tuple[str, ...]]:
+    """Put intervals in brackets behind their figures."""
+    return [(name, *(f"{v} ({i})" if i else v for v, i in row)) for name, row in rows]
 
 
 def _print_point(point: dict | None) -> None:

@@ -27,6 +27,7 @@ REMOVED_BY_KAGGLE = "removed by Kaggle"
 NOT_LOCATED = "cervix not located"
 NOT_FOUND = "no cervix found"
 LABEL_ERROR = "label error"
+UNFAMILIAR = "unfamiliar"
 CLEANVISION = "cleanvision: "  # before a name of its own
 
 FLAGS: dict[str, str] = {
@@ -50,6 +51,7 @@ FLAGS: dict[str, str] = {
     NOT_LOCATED: "The localiser, or a file of boxes, does not say where the cervix is.",
     NOT_FOUND: "Segmentation found nothing: the mask is empty.",
     LABEL_ERROR: "A network that was not trained on the photograph contradicts its label (cleanlab).",
+    UNFAMILIAR: "Far from all photographs that the network was trained on, in its own features.",
     CLEANVISION + "dark": "Cleanvision: even its brightest parts are dark.",
     CLEANVISION + "light": "Cleanvision: even its darkest parts are bright.",
     CLEANVISION + "odd_aspect_ratio": "Cleanvision: far longer one way than the other.",
@@ -66,6 +68,7 @@ GIVEN_BY: dict[str, tuple[str, ...]] = {
     "audit --runs": (LABEL_ERROR,),
     "audit --cleanvision": tuple(flag for flag in FLAGS if flag.startswith(CLEANVISION)),
     "read_kaggle": (ZERO_BYTES, TRUNCATED, NO_CERVIX, REMOVED_BY_KAGGLE),
+    "predict --flags": (GREEN, IODINE, BLURRED, DARK, OVER_EXPOSED, TEXT, UNFAMILIAR),
     "segment": (NOT_LOCATED, NOT_FOUND),
 }
 FILE_FAULTS = (ZERO_BYTES, TRUNCATED, WRONG_TYPE, UNREADABLE)

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "kaggle_score": ["log_loss"],
         "evaluator": ["evaluate", "metrics_of"],
         "metrics": ["measures"],
+        "set_coverage": ["set_figures"],
         "plots": ["plot_confusion", "plot_prevalence", "plot_reliability"],
         "ranking_curves": ["plot_precision_recall", "plot_roc"],
         "learning_curves": ["plot_curves"],

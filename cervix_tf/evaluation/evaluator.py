@@ -18,11 +18,13 @@ from cervix_tf.evaluation.metrics import BINS, measures
 from cervix_tf.evaluation.operating_points import check_point, operating_figures
 from cervix_tf.evaluation.outputs import write_evaluation
 from cervix_tf.evaluation.seen_photographs import least_seen
+from cervix_tf.evaluation.set_coverage import set_figures
 from cervix_tf.evaluation.strata import check_column, figures_by
 from cervix_tf.inference import Predictions, held_out, predictions_of
 from cervix_tf.inference.out_of_fold import by_others
 from cervix_tf.inference.patients import check_unit, group_table
 from cervix_tf.runs import Ensemble, Run, load
+from cervix_tf.runs.conformal import SET_LEVEL
 
 SINGLE = (
     "log_loss",
@@ -49,6 +51,7 @@ def evaluate(
     by: str | None = None,
     positive: Sequence[str] | str | None = None,
     operating_point: str | None = None,
+    level: float = SET_LEVEL,
 ) -> dict:
     """Evaluate a run on labelled photographs.
 
@@ -72,6 +75,7 @@ def evaluate(
         positive: A class, or several, that are to be told from the rest.
         operating_point: Where: `sensitivity=0.9`, `specificity=0.9`, for which other photographs than
             those judged choose the threshold, or `threshold=0.5`, the default.
+        level: The share of an ensemble's prediction sets that shall hold the true class.
 
     Returns:
         A dict of figures as `metrics_of` returns it, with `views` and `seen`: whether the run trained on
@@ -126,7 +130,11 @@ def evaluate(
     if split == "validation" and isinstance(opened, Ensemble):
         split = "out of fold"
     judged = predictions.per_group() if per == "group" else predictions
-    figures = {**metrics_of(judged, split), "seen": seen, "views": predictions.views}
+    figures = {
+        **metrics_of(judged, split, level=level),
+        "seen": seen,
+        "views": predictions.views,
+    }
     if per == "group":
         figures |= _agreement(predictions)
     if positive:
@@ -139,7 +147,12 @@ def evaluate(
     return figures
 
 
-def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = None) -> dict:
+def metrics_of(
+    predictions: Predictions,
+    split: str,
+    probe: np.ndarray | None = None,
+    level: float = SET_LEVEL,
+) -> dict:
     """Compute the figures of predictions of labelled photographs, with their intervals.
 
     Args:
@@ -147,6 +160,7 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
             training photographs, or groups.
         split: What the photographs are to the run, such as `validation`.
         probe: (N, classes), what a linear probe makes of the same photographs, if there is one.
+        level: As `set_figures` takes it.
 
     Returns:
         A dict that JSON can hold; `measures` defines the figures, None is one that is not defined. Lists
@@ -161,6 +175,7 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
           `to`, `photographs`, mean `confidence`, `accuracy` and its `interval`;
         - `raw`: all of these but confusion and reliability for the probabilities before calibration,
           where there is one; `probe`, where there is one, for those of the linear probe;
+        - `sets`: of an ensemble, coverage and size of its prediction sets, as `set_figures` gives them;
         - `prior`: the first seven for the class shares of the training photographs, and those `shares`;
         - `agreement`, where a group has several photographs: as `agreement.agreement_of` returns it;
         - `gain`: the prior's log loss minus the model's, and the model's accuracy minus the prior's;
@@ -212,6 +227,10 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
         for name, value in values.items()
         if name not in ("bin_weight", "bin_confidence")
     }
+    sets: dict[str, dict] = {}
+    set_intervals: dict[str, dict] = {}
+    if isinstance(run, Ensemble) and len(predictions.runs) == 1 and predictions.per == "photograph":
+        sets["sets"], set_intervals["sets"] = set_figures(predictions, split, level)
     plain = {name: _plain(value) for name, value in values.items()}
     return {
         "data": photographs_or_phantoms(predictions.photographs),
@@ -228,6 +247,7 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
         "gain": {k: plain[f"gain {k}"] for k in ("log_loss", "accuracy")},
         "confusion": values["confusion"].astype(int).tolist(),
         **{kind: _arranged(plain, f"{kind} ") for kind in beside},
+        **sets,
         "prior": {
             **{k: plain[f"prior {k}"] for k in SINGLE},
             "shares": shares.tolist(),
@@ -238,6 +258,7 @@ def metrics_of(predictions: Predictions, split: str, probe: np.ndarray | None = 
             "gain": {k: pairs[f"gain {k}"] for k in ("log_loss", "accuracy")},
             "confusion": pairs["confusion"],
             **{kind: _arranged(pairs, f"{kind} ") for kind in beside},
+            **set_intervals,
             "prior": {k: pairs[f"prior {k}"] for k in SINGLE},
         },
         "bootstrap": {

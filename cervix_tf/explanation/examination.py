@@ -16,7 +16,8 @@ from cervix_tf.data.squares import UnreadablePhotographs, decode_all
 from cervix_tf.errors import UserError
 from cervix_tf.explanation.attribution import run_saliency
 from cervix_tf.explanation.overlays import overlay
-from cervix_tf.inference import Predictions, run_probabilities
+from cervix_tf.inference import Predictions, photograph_flags, run_probabilities
+from cervix_tf.inference.familiarity import has_references
 from cervix_tf.runs import Run, load
 from cervix_tf.segmentation import Localizer, segment
 
@@ -33,6 +34,8 @@ class Examined:
         seen: uint8 RGB (S, S, 3), what was within the frame, as it went into the network.
         gradcam: uint8 RGB (S, S, 3), the same under the Grad-CAM map of the likeliest class's logit.
         blank: Whether that map is 0 everywhere.
+        flags: What is unusual about it, as `photograph_flags` says; None where nothing is, or where the
+            run has no `references.npz`.
         located: Whether the cervix was located; always True for a run with `crop: square`, which does
             not ask. Where it was not, the whole centred square was taken.
     """
@@ -43,6 +46,7 @@ class Examined:
     seen: np.ndarray
     gradcam: np.ndarray
     blank: bool
+    flags: str | None
     located: bool
 
 
@@ -92,6 +96,8 @@ def examine(
     )
     images = predictions.images
     maps = run_saliency(run, images, predictions.predicted, "gradcam")
+    known = has_references(run)
+    flags = photograph_flags(run, squares)[0] if known else [None] * len(good)
     return [
         Examined(
             path=path,
@@ -100,6 +106,7 @@ def examine(
             seen=images[k],
             gradcam=overlay(images[k], maps[k]),
             blank=not maps[k].any(),
+            flags=flags[k],
             located=run.crop == "square" or boxes[path] is not None,
         )
         for k, path in enumerate(good)

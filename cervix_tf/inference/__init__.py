@@ -10,12 +10,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "predictions": [
             "Predictions",
-            "predict",
             "predictions_of",
             "probabilities",
             "run_probabilities",
         ],
+        "prediction_table": ["predict"],
         "out_of_fold": ["calibrated", "held_out"],
+        "familiarity": ["distance_limit", "distances", "write_references"],
+        "flag_columns": ["photograph_flags", "with_photograph_flags"],
+        "set_column": ["set_threshold", "with_sets"],
         "patients": ["group_means"],
         "submission": ["submit", "write_submission"],
         "exports": ["Export", "export"],

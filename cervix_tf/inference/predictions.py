@@ -12,7 +12,7 @@ import pandas as pd
 from cervix_tf.data.crops import centre_crop
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.errors import UserError
-from cervix_tf.inference.patients import check_unit, group_means, group_names, group_table
+from cervix_tf.inference.patients import group_means, group_names, group_table
 from cervix_tf.inference.photographs import as_photographs
 from cervix_tf.runs import Run, load
 
@@ -180,56 +180,6 @@ def predictions_of(
         tta,
         plain if any(run.calibration for run in opened) and not raw else None,
     )
-
-
-def predict(
-    runs: Run | Path | str | Sequence[Run | Path | str],
-    photographs: Any,
-    tta: int = 1,
-    batch_size: int = 64,
-    cache: str | Path | None = "memory",
-    progress: Callable[[int, int], None] | None = None,
-    raw: bool = False,
-    per: str = "photograph",
-) -> pd.DataFrame:
-    """Predict the class probabilities of photographs.
-
-    Args:
-        runs: A run or its folder, an ensemble or its folder, or several, whose probabilities are
-            averaged.
-        photographs: A manifest, of which labels are not needed; a folder, a CSV or one photograph by
-            its path; an array, uint8 RGB (H, W, 3) or (N, H, W, 3); a PIL image; or paths, arrays and
-            PIL images in a list. A run that was trained with `crop: box` or `crop: mask` needs a
-            manifest with the boxes or masks of these.
-        tta: Views a photograph, 1 to 8: the centre crop alone, or also turned by quarter turns and
-            mirrored; their probabilities are averaged (test-time augmentation).
-        batch_size: Photographs at a time.
-        cache: Where the prepared squares are kept, as `data.prepare` takes it.
-        progress: Called with the photographs decoded and their number.
-        raw: Whether to leave the networks' probabilities as they are, not calibrated.
-        per: `photograph`, or `group` for a row a group (patient), the mean over its photographs.
-
-    Returns:
-        A table in the photographs' order: `image` (the file's name, or `picture 2` for the second of a
-        list that has no name), `path` (missing for a picture in memory), then one column a class. The
-        probabilities of a row sum to 1. With `per="group"` the first columns are `group` and
-        `photographs`, their number.
-
-    Raises:
-        UserError: A photograph cannot be read or lacks its box or mask, an array is no RGB picture, the
-            runs have different classes, or `tta` is out of range.
-
-    Example:
-        >>> predict("runs/first", "photographs")
-        >>> picture = PIL.Image.open("photographs/2.jpg")
-        >>> predict(["runs/a", "runs/b"], ["photographs/1.jpg", picture], tta=8)
-    """
-    check_unit(per)
-    found = predictions_of(runs, photographs, tta, batch_size, cache, progress, raw)
-    if per == "group":
-        table = found.photographs.drop(columns="label", errors="ignore")  # whatever they say
-        found = replace(found, photographs=table).per_group()
-    return found.table()
 
 
 def run_probabilities(

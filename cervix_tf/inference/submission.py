@@ -10,7 +10,7 @@ import pandas as pd
 from cervix_tf.data.manifests import read_table
 from cervix_tf.errors import UserError, listed
 from cervix_tf.files import write_csv
-from cervix_tf.inference.predictions import predict
+from cervix_tf.inference.prediction_table import predict
 from cervix_tf.runs import Run
 
 

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "folders": ["Ensemble", "Run", "load"],
+        "conformal": ["conformal_threshold", "cross_fitted_sets", "prediction_sets"],
         "calibration": ["Calibration", "fit_calibration"],
         "provenance": ["environment", "fingerprint"],
     },

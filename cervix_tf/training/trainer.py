@@ -20,6 +20,7 @@ from cervix_tf.evaluation import log_loss, metrics_of, plot_curves, write_evalua
 from cervix_tf.evaluation.report import report
 from cervix_tf.explanation import explain
 from cervix_tf.inference import Predictions, calibrated, probabilities
+from cervix_tf.inference.familiarity import write_references
 from cervix_tf.models import build, set_trainable, spec
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
@@ -197,6 +198,7 @@ def _trained(
         )
     run.write_history(loop.state.history)
     run.write_model(model, classes)
+    write_references(run, model, training.squares, validation.squares)
     photographs = sides[splits == "validation"].reset_index(drop=True)
     raw = loop.probabilities
     raw = probabilities(model, validation.squares) if raw is None else raw

@@ -19,8 +19,8 @@ from cervix_tf.training import fit
 
 @pytest.fixture
 def counted(monkeypatch):
-    """How often the content of each file was decoded, and how often each image was predicted."""
-    counts = SimpleNamespace(decoded=Counter(), predicted=Counter())
+    """How often the content of each file was decoded, each image predicted, and its features taken."""
+    counts = SimpleNamespace(decoded=Counter(), predicted=Counter(), features=Counter())
     predict = keras.Model.predict_on_batch
 
     def counting(decode):
@@ -31,7 +31,8 @@ def counted(monkeypatch):
         return decoded
 
     def predicted(model, images):
-        counts.predicted.update(image.tobytes() for image in np.asarray(images))
+        kind = counts.features if model.name == "features" else counts.predicted
+        kind.update(image.tobytes() for image in np.asarray(images))
         return predict(model, images)
 
     monkeypatch.setattr(simplejpeg, "decode_jpeg", counting(simplejpeg.decode_jpeg))
@@ -60,6 +61,7 @@ def test_fit(counted, recipe, phantoms, tmp_path):
     # After the last validation, which gave the run's predictions: the training photographs.
     assert len(counted.predicted) == len(paths_of(run, "train"))
     assert set(counted.predicted.values()) == {1}
+    assert counted.features.total() == len(paths_of(run, "train", "validation"))
 
 
 @pytest.mark.parametrize("views", [1, 3])
@@ -89,5 +91,5 @@ def test_examine(counted, finished, phantoms):
     paths = sorted((phantoms / "test").glob("*.jpg"))
     examine(finished, paths)
     assert counted.decoded == once(paths)
-    assert len(counted.predicted) == len(paths)
-    assert set(counted.predicted.values()) == {1}
+    assert len(counted.predicted) == len(counted.features) == len(paths)
+    assert set(counted.predicted.values()) == set(counted.features.values()) == {1}

@@ -27,8 +27,8 @@ def _bare_fits(monkeypatch):
 def test_the_run_folder_is_complete(finished, recipe):
     files = (
         "recipe.yaml manifest.csv model.keras history.csv predictions.csv metrics.json "
-        "environment.json report.html plots/curves.png plots/confusion.png plots/predictions.png "
-        "plots/saliency.png"
+        "environment.json references.npz report.html plots/curves.png plots/confusion.png "
+        "plots/predictions.png plots/saliency.png"
     )
     for name in files.split(" "):
         assert finished.path(name).stat().st_size > 100, name

@@ -10,7 +10,7 @@ import pandas as pd
 from cervix_tf.data import summary
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation.learning_curves import plot_curves
-from cervix_tf.evaluation.report import wording
+from cervix_tf.evaluation.report import set_wording, wording
 from cervix_tf.evaluation.report.comparison import differences, table_of_runs
 from cervix_tf.files import write_text
 from cervix_tf.pages.pictures import data_address
@@ -93,6 +93,8 @@ def report(
         stratum_rows=wording.stratum_rows,
         stratum_words=wording.stratum_words,
         remarks=wording.remarks,
+        set_rows=set_wording.set_rows,
+        set_remark=set_wording.set_remark,
     )
     write_text(path, page)
     return path

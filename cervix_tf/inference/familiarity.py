@@ -1,0 +1,163 @@
+"""How far a photograph is from those a run was trained on, in what its network makes of them.
+
+The distance is that to the tenth nearest training photograph, between features before the logits brought
+to length 1 (Sun, Ming, Zhu and Li 2022, "Out-of-distribution detection with deep nearest neighbors"). It
+is told in multiples of what is usual of photographs that the run did not train on, and these give the
+limit too.
+"""
+
+import functools
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cervix_tf.data import centre_crop
+from cervix_tf.errors import UserError
+from cervix_tf.files import replacing
+from cervix_tf.runs import Run
+
+if TYPE_CHECKING:
+    import keras
+
+FILE = "references.npz"
+MOST = 2000  # training photographs that are kept
+NEAREST = 10
+SHARE = 0.99  # of held-out photographs that are within the limit
+_BATCH = 64
+_LEAST = 1e-6
+_ROUNDING = 1.0001  # of a limit: the same photograph in another batch differs in its last digits
+
+
+def write_references(
+    run: Run, model: "keras.Model", training: np.ndarray, validation: np.ndarray
+) -> None:
+    """Write `references.npz` into a run: what its network makes of photographs that it trained on.
+
+    Args:
+        run: The run.
+        model: Its trained model.
+        training: uint8 (N, P, P, 3), of which at most 2000 are taken, evenly chosen.
+        validation: uint8 (M, P, P, 3), the validation photographs in the order of its `predictions`.
+
+    Raises:
+        UserError: The folder cannot be written to.
+
+    Example:
+        >>> write_references(run, run.model, predictions.squares, predictions.squares)
+    """
+    count = len(training)
+    rows = np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int))
+    features = _features(model, np.concatenate([training[rows], validation]))
+    references = features[: len(rows)].astype("float16")
+    held_out = _to_nearest(features[len(rows) :], references)
+    with replacing(run.path(FILE)) as part:
+        np.savez(part, references=references, held_out=held_out)
+
+
+def distances(run: Run, squares: np.ndarray) -> np.ndarray:
+    """Tell how far photographs are from those that a run was trained on.
+
+    Args:
+        run: A run; or an ensemble, whose runs' distances are averaged.
+        squares: uint8 (N, P, P, 3), prepared for it.
+
+    Returns:
+        float64 (N,): 1 is usual of photographs that it did not train on; above `distance_limit` a
+        photograph is unfamiliar.
+
+    Raises:
+        UserError: The run has no `references.npz`.
+
+    Example:
+        >>> distances(run, squares)
+    """
+    parts = []
+    for member in run.members:
+        references, held_out = _read(member)
+        far = _to_nearest(_features(member.model, squares), references)
+        parts.append(far / _usual(member, held_out))
+    return np.mean(parts, axis=0)
+
+
+def distance_limit(run: Run) -> float:
+    """Give the distance that 99 % of the photographs keep below that a run did not train on.
+
+    Each group (patient) counts once. Of an ensemble's photographs each counts as the run sees it that did
+    not train on it.
+
+    Args:
+        run: A run or an ensemble.
+
+    Returns:
+        The limit; with fewer than a hundred groups it may be the largest of these distances.
+
+    Raises:
+        UserError: The run has no `references.npz`.
+
+    Example:
+        >>> distance_limit(run)
+    """
+    values = [held_out_distances(member) for member in run.members]
+    groups = [member.predictions["group"].to_numpy() for member in run.members]
+    return quantile(np.concatenate(values), np.concatenate(groups), SHARE) * _ROUNDING
+
+
+def held_out_distances(run: Run) -> np.ndarray:
+    """Distances of the photographs that a run validated on, in the order of its `predictions`: (N,)."""
+    held_out = _read(run)[1]
+    return held_out / _usual(run, held_out)
+
+
+def has_references(run: Run) -> bool:
+    """Whether photographs can be told to be unfamiliar to a run, or to all runs of an ensemble."""
+    return all(member.path(FILE).is_file() for member in run.members)
+
+
+def _read(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    path = run.path(FILE)
+    if not path.is_file():
+        raise UserError(
+            f"{path} does not exist: an older version trained this run; train again for --flags."
+        )
+    with np.load(path) as stored:
+        return stored["references"], stored["held_out"].astype("float64")
+
+
+def _usual(run: Run, held_out: np.ndarray) -> float:
+    """Median distance of the photographs that a run validated on."""
+    return max(quantile(held_out, run.predictions["group"].to_numpy(), 0.5), _LEAST)
+
+
+def quantile(values: np.ndarray, groups: np.ndarray, share: float) -> float:
+    """Quantile of values that weigh as much in each group."""
+    _, code, count = np.unique(groups, return_inverse=True, return_counts=True)
+    weights = 1 / (count[code] * len(count))
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order]) >= share - 1e-9
+    return float(values[order][reached.argmax()])
+
+
+def _features(model: "keras.Model", squares: np.ndarray) -> np.ndarray:
+    """What a model gives its logits for centre crops, brought to length 1: float32 (N, D)."""
+    network, size = _network(model), model.input_shape[1]
+    parts = []
+    for k in range(0, len(squares), _BATCH):
+        crops = centre_crop(np.asarray(squares[k : k + _BATCH]), size)
+        parts.append(network.predict_on_batch(np.ascontiguousarray(crops)))
+    features = np.concatenate(parts).astype("float32")
+    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), _LEAST)
+
+
+@functools.lru_cache(maxsize=16)  # a page asks for one photograph after the other
+def _network(model: "keras.Model") -> "keras.Model":
+    import keras
+
+    return keras.Model(model.input, model.get_layer("logits").input, name="features")
+
+
+def _to_nearest(features: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """Distance of each to the tenth nearest reference, or the last of fewer: float32 (N,)."""
+    cosines = features.astype("float32") @ references.astype("float32").T
+    nearest = min(NEAREST, cosines.shape[1])
+    of_nearest = -np.partition(-cosines, nearest - 1, axis=1)[:, nearest - 1]
+    return np.sqrt(np.maximum(2 - 2 * of_nearest, 0))
