@@ -52,5 +52,17 @@ def simulated(draw: np.random.Generator, patients: int, signal: float) -> tuple[
     return softmax(logits, axis=1), targets, groups
 
 
+def cross_fitted(
+    probabilities: np.ndarray, targets: np.ndarray, groups: np.ndarray, folds: np.ndarray
+) -> np.ndarray:
+    """Calibrate each fold by what is fitted on the others."""
+    calibrated = np.empty_like(probabilities)
+    for fold in np.unique(folds):
+        out = folds == fold
+        fitted = fit_calibration(probabilities[~out], targets[~out], groups[~out])
+        calibrated[out] = fitted(probabilities[out])
+    return calibrated
+
+
 if __name__ == "__main__":
     main()

@@ -10,7 +10,7 @@ import argparse
 
 import numpy as np
 
-from benchmarks.calibration import SIGNALS, simulated
+from benchmarks.calibration import SIGNALS, cross_fitted, simulated
 from cervix_tf.runs import (
     conformal_threshold,
     cross_fitted_sets,
@@ -48,11 +48,7 @@ def coverages(seed: int, patients: int, signal: float, level: float) -> tuple[fl
     probabilities, targets, groups = simulated(draw, patients, signal)
     others, known, of_known = simulated(draw, 400, signal)
     folds = groups % FOLDS
-    calibrated = np.empty_like(probabilities)
-    for fold in range(FOLDS):
-        out = folds == fold
-        fitted = fit_calibration(probabilities[~out], targets[~out], groups[~out])
-        calibrated[out] = fitted(probabilities[out])
+    calibrated = cross_fitted(probabilities, targets, groups, folds)
     sets = cross_fitted_sets(calibrated, targets, groups, folds, level)
     threshold = conformal_threshold(1 - calibrated[np.arange(len(targets)), targets], groups, level)
     fresh = fit_calibration(probabilities, targets, groups)(others)

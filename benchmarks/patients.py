@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
+from benchmarks.calibration import cross_fitted
 from cervix_tf.data.manifests import TEXT, class_names, labels, read_table
 from cervix_tf.evaluation.intervals.bootstrap import draws
 from cervix_tf.evaluation.intervals.rules import studentised_interval
 from cervix_tf.evaluation.kaggle_score import row_losses
 from cervix_tf.inference import group_means
-from cervix_tf.runs import cross_fitted
 
 HEAD = "| data | patients | photographs each | log loss a photograph | mean probability | "
 HEAD += "mean log probability | the first less the second |"

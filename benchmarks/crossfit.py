@@ -1,0 +1,202 @@
+"""What crossfit's probabilities are worth: the tables of docs/crossfit.md.
+
+    python -m benchmarks.crossfit annocerv [--seeds 5] [--before]
+    python -m benchmarks.crossfit phantoms [--seeds 5] [--steps 300]
+    python -m benchmarks.crossfit labels [--seeds 1] [--steps 300]
+
+`annocerv` needs ../shared: 297 real photographs of 100 patients and ImageNet weights of MobileNet 0.25.
+It compares the recipe of `keras:NAME` with the one that was the default before, on the same folds.
+`phantoms` compares an ensemble with its runs on new phantoms. `labels` turns 15 % of the labels of
+phantoms, finds them by `label_errors`, and trains again on what is left.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pandas as pd
+
+import cervix_tf as cx
+from benchmarks.calibration import cross_fitted
+from benchmarks.tables import ROOT
+from cervix_tf.data.manifests import labels as class_indices
+from cervix_tf.evaluation import log_loss, measures
+from cervix_tf.inference import predictions_of
+from cervix_tf.inference.out_of_fold import stored
+from cervix_tf.quality import label_errors
+from cervix_tf.recipes import Recipe, load_recipe
+from cervix_tf.runs import Run
+
+SHARED = ROOT.parent / "shared"
+MOBILENET = {
+    "name": "keras:MobileNet",
+    "weights": str(SHARED / "weights/mobilenet_2_5_224_tf_no_top.h5"),
+    "alpha": 0.25,
+    "dropout": 0.3,
+}
+BEFORE = {  # the recipe of `keras:NAME` until crossfit came
+    "optimizer": {"name": "adam", "learning_rate": 0.001, "clip_norm": 2.0},
+    "stages": [
+        {"train": "head", "steps": 200},
+        {"train": "all", "steps": 600, "learning_rate": 0.0001, "batch_norm": "frozen"},
+    ],
+}
+TURNED = 0.15  # share of the labels
+
+
+def main() -> None:
+    """Print the table asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("table", choices=["annocerv", "phantoms", "labels"])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=300, help="of a run on phantoms")
+    parser.add_argument("--before", action="store_true", help="annocerv: the former recipe too")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if chosen.table == "annocerv":
+            annocerv(Path(folder), range(chosen.seeds), chosen.before)
+        elif chosen.table == "phantoms":
+            phantoms(Path(folder), range(chosen.seeds), chosen.steps)
+        else:
+            for seed in range(chosen.seeds):
+                print(turned_labels(Path(folder) / str(seed), seed, chosen.steps), flush=True)
+
+
+def annocerv(folder: Path, seeds: range, before: bool) -> None:
+    """Print out-of-fold log losses of each seed, their means, and what averaging repeats gives."""
+    manifest = real_photographs()
+    recipes = {"now": {}, "before": BEFORE} if before else {"now": {}}
+    rows, raws = [], []
+    for seed in seeds:
+        row = {}
+        for name, changes in recipes.items():
+            began = time.perf_counter()
+            recipe = real_recipe(seed, changes)
+            ensemble = cx.crossfit(manifest, recipe, folder / f"{name}-{seed}", 5, cache=folder)
+            figures = ensemble.metrics
+            row |= {
+                "class shares": figures["prior"]["log_loss"],
+                "linear probe": figures["probe"]["log_loss"],
+                f"{name}, raw": figures["raw"]["log_loss"],
+                f"{name}, calibrated": figures["log_loss"],
+                f"{name}, coverage": figures["sets"]["coverage"],
+                f"{name}, minutes": (time.perf_counter() - began) / 60,
+            }
+            if name == "now":
+                photographs, raw = stored(ensemble)
+                raws.append(raw[0])
+        rows.append(row)
+        print(f"seed {seed}", {key: round(value, 3) for key, value in row.items()}, flush=True)
+    print(pd.DataFrame(rows).mean().round(4).to_string())
+    targets = class_indices(photographs, ensemble.class_names)
+    groups = photographs["group"].to_numpy()
+    folds = pd.factorize(groups, sort=True)[0] % 5  # of patients, the same for all seeds
+    each = [cross_fitted(raw, targets, groups, folds) for raw in raws]
+    after = cross_fitted(np.mean(raws, axis=0), targets, groups, folds)
+    print(
+        f"{len(raws)} repeats, calibrated before the mean: {log_loss(targets, np.mean(each, 0)):.4f}"
+    )
+    print(f"{len(raws)} repeats, calibrated after the mean: {log_loss(targets, after):.4f}")
+
+
+def real_photographs() -> pd.DataFrame:
+    """AnnoCerv's photographs, their Swede score in three classes, patients as groups."""
+    folder = SHARED / "data/annocerv"
+    table = pd.read_csv(folder / "metadata.csv")
+    table["path"] = [str(folder / image) for image in table["image"]]
+    table["group"] = table["case"].astype(str)
+    return table[["path", "label", "group"]]
+
+
+def real_recipe(seed: int, changes: dict) -> Recipe:
+    """The recipe of `keras:NAME` for a small network at 96 x 96."""
+    keys = load_recipe("keras").model_dump(mode="json", exclude_unset=True)
+    keys |= {"model": MOBILENET, "image_size": 96, "seed": seed, **changes}
+    return load_recipe(keys)
+
+
+def phantoms(folder: Path, seeds: range, steps: int) -> None:
+    """Print what an ensemble and its runs make of 300 new phantoms."""
+    for seed in seeds:
+        manifest = cx.phantom(folder / f"known-{seed}", per_class=120, seed=seed)
+        fresh = cx.phantom(folder / f"fresh-{seed}", per_class=100, seed=1000 + seed)
+        recipe = small_recipe(seed, steps)
+        ensemble = cx.crossfit(manifest, recipe, folder / f"ensemble-{seed}", cache="memory")
+        found = judged([ensemble], fresh)
+        runs = [judged([run], fresh) for run in ensemble.members]
+        row = {
+            "one run, raw": np.mean([run["raw"][0] for run in runs]),
+            "one run, calibrated": np.mean([run["calibrated"][0] for run in runs]),
+            "ensemble, raw": found["raw"][0],
+            "ensemble": found["calibrated"][0],
+            "error of one run, raw": np.mean([run["raw"][1] for run in runs]),
+            "error of one run": np.mean([run["calibrated"][1] for run in runs]),
+            "error of ensemble, raw": found["raw"][1],
+            "error of ensemble": found["calibrated"][1],
+        }
+        print(f"seed {seed}", {key: round(value, 4) for key, value in row.items()}, flush=True)
+
+
+def judged(runs: list, photographs: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """Log loss and calibration error on new photographs, calibrated and raw."""
+    found = predictions_of(runs, photographs)
+    both = {"calibrated": found.probabilities, "raw": found.raw}
+    return {
+        name: tuple(float(measures(found.targets, p)[key][0]) for key in ("log_loss", "ece"))
+        for name, p in both.items()
+    }
+
+
+def small_recipe(seed: int, steps: int) -> Recipe:
+    """CervixNet-2 at 96 x 96 with a cosine schedule."""
+    changes = ["image_size=96", f"seed={seed}", f"stages.0.steps={steps}"]
+    changes += ["optimizer.anneal=null", "optimizer.schedule=cosine", "optimizer.clip_norm=2"]
+    return load_recipe("cervixnet2", changes)
+
+
+def turned_labels(folder: Path, seed: int, steps: int) -> str:
+    """How many turned labels are found, and the log loss on new phantoms before and after."""
+    right = cx.phantom(folder / "known", per_class=120, seed=seed)
+    fresh = cx.phantom(folder / "fresh", per_class=100, seed=1000 + seed)
+    wrong = right.assign(label=turned(right["label"], seed))
+
+    def trained(name: str, manifest: pd.DataFrame) -> tuple[float, Run]:
+        recipe = small_recipe(seed, steps)
+        ensemble = cx.crossfit(manifest, recipe, folder / name, cache="memory")
+        return judged([ensemble], fresh)["calibrated"][0], ensemble
+
+    before, ensemble = trained("before", wrong)
+    ranked = label_errors(ensemble)
+    truth = right.set_index("path")["label"]
+    is_wrong = (ranked["path"].map(truth) != ranked["label"]).to_numpy()
+    first, flagged = round(TURNED * len(ranked)), ranked["label_error"].to_numpy()
+    dropped, _ = trained("dropped", wrong[~wrong["path"].isin(ranked["path"][flagged])])
+    looked_at = wrong["path"].isin(ranked["path"].head(first))
+    corrected = wrong.assign(label=wrong["label"].mask(looked_at, right["label"]))
+    decided, _ = trained("decided", corrected)
+    clean, _ = trained("clean", right)
+    return (
+        f"seed {seed}: {is_wrong.sum()} of {len(ranked)} turned; {is_wrong[:first].sum()} among the "
+        f"first {first}; {flagged.sum()} flagged, {is_wrong[flagged].sum()} of them turned. Log loss on "
+        f"new phantoms: turned {before:.4f}, flagged left out {dropped:.4f}, first {first} looked at "
+        f"{decided:.4f}, never turned {clean:.4f}"
+    )
+
+
+def turned(labels: pd.Series, seed: int) -> pd.Series:
+    """The labels with a share of them turned into another class, each with the same chance."""
+    draw, labels = np.random.default_rng(seed), labels.copy()
+    for row in draw.choice(len(labels), round(TURNED * len(labels)), replace=False):
+        labels.iloc[row] = draw.choice(
+            [name for name in labels.unique() if name != labels.iloc[row]]
+        )
+    return labels
+
+
+if __name__ == "__main__":
+    main()
