@@ -4,8 +4,8 @@ Everything comes from what is attached under /kaggle/input, wherever it lies the
 
 - the competition's photographs, and unpacked stage 2 photographs in a folder `test_stg2`, if any;
 - wheels of cervix-tf and of what it needs, if the kernel does not have them;
-- runs and ensembles, folders that `cervix-tf fit` and `crossfit` wrote: their predictions are
-  averaged. Where there is none, a network is trained first, by RECIPE from WEIGHTS.
+- ensembles and runs, folders that `cervix-tf crossfit` and `fit` wrote: their predictions are
+  averaged. Where there is none, an ensemble is trained first: FOLDS runs by RECIPE from WEIGHTS.
 
 The rows are those of the competition's sample_submission.csv (stage 1: 512, stage 2: 4,018); where
 several lie there, SAMPLE chooses.
@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 RECIPE = "inception"  # a recipe of `cervix-tf recipes`, used where no run is attached
+FOLDS = 5  # runs of the ensemble that is trained then
 WEIGHTS = ""  # a file under /kaggle/input (its name is enough), "none", or "" for the recipe's own
 SETTINGS: list[str] = []  # such as "batch_size=16", as `cervix-tf fit --set` takes them
 SAMPLE = ""  # part of the path of the sample to follow, such as "stg2"
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--input", type=Path, default=Path("/kaggle/input"))
     parser.add_argument("--working", type=Path, default=Path("/kaggle/working"))
     parser.add_argument("--recipe", default=RECIPE)
+    parser.add_argument("--folds", type=int, default=FOLDS)
     parser.add_argument("--weights", default=WEIGHTS)
     parser.add_argument("--set", dest="settings", action="append", default=SETTINGS)
     parser.add_argument("--sample", default=SAMPLE)
@@ -61,7 +63,7 @@ def install(attached: Path) -> None:
 
 
 def submit(chosen: argparse.Namespace) -> None:
-    """Predict the test photographs with the attached runs, or with one trained here, and write."""
+    """Predict the test photographs with what is attached, or with an ensemble trained here, and write."""
     import cervix_tf as cx
 
     data = competition(chosen.input)
@@ -132,14 +134,10 @@ def test_photographs(attached: Path, data: Path, sample: Path | None):
 
 
 def trained(chosen: argparse.Namespace, data: Path) -> Path:
-    """Train a run in the working folder, or go on with one that was killed."""
+    """Train an ensemble in the working folder, or go on with one that was killed."""
     import cervix_tf as cx
     from cervix_tf.recipes import load_recipe
 
-    run = chosen.working / "run"
-    if (run / "recipe.yaml").is_file():
-        cx.training.resume(run, cache=chosen.working / "cache")
-        return run
     settings = list(chosen.settings)
     if chosen.weights:
         found = sorted(chosen.input.rglob(chosen.weights))
@@ -149,8 +147,9 @@ def trained(chosen: argparse.Namespace, data: Path) -> Path:
     manifest = cx.data.read_kaggle(data, drop_known_faults=True)
     manifest = manifest[manifest["split"] != "test"].reset_index(drop=True)
     recipe = load_recipe(chosen.recipe, settings)
-    cx.training.fit(manifest, recipe, run=run, cache=chosen.working / "cache")
-    return run
+    ensemble = chosen.working / "ensemble"
+    cx.crossfit(manifest, recipe, ensemble, chosen.folds, cache=chosen.working / "cache")
+    return ensemble
 
 
 if __name__ == "__main__":

@@ -11,12 +11,12 @@
 # %% [markdown]
 # # From folds to a submission
 #
-# The strongest entries of the competition averaged networks trained on different folds. Here are three folds: each run
-# validates on photographs that the other two train on. Their predictions of the test photographs are averaged and
-# written as Kaggle expects them.
+# The strongest entries of the competition averaged networks trained on different folds. `crossfit` does this with one
+# call: three folds here, a run each, calibrated by the photographs that each run did not train on. Their predictions of
+# the test photographs are averaged and written as Kaggle expects them.
 #
 # The photographs here are phantoms (drawn). **For the competition, change the next cell**: `DATA` is Kaggle's folder
-# with `train` and `test`, `RECIPE` a network such as `inception`, `SETTINGS` is empty.
+# with `train` and `test`, `RECIPE` a network such as `inception`, `FOLDS` 5, `SETTINGS` is empty.
 
 # %%
 DATA = None  # None draws phantoms
@@ -50,66 +50,47 @@ manifest = cx.data.read_manifest(DATA or WORK / "phantoms")
 cx.data.summary(manifest)
 
 # %% [markdown]
-# ## Folds
-#
-# Folds are stratified by type, and a patient's photographs are all in one fold.
-
-# %%
-folds = cx.data.folds(manifest, FOLDS, seed=SEED)
-pd.DataFrame(
-    {
-        f"fold {k + 1}": fold.loc[
-            fold["split"] == "validation", "label"
-        ].value_counts()
-        for k, fold in enumerate(folds)
-    }
-)
-
-# %% [markdown]
 # ## One run for each fold
+#
+# Folds are stratified by type, and a patient's photographs are all in one fold. The same call goes on where it was
+# stopped.
 
 # %%
-runs = [
-    cx.training.fit(
-        fold,
-        load_recipe(RECIPE, [*SETTINGS, f"seed={SEED + k}"]),
-        run=WORK / f"fold{k + 1}",
-        cache="memory",
-    )
-    for k, fold in enumerate(folds)
-]
-for run in runs:
-    print(run)
+ensemble = cx.crossfit(
+    manifest,
+    load_recipe(RECIPE, [*SETTINGS, f"seed={SEED}"]),
+    WORK / "ensemble",
+    folds=FOLDS,
+    cache="memory",
+)
+ensemble
 
 # %% [markdown]
-# Every labelled photograph was used for validation once, by a network that had not trained on it. Together these
-# predictions give a figure for the whole set. It is a little too good, since each run chose its best weights on the same
-# photographs.
+# Every labelled photograph was predicted by the run that had trained neither on it nor on others of its patient. These
+# predictions give figures for the whole set, with the calibration of each fold fitted on the others.
 
 # %%
-out_of_fold = pd.concat([run.predictions for run in runs])
-classes = runs[0].class_names
-true = out_of_fold["label"].map(classes.index).to_numpy()
-loss = cx.evaluation.log_loss(true, out_of_fold[classes])
-shares = np.tile(
-    out_of_fold["label"].value_counts(normalize=True)[classes], (len(true), 1)
-)
+figures = ensemble.metrics
 what = "phantoms" if DATA is None else "photographs"
-print(f"out-of-fold log loss on {len(out_of_fold)} {what}, seed {SEED}: {loss:.4f}")
-print(f"class prior: {cx.evaluation.log_loss(true, shares):.4f}")
+print(f"out-of-fold log loss on {figures['photographs']} {what}, seed {SEED}:")
+print(f"  calibrated  {figures['log_loss']:.4f}")
+print(f"  raw         {figures['raw']['log_loss']:.4f}")
+print(f"  class prior {figures['prior']['log_loss']:.4f}")
 
 # %%
-cx.evaluation.plot_curves(runs, WORK / "curves.png")
-Image.open(WORK / "curves.png")
+Image.open(WORK / "ensemble/plots/reliability.png")
+
+# %%
+Image.open(WORK / "ensemble/plots/curves.png")
 
 # %% [markdown]
 # ## The test photographs
 #
-# Each run predicts eight views of each photograph, turned and mirrored; the 24 predictions are averaged.
+# Each run predicts eight views of each photograph, turned and mirrored, and is calibrated; the runs are averaged.
 
 # %%
 test = manifest[manifest["split"] == "test"].reset_index(drop=True)
-predictions = cx.inference.predict(runs, test, tta=8)
+predictions = cx.predict(ensemble, test, tta=8)
 predictions.head().round(3)
 
 # %% [markdown]
@@ -133,8 +114,9 @@ print(*path.read_text().splitlines()[:4], sep="\n")
 if DATA is None:
     solution = pd.read_csv(WORK / "phantoms/solution.csv").set_index("image_name")
     submitted = pd.read_csv(path).set_index("image_name")
+    classes = ensemble.class_names
     kinds = solution.loc[submitted.index, classes].to_numpy().argmax(axis=1)
-    single = [cx.inference.predict(run, test)[classes] for run in runs]
+    single = [cx.predict(run, test)[classes] for run in ensemble.members]
     losses = [
         cx.evaluation.log_loss(kinds, each) for each in (submitted[classes], *single)
     ]

@@ -155,7 +155,7 @@ def test_an_attached_ensemble_counts_as_one(attached, script, recipe, phantoms, 
 
 @pytest.mark.slow
 def test_trains_where_no_run_is_attached(attached, script, tmp_path):
-    words = ["--recipe", "cervixnet1", "--views", "1"]
+    words = ["--recipe", "cervixnet1", "--views", "1", "--folds", "2"]
     for setting in (
         "image_size=32", "batch_size=8", "model.widths=[8, 8]", "model.dense=8", "validation=0.2",
         "stages=[{train: all, steps: 4}]",
@@ -164,9 +164,12 @@ def test_trains_where_no_run_is_attached(attached, script, tmp_path):
     code, out = script(attached, *words)
     assert code == 0, out
     check(tmp_path / "working" / "submission.csv", FIRST)
-    code, out = script(attached, "--weights", "inception_v2.ckpt")
-    assert code == 0, "the run in the working folder is gone on with\n" + out
-    shutil.rmtree(tmp_path / "working" / "run")
+    ensemble = tmp_path / "working" / "ensemble"
+    assert cx.load(ensemble).complete
+    (ensemble / "report.html").unlink()
+    code, out = script(attached, *words)
+    assert code == 0, "the ensemble in the working folder is gone on with\n" + out
+    assert cx.load(ensemble).complete
     code, out = script(attached, "--weights", "inception_v2.ckpt")
     assert code != 0
     assert "inception_v2.ckpt" in out
