@@ -3,14 +3,17 @@
     python -m benchmarks.crossfit annocerv [--seeds 5] [--before]
     python -m benchmarks.crossfit phantoms [--seeds 5] [--steps 300]
     python -m benchmarks.crossfit labels [--seeds 1] [--steps 300]
+    python -m benchmarks.crossfit cost [--steps 100]
 
 `annocerv` needs ../shared: 297 real photographs of 100 patients and ImageNet weights of MobileNet 0.25.
 It compares the recipe of `keras:NAME` with the one that was the default before, on the same folds.
 `phantoms` compares an ensemble with its runs on new phantoms. `labels` turns 15 % of the labels of
-phantoms, finds them by `label_errors`, and trains again on what is left.
+phantoms, finds them by `label_errors`, and trains again on what is left. `cost` times a crossfit of
+five folds beside five fits of the same folds, photographs decoded beforehand.
 """
 
 import argparse
+import itertools
 import os
 import tempfile
 import time
@@ -23,7 +26,7 @@ import pandas as pd
 
 import cervix_tf as cx
 from benchmarks.calibration import cross_fitted
-from benchmarks.tables import ROOT
+from benchmarks.tables import ROOT, ratio, take_turns
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.evaluation import log_loss, measures
 from cervix_tf.inference import predictions_of
@@ -52,7 +55,7 @@ TURNED = 0.15  # share of the labels
 def main() -> None:
     """Print the table asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("table", choices=["annocerv", "phantoms", "labels"])
+    parser.add_argument("table", choices=["annocerv", "phantoms", "labels", "cost"])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=300, help="of a run on phantoms")
     parser.add_argument("--before", action="store_true", help="annocerv: the former recipe too")
@@ -62,6 +65,8 @@ def main() -> None:
             annocerv(Path(folder), range(chosen.seeds), chosen.before)
         elif chosen.table == "phantoms":
             phantoms(Path(folder), range(chosen.seeds), chosen.steps)
+        elif chosen.table == "cost":
+            cost(Path(folder), chosen.steps)
         else:
             for seed in range(chosen.seeds):
                 print(turned_labels(Path(folder) / str(seed), seed, chosen.steps), flush=True)
@@ -82,6 +87,7 @@ def annocerv(folder: Path, seeds: range, before: bool) -> None:
             row |= {
                 "class shares": figures["prior"]["log_loss"],
                 "linear probe": figures["probe"]["log_loss"],
+                f"{name}, raw, weights chosen by the fold itself": chosen_by_fold(ensemble),
                 f"{name}, raw": figures["raw"]["log_loss"],
                 f"{name}, calibrated": figures["log_loss"],
                 f"{name}, coverage": figures["sets"]["coverage"],
@@ -102,6 +108,16 @@ def annocerv(folder: Path, seeds: range, before: bool) -> None:
         f"{len(raws)} repeats, calibrated before the mean: {log_loss(targets, np.mean(each, 0)):.4f}"
     )
     print(f"{len(raws)} repeats, calibrated after the mean: {log_loss(targets, after):.4f}")
+
+
+def chosen_by_fold(ensemble: Run) -> float:
+    """The log loss that `keep: best` would have shown: each run's least on its own fold."""
+    parts = [
+        (member.history["validation_loss"].min(), len(member.validation))
+        for member in ensemble.members
+    ]
+    losses, counts = np.array(parts).T
+    return float(losses @ counts / counts.sum())
 
 
 def real_photographs() -> pd.DataFrame:
@@ -140,6 +156,28 @@ def phantoms(folder: Path, seeds: range, steps: int) -> None:
             "error of ensemble": found["calibrated"][1],
         }
         print(f"seed {seed}", {key: round(value, 4) for key, value in row.items()}, flush=True)
+
+
+def cost(folder: Path, steps: int) -> None:
+    """Print the seconds of five fits and of a crossfit of the same folds, in turns, and their ratio."""
+    manifest, recipe = (
+        cx.phantom(folder / "phantoms", per_class=120, seed=0),
+        small_recipe(0, steps),
+    )
+    cx.data.prepare(manifest, cx.data.square_size(96), cache=folder)
+    recipe = recipe.model_copy(update={"keep": "last"})
+    done = itertools.count()
+
+    def fits() -> None:
+        for fold in cx.data.folds(manifest, 5, seed=0):
+            cx.fit(fold, recipe, folder / f"run-{next(done)}", cache=folder)
+
+    def crossfit() -> None:
+        cx.crossfit(manifest, recipe, folder / f"ensemble-{next(done)}", cache=folder)
+
+    seconds = take_turns({"fits": fits, "crossfit": crossfit}, rounds=2)
+    print({name: turns.round(1).tolist() for name, turns in seconds.items()})
+    print(f"crossfit / five fits: {1 / ratio(seconds, 'crossfit', 'fits'):.3f}")
 
 
 def judged(runs: list, photographs: pd.DataFrame) -> dict[str, tuple[float, float]]:
