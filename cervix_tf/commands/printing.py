@@ -13,7 +13,8 @@ VALUES = 20  # of a column that are printed at most
 def import_tensorflow() -> None:
     """Import TensorFlow without its start-up lines, written before its own log level is in force.
 
-    What they say of devices, `fit` says itself.
+    What they say of devices, `fit` says itself. Its warnings of retracing are left out too: each run of a
+    crossfit or search is another network, which has to be traced.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
@@ -29,6 +30,11 @@ def import_tensorflow() -> None:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+    logging.getLogger("tensorflow").addFilter(_no_retracing)
+
+
+def _no_retracing(record: logging.LogRecord) -> bool:
+    return "tf.function retracing" not in record.getMessage()
 
 
 def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
