@@ -51,6 +51,7 @@ def write_decisions(
     rows = audited[flagged | audited["path"].isin(earlier.index)]
     judged = [column for column in JUDGED if column in audited]
     rows = rows.reindex(columns=[*COLUMNS[:-2], *judged, *COLUMNS[-2:]])
+    rows = rows.round(dict.fromkeys(judged, 4))
     for column in ("decision", "new_label"):
         rows[column] = rows["path"].map(earlier[column])
     write_csv(rows, path)
