@@ -2,9 +2,9 @@
 
 A page's code blocks and code spans are read with markdown-it. A block holds commands, or, marked so,
 Python, YAML, or text: what the command before it prints. Numbers in it may be others; `...` is anything.
-A command of a program that is not in `RUNS` fails. What a page of `AGAIN` says the docs say elsewhere: its
-command of `TWICE` whose every word stands in one that another page carries out, in a folder of the same
-contents, is read by its parser.
+A command of a program that is not in `RUNS` fails. On the pages of `AGAIN`, a command of `TWICE` whose
+every word stands in one that another page carries out, in a folder of the same contents, is only read by
+its parser.
 """
 
 import argparse
