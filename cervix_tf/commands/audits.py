@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cervix_tf.commands.options import Cache, Data, Drop
-from cervix_tf.commands.printing import print_table
+from cervix_tf.commands.printing import import_tensorflow, print_table
 from cervix_tf.commands.training import photographs
 from cervix_tf.errors import need_package
 
@@ -25,9 +25,11 @@ def audit(
     runs: Annotated[
         list[Path] | None,
         typer.Option(
+            "--run",
+            "--runs",
             metavar="RUN",
-            help="A run folder, repeatable: look for label errors among its validation photographs "
-            "(extra 'audit').",
+            help="A run folder, repeatable: look for label errors among its validation photographs, "
+            "or an ensemble's: among all (extra 'audit').",
         ),
     ] = None,
     cleanvision: Annotated[
@@ -91,10 +93,13 @@ def audit(
     write_manifest(left, out / "manifest.csv")
     command = ["cervix-tf", "audit", "--data", str(source)]
     command += ["--additional"] * additional + ["--cleanvision"] * cleanvision
-    for name, values in (("--runs", runs), ("--drop", drop)):
+    for name, values in (("--run", runs), ("--drop", drop)):
         command += [word for value in values or [] for word in (name, str(value))]
     command += ["--cache", cache] if cache else []
-    write_audit_report(audited, out / "audit.html", changes(left), shlex.join(command))
+    neighbours = _neighbours(runs or [], audited, cache)
+    write_audit_report(
+        audited, out / "audit.html", changes(left), shlex.join(command), neighbours=neighbours
+    )
 
     counts = flag_counts(audited)
     rows = [(r["flag"], str(r["photographs"]), r["explanation"]) for r in counts.to_dict("records")]
@@ -111,6 +116,23 @@ def audit(
     print(f"{len(left)} of {len(audited)} photographs are in {out / 'manifest.csv'}")
     print(f"The report: {out / 'audit.html'}")
     print(f"To decide on flagged photographs: {out / 'audit.csv'}{_carried(written, decided, out)}")
+
+
+def _neighbours(runs: list[Path], audited, cache: str | None):
+    """The nearest photographs of each class to those with doubted labels; None of runs without."""
+    from cervix_tf.data.flags import LABEL_ERROR, has_flag
+    from cervix_tf.runs import load
+
+    opened = [load(run) for run in runs]
+    if not opened or not has_flag(audited, LABEL_ERROR).any():
+        return None
+    import_tensorflow()
+    from cervix_tf.inference import nearest_of_each_class
+    from cervix_tf.inference.familiarity import has_references
+
+    if not all(map(has_references, opened)):
+        return None
+    return nearest_of_each_class(opened, audited, cache=cache)
 
 
 def _carried(written: int, decided, out: Path) -> str:

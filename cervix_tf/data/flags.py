@@ -65,7 +65,7 @@ FLAGS: dict[str, str] = {
 
 GIVEN_BY: dict[str, tuple[str, ...]] = {
     "audit": tuple(FLAGS)[: list(FLAGS).index(NO_CERVIX)],
-    "audit --runs": (LABEL_ERROR,),
+    "audit --run": (LABEL_ERROR,),
     "audit --cleanvision": tuple(flag for flag in FLAGS if flag.startswith(CLEANVISION)),
     "read_kaggle": (ZERO_BYTES, TRUNCATED, NO_CERVIX, REMOVED_BY_KAGGLE),
     "predict --flags": (GREEN, IODINE, BLURRED, DARK, OVER_EXPOSED, TEXT, UNFAMILIAR),

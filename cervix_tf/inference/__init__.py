@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "prediction_table": ["predict"],
         "out_of_fold": ["calibrated", "held_out"],
         "familiarity": ["distance_limit", "distances", "write_references"],
+        "neighbours": ["nearest_of_each_class"],
         "flag_columns": ["photograph_flags", "with_photograph_flags"],
         "set_column": ["set_threshold", "with_sets"],
         "patients": ["group_means"],

@@ -10,6 +10,7 @@ import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from cervix_tf.data import centre_crop
 from cervix_tf.errors import UserError
@@ -45,9 +46,8 @@ def write_references(
     Example:
         >>> write_references(run, run.model, predictions.squares, predictions.squares)
     """
-    count = len(training)
-    rows = np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int))
-    features = _features(model, np.concatenate([training[rows], validation]))
+    rows = _kept(len(training))
+    features = unit_features(model, np.concatenate([training[rows], validation]))
     references = features[: len(rows)].astype("float16")
     held_out = _to_nearest(features[len(rows) :], references)
     with replacing(run.path(FILE)) as part:
@@ -74,7 +74,7 @@ def distances(run: Run, squares: np.ndarray) -> np.ndarray:
     parts = []
     for member in run.members:
         references, held_out = _read(member)
-        far = _to_nearest(_features(member.model, squares), references)
+        far = _to_nearest(unit_features(member.model, squares), references)
         parts.append(far / _usual(member, held_out))
     return np.mean(parts, axis=0)
 
@@ -113,12 +113,15 @@ def has_references(run: Run) -> bool:
     return all(member.path(FILE).is_file() for member in run.members)
 
 
+def _kept(count: int) -> np.ndarray:
+    """Which of so many training photographs are kept, evenly chosen."""
+    return np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int))
+
+
 def _read(run: Run) -> tuple[np.ndarray, np.ndarray]:
     path = run.path(FILE)
     if not path.is_file():
-        raise UserError(
-            f"{path} does not exist: an older version trained this run; train again for --flags."
-        )
+        raise UserError(f"{path} does not exist: an older version trained this run; train again.")
     with np.load(path) as stored:
         return stored["references"], stored["held_out"].astype("float64")
 
@@ -137,7 +140,14 @@ def quantile(values: np.ndarray, groups: np.ndarray, share: float) -> float:
     return float(values[order][reached.argmax()])
 
 
-def _features(model: "keras.Model", squares: np.ndarray) -> np.ndarray:
+def kept_references(run: Run) -> tuple[pd.DataFrame, np.ndarray]:
+    """Give the training photographs that a run keeps the features of: rows of `manifest`, (N, D)."""
+    features = _read(run)[0].astype("float32")
+    training = run.manifest[(run.manifest["split"] == "train") & run.manifest["label"].notna()]
+    return training.iloc[_kept(len(training))].reset_index(drop=True), features
+
+
+def unit_features(model: "keras.Model", squares: np.ndarray) -> np.ndarray:
     """What a model gives its logits for centre crops, brought to length 1: float32 (N, D)."""
     network, size = _network(model), model.input_shape[1]
     parts = []

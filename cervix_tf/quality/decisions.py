@@ -14,6 +14,7 @@ from cervix_tf.data.manifests import read_table
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.files import write_csv
 from cervix_tf.quality.exclusions import noted
+from cervix_tf.quality.label_quality import JUDGED
 
 COLUMNS = ["image", "path", "label", "source", "group", "cluster", "flags", "decision", "new_label"]
 DECISIONS = ("keep", "drop")
@@ -47,7 +48,10 @@ def write_decisions(
         earlier = agreed(earlier, decided, path)
     need_flags(audited)
     flagged = np.array([bool(words) for words in flags_of(audited)])
-    rows = audited[flagged | audited["path"].isin(earlier.index)].reindex(columns=COLUMNS)
+    rows = audited[flagged | audited["path"].isin(earlier.index)]
+    judged = [column for column in JUDGED if column in audited]
+    rows = rows.reindex(columns=[*COLUMNS[:-2], *judged, *COLUMNS[-2:]])
+    rows = rows.round(dict.fromkeys(judged, 4))
     for column in ("decision", "new_label"):
         rows[column] = rows["path"].map(earlier[column])
     write_csv(rows, path)

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from cervix_tf.data.flags import LABEL_ERROR, with_flag
+from cervix_tf.data.flags import LABEL_ERROR, has_flag, with_flag
 from cervix_tf.data.manifests import labels
 from cervix_tf.errors import UserError, need_package
 from cervix_tf.runs import Ensemble, Run, load
 
 BESIDE = ("image", "path", "label", "group", "fold")  # columns that are no class
-COLUMNS = ["image", "path", "label", "guess", "label_quality", "label_error", "run"]
+JUDGED = ["guess", "guess_probability", "label_quality"]  # what a run says of a label
+COLUMNS = ["image", "path", "label", *JUDGED, "label_error", "run"]
 
 
 def label_errors(runs: Run | Path | str | Sequence[Run | Path | str]) -> pd.DataFrame:
@@ -26,8 +27,8 @@ def label_errors(runs: Run | Path | str | Sequence[Run | Path | str]) -> pd.Data
 
     Returns:
         A table with one row a photograph, the most doubtful first: `image`, `path`, `label`, `guess`
-        (the likeliest class), `label_quality` (the probability of the label, 0 to 1), `label_error`
-        (bool) and `run`.
+        (the likeliest class), `guess_probability` and `label_quality` (those of the guess and of the
+        label, 0 to 1), `label_error` (bool) and `run`.
 
     Raises:
         UserError: Cleanlab is not installed, a run is not finished, the runs have different classes, or
@@ -48,6 +49,7 @@ def label_errors(runs: Run | Path | str | Sequence[Run | Path | str]) -> pd.Data
     probabilities = table[classes].to_numpy(float)
     probabilities /= probabilities.sum(axis=1, keepdims=True)  # few digits may not sum to 1
     table["guess"] = [classes[k] for k in probabilities.argmax(axis=1)]
+    table["guess_probability"] = probabilities.max(axis=1)
     table["label_quality"] = get_label_quality_scores(targets, probabilities)
     table["label_error"] = find_label_issues(targets, probabilities, n_jobs=1)
     return table.sort_values("label_quality", kind="stable")[COLUMNS].reset_index(drop=True)
@@ -62,8 +64,8 @@ def flag_label_errors(manifest: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFr
             knew is passed over.
 
     Returns:
-        A copy with `flags` and the column `label_quality` (0 to 1, missing where no run speaks of the
-        photograph).
+        A copy with `flags` and the columns `guess`, `guess_probability` and `label_quality`, as
+        `label_errors` has them; missing where no run speaks of the photograph.
 
     Example:
         >>> flag_label_errors(audit(read_manifest("data")), label_errors("runs/first"))
@@ -71,14 +73,22 @@ def flag_label_errors(manifest: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFr
     judged = errors.set_index("path")
     same = (manifest["path"].map(judged["label"]) == manifest["label"]).to_numpy()
     wrong = manifest["path"].map(judged["label_error"]).eq(True).to_numpy()
-    quality = manifest["path"].map(judged["label_quality"]).astype("float64")
-    return with_flag(manifest, same & wrong, LABEL_ERROR).assign(label_quality=quality.where(same))
+    said = {column: manifest["path"].map(judged[column]).where(same) for column in JUDGED}
+    return with_flag(manifest, same & wrong, LABEL_ERROR).assign(**said)
+
+
+def doubted(audited: pd.DataFrame) -> pd.DataFrame:
+    """Take the photographs flagged `label error`, those with the least believed label first."""
+    flagged = audited[has_flag(audited, LABEL_ERROR)]
+    if "label_quality" not in flagged:  # flagged by an earlier audit
+        return flagged
+    return flagged.sort_values("label_quality", kind="stable")
 
 
 def _predicted(runs: list) -> tuple[pd.DataFrame, list[str]]:
     """The validation photographs of all runs, each once, and the classes."""
     if not runs:
-        raise UserError("Give at least one run folder, such as --runs runs/first.")
+        raise UserError("Give at least one run folder, such as --run runs/first.")
     parts: list[pd.DataFrame] = []
     classes: list[str] = []
     for run in map(load, runs):

@@ -26,6 +26,7 @@ from cervix_tf.pages.figures import class_colour
 from cervix_tf.pages.pictures import thumbnails
 from cervix_tf.pages.templates import render
 from cervix_tf.quality.exclusions import CHANGES
+from cervix_tf.quality.label_quality import doubted
 
 MEMBERS = 6  # photographs shown of one cluster
 SETS = {  # findings shown as sets of photographs side by side, by the column that joins a set
@@ -39,7 +40,6 @@ WORST = {  # other findings are shown with the worst first: by which column, and
     DARK: ("brightness", True),
     OVER_EXPOSED: ("brightness", False),
     OUTLIER: ("distance", False),
-    LABEL_ERROR: ("label_quality", True),
 }
 
 
@@ -49,6 +49,7 @@ def write_audit_report(
     dropped: pd.DataFrame | None = None,
     command: str = "cervix-tf audit --data DATA",
     most: int = 24,
+    neighbours: pd.DataFrame | None = None,
 ) -> Path:
     """Write what an audit found as one HTML page with thumbnails, which needs no other file.
 
@@ -60,6 +61,8 @@ def write_audit_report(
         command: The command that made the audit, to be repeated with the edited CSV.
         most: How many photographs, or sets of photographs, are shown of one finding, at most; the
             page says how many more there are.
+        neighbours: What to show beside the photographs flagged `label error`, as
+            `inference.nearest_of_each_class` returns it.
 
     Returns:
         The page's path.
@@ -75,7 +78,10 @@ def write_audit_report(
     order = [flag for flag in SETS if flag in set(counts["flag"])]
     order += [flag for flag in counts["flag"] if flag not in SETS]
     number = {flag: row for row, flag in enumerate(counts["flag"], 1)}
-    sections = [{**_section(audited, flag, most), "number": number[flag]} for flag in order]
+    parts = {flag: _section(audited, flag, most) for flag in order if flag != LABEL_ERROR}
+    if LABEL_ERROR in order:
+        parts[LABEL_ERROR] = _doubts(audited, most, neighbours)
+    sections = [{**parts[flag], "number": number[flag]} for flag in order]
     shown = [tile["path"] for part in sections for group in part["sets"] for tile in group["rows"]]
     explained = dict(zip(counts["flag"], counts["explanation"], strict=True))
     changed = pd.DataFrame(columns=CHANGES) if dropped is None else dropped
@@ -129,6 +135,24 @@ def _section(audited: pd.DataFrame, flag: str, most: int) -> dict:
     sheet = _set(flagged, None, measure, most)
     return {"flag": flag, "count": len(flagged), "sets": [sheet], "more": len(flagged) - most,
             "unit": "photographs", "grouped": False}  # fmt: skip
+
+
+def _doubts(audited: pd.DataFrame, most: int, neighbours: pd.DataFrame | None) -> dict:
+    """The doubted labels by rank: each photograph, then the nearest of each class."""
+    flagged = doubted(audited)
+    nearest = pd.DataFrame(columns=["path"]) if neighbours is None else neighbours
+    photographs = audited.set_index("path", drop=False)
+    sets = []
+    for row in flagged.head(most).to_dict("records"):
+        given = pd.Series(row).dropna().to_dict()
+        beside = [
+            {**_tile(photographs.loc[one["nearest"]].to_dict(), ""),
+             "measure": f"distance {one['distance']:.2f}"}
+            for one in nearest[nearest["path"] == row["path"]].to_dict("records")
+        ]  # fmt: skip
+        sets.append({**given, "rows": [_tile(row, ""), *beside]})
+    return {"flag": LABEL_ERROR, "count": len(flagged), "sets": sets, "more": len(flagged) - most,
+            "unit": "photographs", "ranked": True, "alone": neighbours is None}  # fmt: skip
 
 
 def _set(rows: pd.DataFrame, name: object, column: str, most: int = MEMBERS) -> dict:

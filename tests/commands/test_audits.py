@@ -171,8 +171,9 @@ def test_label_errors_of_a_run_and_cleanvision(run, data, audited):
     assert "cleanvision: exact_duplicates" in left.loc["0.jpg", "flags"]
     assert "9.jpg" in images("audit/audit.csv"), "flagged now, so to be decided on"
     page = Path("audit/audit.html").read_text()
-    assert "label quality 0.01" in page
-    assert f"--data {data} --cleanvision --runs runs/fold1 --out audit" in page
+    assert "1. Label Type_3, probability 0.01; guess Type_1, probability 0.98" in page
+    assert "older versions hold none" in page.lower()
+    assert f"--data {data} --cleanvision --run runs/fold1 --out audit" in page
 
 
 def test_faults_planted_in_phantoms_are_found_reported_and_dropped(

@@ -46,12 +46,15 @@ def test_a_photograph_of_the_training_is_its_own_neighbour(finished):
     squares = np.array(prepare(trained, finished.square_size, "memory").array)
     from cervix_tf.inference import familiarity
 
-    features = familiarity._features(finished.model, squares)
+    features = familiarity.unit_features(finished.model, squares)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(familiarity, "NEAREST", 1)
         with np.load(finished.path("references.npz")) as stored:
             nearest = familiarity._to_nearest(features, stored["references"])
     assert nearest == pytest.approx(0, abs=0.05)  # float16
+    rows, kept = familiarity.kept_references(finished)
+    assert rows["path"].tolist()[:3] == trained["path"].tolist()
+    assert kept[:3] == pytest.approx(features, abs=2e-3)
 
 
 @pytest.fixture(scope="module")
@@ -96,5 +99,5 @@ def test_command(run, mistake, finished, phantoms, tmp_path):
     old.path("references.npz").unlink()
     said = mistake("predict", old.folder, phantoms / "test", "--flags")
     assert "references.npz does not exist: an older version trained this run" in said
-    with pytest.raises(UserError, match="train again for --flags"):
+    with pytest.raises(UserError, match="train again"):
         distances(old, unlike(36))

@@ -76,7 +76,9 @@ def test_flags_and_quality_go_into_the_manifest(runs):
     before = photographs().assign(flags="blurred")
     done = flag_label_errors(before, errors)
     spoken = before["path"].isin(errors["path"])
-    assert done["label_quality"].notna().equals(spoken)
+    for column in ("guess", "guess_probability", "label_quality"):
+        assert done[column].notna().equals(spoken), column
+    assert (done["guess_probability"][spoken] >= 0.8).all()
     planted = errors["path"][errors["label_error"]]
     flags = done.set_index("path")["flags"]
     assert set(flags.index[flags == "blurred; label error"]) == set(planted)

@@ -87,6 +87,26 @@ def test_caps_keep_it_small_and_say_how_many_more_there_are(page, audited, photo
     assert "29.jpg" in names(part), "the label that the others have not is shown"
 
 
+def test_doubted_labels_stand_by_rank_beside_the_nearest_of_each_class(page, audited):
+    doubtful = with_flag(audited, audited.index.isin([4, 7, 9]), "label error")
+    doubtful["label_quality"] = pd.Series({4: 0.2, 7: 0.05, 9: 0.1})
+    doubtful["guess"], doubtful["guess_probability"] = "Type_1", 0.75
+    path = audited["path"]
+    rows = [(7, "Type_1", 2, 0.1), (7, "Type_3", 8, 0.5), (9, "Type_2", 3, 0.25)]
+    nearest = pd.DataFrame([(path[a], k, path[b], d) for a, k, b, d in rows],
+                           columns=["path", "label", "nearest", "distance"])  # fmt: skip
+    part = section(page(doubtful, neighbours=nearest, most=2), "label error")
+    assert names(part) == ["7.jpg", "2.jpg", "8.jpg", "9.jpg", "3.jpg"]
+    assert "1. Label Type_2, probability 0.05; guess Type_1, probability 0.75" in part
+    assert "2. Label Type_3, probability 0.1;" in part
+    assert "(distance 0.50)" in part
+    assert "and 1 more photographs in the CSV" in part
+    assert "references.npz" not in part
+    alone = section(page(doubtful), "label error")
+    assert names(alone) == ["7.jpg", "9.jpg", "4.jpg"]
+    assert "references.npz" in alone
+
+
 def test_what_was_dropped_and_the_commands_that_hand_the_csv_back(page, audited):
     left = drop_flagged(audited, ["zero bytes"])
     text = unescape(page(dropped=changes(left), command="cervix-tf audit --data 'my data'"))
