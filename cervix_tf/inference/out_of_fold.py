@@ -93,6 +93,7 @@ def calibrated(
         The calibration for other photographs, and (N, classes) probabilities, the mean over repeats.
 
     Example:
+        >>> from cervix_tf.inference.out_of_fold import stored
         >>> calibration, probabilities = calibrated(ensemble, *stored(ensemble))
     """
     whole, of_fold = fold_calibrations(run, photographs, raw)

@@ -9,7 +9,8 @@ def test_evaluate_prints_figures_intervals_and_prior(run, finished):
     loss, prior = finished.metrics["log_loss"], finished.metrics["prior"]["log_loss"]
     assert lines[1].split() == ["log", "loss", "accuracy"]
     assert lines[2].startswith(f"model             {loss:.4f}")
-    assert lines[3].startswith(f"class prior       {prior:.4f}")
+    assert lines[3].startswith(f"raw               {finished.metrics['raw']['log_loss']:.4f}")
+    assert lines[4].startswith(f"class prior       {prior:.4f}")
     low, high = finished.metrics["intervals"]["log_loss"]
     assert any(f"{low:.4f} to {high:.4f}" in line for line in lines)
     for word in ("kappa", "Brier", "ROC AUC", "predicted share", "true Type_3", "1000 resamples"):

@@ -49,7 +49,17 @@ ONLY_READ = {
 }
 SERVES = ("demo",)  # verbs that go on until they are interrupted: their arguments are read
 # Verbs that take seconds.
-TWICE = ("bench", "crossfit", "explain", "explore", "export", "fit", "reproduce", "search")
+TWICE = (
+    "bench",
+    "crossfit",
+    "evaluate",
+    "explain",
+    "explore",
+    "export",
+    "fit",
+    "reproduce",
+    "search",
+)
 AGAIN = (PAGES[0], ROOT / "docs/audit-report.md")
 FILL = {"RUN": "runs/first", "TEST": "data", "STUDY": "studies/resnet", "FOLDER": "folder"}
 # Put behind the options of a command that holds the word; the last counts: less of the same.

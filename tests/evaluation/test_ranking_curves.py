@@ -62,5 +62,5 @@ def test_the_operating_point_and_the_curve_of_several_classes(judged):
 def test_a_class_that_is_absent_has_no_curve():
     predictions = predicted()
     two = predictions[predictions.targets < 2]
-    words = plot_roc(two, metrics_of(two, "x")).legends[0].get_texts()
+    words = plot_roc(two, metrics_of(two, "out of fold")).legends[0].get_texts()
     assert [text.get_text()[:6] for text in words] == CLASSES[:2]

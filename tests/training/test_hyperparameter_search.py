@@ -53,7 +53,7 @@ def test_table_plot_and_best_recipe(recipe, phantoms, tmp_path, caplog):
     assert len(lines) == 8, "two a trial, and none of what its fit says"
     assert any("failed: The loss is" in line for line in lines)
     best = table.loc[table["log_loss"].idxmin()]
-    metrics = json.loads(Path(best["run"], "metrics.json").read_text())
+    metrics = json.loads(Path(best["run"], "metrics.json").read_text())["raw"]
     assert metrics["log_loss"] == best["log_loss"]
     assert metrics["accuracy"] == best["accuracy"]
     chosen = load_recipe(tmp_path / "study/best.yaml")
@@ -90,7 +90,7 @@ def curves(monkeypatch):
         rate = recipe.optimizer.learning_rate
         for step in (2, 4, 6, 8):
             on_validation(step, rate + 1 / step)
-        return SimpleNamespace(metrics={"log_loss": rate + 1 / 8, "accuracy": 0.5})
+        return SimpleNamespace(metrics={"raw": {"log_loss": rate + 1 / 8, "accuracy": 0.5}})
 
     for name in ("gc", "keras"):  # there is nothing to clear away, which takes half a second
         monkeypatch.setattr(f"cervix_tf.training.hyperparameter_search.{name}", Mock())

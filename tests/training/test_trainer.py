@@ -55,7 +55,9 @@ def test_figures_are_those_of_the_predictions_and_the_best_step(finished):
     labels = [classes.index(c) for c in table["label"]]
     figures = finished.metrics
     assert figures["log_loss"] == pytest.approx(log_loss(labels, table[classes]))
-    assert figures["log_loss"] == pytest.approx(finished.history["validation_loss"].min(), abs=1e-6)
+    raw = log_loss(labels, table[[f"raw:{name}" for name in classes]])
+    assert figures["raw"]["log_loss"] == pytest.approx(raw)
+    assert raw == pytest.approx(finished.history["validation_loss"].min(), abs=1e-6)
     assert figures["prior"]["log_loss"] == pytest.approx(np.log(3), abs=0.1)
     assert figures["data"].startswith("phantoms")
 
