@@ -6,8 +6,8 @@ is told in multiples of what is usual of photographs that the run did not train 
 limit too.
 """
 
-import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,8 @@ NEAREST = 10
 SHARE = 0.99  # of held-out photographs that are within the limit
 _BATCH = 64
 _LEAST = 1e-6
+# A page asks for one photograph after the other; a search trains one model after the other.
+_networks: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _ROUNDING = 1.0001  # of a limit: the same photograph in another batch differs in its last digits
 
 
@@ -158,11 +160,13 @@ def unit_features(model: "keras.Model", squares: np.ndarray) -> np.ndarray:
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), _LEAST)
 
 
-@functools.lru_cache(maxsize=16)  # a page asks for one photograph after the other
 def _network(model: "keras.Model") -> "keras.Model":
     import keras
 
-    return keras.Model(model.input, model.get_layer("logits").input, name="features")
+    if model not in _networks:
+        features = keras.Model(model.input, model.get_layer("logits").input, name="features")
+        _networks[model] = features
+    return _networks[model]
 
 
 def _to_nearest(features: np.ndarray, references: np.ndarray) -> np.ndarray:
