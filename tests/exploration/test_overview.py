@@ -73,6 +73,7 @@ def test_the_page_needs_no_other_file_and_says_what_it_is_about(found):
     assert "{{" not in page
 
 
+@pytest.mark.slow
 def test_the_order_of_rows_does_not_matter(found, manifest, tmp_path):
     shuffled = manifest.sample(frac=1, random_state=1)
     again = explore(shuffled, tmp_path, components=3, size=16, cache="memory", name="drawn")

@@ -66,6 +66,7 @@ def test_mistakes(finished, test_photographs):
         predict([], test_photographs)
 
 
+@pytest.mark.slow
 def test_a_run_on_boxes_predicts_on_boxes(phantoms, recipe, tmp_path, monkeypatch):
     """Fit, evaluate and predict take the same crop, which the model file tells."""
     shortcuts.bare_fits(monkeypatch)

@@ -163,6 +163,7 @@ def test_an_ensemble_that_is_not_complete_says_how_to_go_on(ensemble, tmp_path):
             verb(half)
 
 
+@pytest.mark.slow
 def test_repeats_divide_anew_and_are_averaged(pictures, quick, tmp_path, monkeypatch):
     shortcuts.bare_fits(monkeypatch)
     short = quick(stages=[{"train": "all", "steps": 2}])

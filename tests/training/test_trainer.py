@@ -68,6 +68,7 @@ def test_no_patient_is_on_both_sides(finished):
     assert finished.manifest["split"].value_counts()["validation"] >= 5
 
 
+@pytest.mark.slow
 def test_same_seed_same_weights_and_other_seed_other_weights(finished, recipe, phantoms, tmp_path):
     told, rewriting = [], []
 

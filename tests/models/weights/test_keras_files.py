@@ -31,6 +31,7 @@ def test_a_whole_classifier_comes_back_with_its_head(mobilenet, tmp_path, name):
     assert other.output_shape == (None, 5)
 
 
+@pytest.mark.slow
 def test_a_backbones_file_sets_all_but_the_head(shaken, tmp_path):
     backbone = shaken(models.backbone("keras:MobileNet", **OPTIONS))
     for name in ("b.keras", "b.weights.h5", "b.h5"):
