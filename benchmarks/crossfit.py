@@ -76,7 +76,7 @@ def annocerv(folder: Path, seeds: range, before: bool) -> None:
     """Print out-of-fold log losses of each seed, their means, and what averaging repeats gives."""
     manifest = real_photographs()
     recipes = {"now": {}, "before": BEFORE} if before else {"now": {}}
-    rows, raws = [], []
+    rows, raws, folds = [], [], np.empty(0)
     for seed in seeds:
         row = {}
         for name, changes in recipes.items():
@@ -96,12 +96,12 @@ def annocerv(folder: Path, seeds: range, before: bool) -> None:
             if name == "now":
                 photographs, raw = stored(ensemble)
                 raws.append(raw[0])
+                folds = photographs["fold"].to_numpy(int) if seed == seeds[0] else folds
         rows.append(row)
         print(f"seed {seed}", {key: round(value, 3) for key, value in row.items()}, flush=True)
     print(pd.DataFrame(rows).mean().round(4).to_string())
     targets = class_indices(photographs, ensemble.class_names)
     groups = photographs["group"].to_numpy()
-    folds = pd.factorize(groups, sort=True)[0] % 5  # of patients, the same for all seeds
     each = [cross_fitted(raw, targets, groups, folds) for raw in raws]
     after = cross_fitted(np.mean(raws, axis=0), targets, groups, folds)
     print(
