@@ -130,7 +130,8 @@ def fold_calibrations(
     shares = None if isinstance(run, Ensemble) else run.shares()  # those of the other folds
 
     def fitted(rows: np.ndarray) -> Calibration:
-        return fit_calibration(stacked[rows], targets[rows], groups[rows], shares, trained)
+        given = stacked[rows], targets[rows], groups[rows]
+        return fit_calibration(*given, shares, trained, folds[rows])
 
     return fitted(folds >= 0), {k: fitted(folds != k) for k in np.unique(folds).tolist()}
 

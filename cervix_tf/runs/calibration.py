@@ -15,6 +15,8 @@ from scipy.special import log_softmax, softmax
 LEAST = 1e-12  # a probability of 0 has no logarithm
 SPREAD = 3.0  # prior standard deviation of the calibrated logits' spread: 3 is a class at 95 %
 SLIGHT = 0.01  # that spread where the network knows nothing: it orders, and says no more
+FOLDS = 5  # of groups, where no other are given
+FEWEST = 4  # folds for offsets
 SHIFT = 0.5  # prior standard deviation of an offset that moves a class' share
 
 
@@ -56,14 +58,17 @@ def fit_calibration(
     groups: np.ndarray,
     shares: np.ndarray | None = None,
     trained_shares: np.ndarray | None = None,
+    folds: np.ndarray | None = None,
 ) -> Calibration:
     """Fit a calibration by log loss.
 
     It minimises G times the mean log loss plus a penalty, G being the number of groups: a patient with
     many photographs is one observation. The penalty is that of a normal prior on the spread of the
-    calibrated logits, with a standard deviation of 3. The slope is kept where it lowers the sum by more
-    than 1, the offsets by more than as many numbers as they free (Akaike's criterion). Where it does not,
-    the probabilities are the class shares, but for a slope of so little that only their order shows it.
+    calibrated logits, with a standard deviation of 3. The slope is kept where it pays, and then the
+    offsets where these pay: where the sum falls by more than the numbers that are fitted (Akaike's
+    criterion), and where what is fitted on all folds but one lowers the log loss of that one. Where the
+    slope does not pay, the probabilities are the class shares, but for so little that only their order
+    shows it.
 
     Args:
         probabilities: (N, classes), of photographs that the network did not train on.
@@ -73,6 +78,9 @@ def fit_calibration(
             probabilities tend to these. By default those of `targets`.
         trained_shares: (classes,) the shares that it was trained with, where class weights or balanced
             sampling changed them; by default `shares`.
+        folds: (N,) the fold of each photograph, of an ensemble each of another network; by default five
+            of groups. With fewer than four no offsets are fitted: what two or three networks are wrong by
+            says little of others.
 
     Returns:
         The calibration.
@@ -85,7 +93,7 @@ def fit_calibration(
         assert shares is not None
         logs = np.log(np.maximum(shares, LEAST))
         return Calibration(0.0, tuple((logs - logs.mean()).tolist()), 0, 0)
-    number = len(np.unique(groups))
+    names, code = np.unique(groups, return_inverse=True)
     if shares is None:
         shares = np.bincount(targets, minlength=classes) / count
     prior = np.log(np.maximum(shares, LEAST))
@@ -94,30 +102,47 @@ def fit_calibration(
     evidence = evidence - evidence.mean(axis=1, keepdims=True)
     spread = max(float(evidence.std() * np.sqrt(classes / (classes - 1))), SLIGHT)
     evidence = evidence / spread
-    rows, weight = np.arange(count), number / count
+    weight = len(names) / count
 
-    def cost(free: np.ndarray) -> tuple[float, np.ndarray]:
-        slope, shift = free[0], free[1:]
-        logs = log_softmax(prior + slope * evidence + shift, axis=1)
+    def losses(free: np.ndarray, rows: np.ndarray) -> tuple[float, np.ndarray]:
+        logs = log_softmax(prior + free[0] * evidence[rows] + free[1:], axis=1)
+        picked = np.arange(len(logs)), targets[rows]
         residual = np.exp(logs)
-        residual[rows, targets] -= 1
-        value = -weight * logs[rows, targets].sum()
-        value += (slope / SPREAD) ** 2 / 2 + (shift**2).sum() / SHIFT**2 / 2
-        slopes = [weight * (residual * evidence).sum() + slope / SPREAD**2]
-        return value, np.r_[slopes, weight * residual.sum(axis=0) + shift / SHIFT**2]
+        residual[picked] -= 1
+        slope = (residual * evidence[rows]).sum()
+        return -weight * logs[picked].sum(), weight * np.r_[slope, residual.sum(axis=0)]
 
-    def best(most: float, shift: float) -> tuple[float, np.ndarray]:
+    def cost(free: np.ndarray, rows: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = losses(free, rows)
+        scale = np.r_[SPREAD, np.full(classes, SHIFT)]
+        return value + ((free / scale) ** 2).sum() / 2, gradient + free / scale**2
+
+    def fitted(most: float, shift: float, rows: np.ndarray) -> tuple[float, np.ndarray]:
         bounds = [(SLIGHT, most)] + [(-shift, shift)] * classes
         start = np.r_[SLIGHT, np.zeros(classes)]
-        found = minimize(cost, start, jac=True, bounds=bounds, method="L-BFGS-B")
+        found = minimize(cost, start, (rows,), jac=True, bounds=bounds, method="L-BFGS-B")
         return float(found.fun), found.x
 
-    # By the numbers that are free: none, the slope, the slope and the offsets.
-    fits = {0: best(SLIGHT, 0), 1: best(np.inf, 0), classes: best(np.inf, np.inf)}
-    kept = min(fits, key=lambda numbers: fits[numbers][0] + numbers)
-    free = fits[kept][1]
+    dealt = code % FOLDS if folds is None else np.unique(folds, return_inverse=True)[1]
+    parts = [dealt == k for k in range(dealt.max() + 1)]
+    every = np.ones(count, bool)
+    # By the numbers that are fitted: none, the slope, the slope and the offsets.
+    limits = {0: (SLIGHT, 0.0), 1: (np.inf, 0.0), classes: (np.inf, np.inf)}
+    kept, least, free = 0, np.full(2, np.inf), np.zeros(1 + classes)
+    if len(parts) < FEWEST:
+        del limits[classes]
+    for numbers, bounds in limits.items():
+        value, found = fitted(*bounds, every)
+        others = (
+            [losses(fitted(*bounds, ~part)[1], part)[0] for part in parts]
+            if len(parts) > 1
+            else [0]
+        )
+        tried = np.array([value + numbers, sum(others)])
+        if (tried < least).all() or not numbers:
+            kept, least, free = numbers, tried, found
     slope = float(free[0] / spread)
     offsets = prior + free[1:] - slope * trained
     return Calibration(
-        slope, tuple((offsets - offsets.mean()).tolist()), count, number, kept == classes
+        slope, tuple((offsets - offsets.mean()).tolist()), count, len(names), kept == classes
     )
