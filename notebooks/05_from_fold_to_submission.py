@@ -91,7 +91,7 @@ Image.open(WORK / "ensemble/plots/curves.png")
 # %%
 test = manifest[manifest["split"] == "test"].reset_index(drop=True)
 predictions = cx.predict(ensemble, test, tta=8)
-predictions.head().round(3)
+predictions.drop(columns="path").head().round(3)
 
 # %% [markdown]
 # ## The CSV

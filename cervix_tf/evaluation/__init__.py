@@ -9,7 +9,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "kaggle_score": ["log_loss"],
-        "evaluator": ["evaluate", "metrics_of"],
+        "evaluator": ["evaluate"],
+        "estimates": ["metrics_of"],
         "metrics": ["measures"],
         "set_coverage": ["set_figures"],
         "plots": ["plot_confusion", "plot_prevalence", "plot_reliability"],

@@ -12,7 +12,7 @@ import pandas as pd
 from cervix_tf.data import read_square
 from cervix_tf.data.manifests import is_phantom
 from cervix_tf.evaluation import plot_curves
-from cervix_tf.evaluation.evaluator import uncalibrated
+from cervix_tf.evaluation.estimates import uncalibrated
 from cervix_tf.evaluation.report.wording import NONE, number, span
 from cervix_tf.explanation import explain
 from cervix_tf.exploration import explore

@@ -17,7 +17,7 @@ from cervix_tf.data import folds as divided
 from cervix_tf.data import prepare
 from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError
-from cervix_tf.evaluation.evaluator import metrics_of
+from cervix_tf.evaluation.estimates import metrics_of
 from cervix_tf.evaluation.learning_curves import plot_curves
 from cervix_tf.evaluation.outputs import write_evaluation
 from cervix_tf.evaluation.report import report
