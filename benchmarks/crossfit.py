@@ -155,7 +155,9 @@ def phantoms(folder: Path, seeds: range, steps: int) -> None:
             "error of ensemble, raw": found["raw"][1],
             "error of ensemble": found["calibrated"][1],
         }
-        print(f"seed {seed}", {key: round(value, 4) for key, value in row.items()}, flush=True)
+        print(
+            f"seed {seed}", {key: round(float(value), 4) for key, value in row.items()}, flush=True
+        )
 
 
 def cost(folder: Path, steps: int) -> None:
