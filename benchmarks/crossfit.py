@@ -91,6 +91,9 @@ def annocerv(folder: Path, seeds: range, before: bool) -> None:
                 f"{name}, raw": figures["raw"]["log_loss"],
                 f"{name}, calibrated": figures["log_loss"],
                 f"{name}, coverage": figures["sets"]["coverage"],
+                f"{name}, classes a set": figures["sets"]["size"],
+                f"{name}, least AUC": min(figures["roc_auc"]),
+                f"{name}, largest AUC": max(figures["roc_auc"]),
                 f"{name}, minutes": (time.perf_counter() - began) / 60,
             }
             if name == "now":
@@ -107,6 +110,7 @@ def annocerv(folder: Path, seeds: range, before: bool) -> None:
     print(
         f"{len(raws)} repeats, calibrated before the mean: {log_loss(targets, np.mean(each, 0)):.4f}"
     )
+    print(f"{len(raws)} repeats, raw: {log_loss(targets, np.mean(raws, axis=0)):.4f}")
     print(f"{len(raws)} repeats, calibrated after the mean: {log_loss(targets, after):.4f}")
 
 

@@ -1,7 +1,9 @@
 """Which pictures `predict --flags` flags: the table of docs/flags.md.
 
     cervix-tf crossfit --recipe keras --set model.name=keras:MobileNet --set model.alpha=0.25 \
-        --set image_size=128 --set stages.0.steps=40 --set stages.1.steps=60 \
+        --set image_size=128 --set 'optimizer={name: adam, learning_rate: 0.001, clip_norm: 2.0}' \
+        --set 'stages=[{train: head, steps: 40},
+            {train: all, steps: 60, learning_rate: 0.0001, batch_norm: frozen}]' \
         --weights WEIGHTS --data ANNOCERV --out ENSEMBLE
     python -m benchmarks.unfamiliar ENSEMBLE
 
@@ -20,9 +22,10 @@ import skimage
 from cervix_tf.data import phantom, prepare
 from cervix_tf.data.flags import UNFAMILIAR, flag_words
 from cervix_tf.data.photographs import square_of
-from cervix_tf.inference.familiarity import SHARE, held_out_distances, quantile
+from cervix_tf.inference.familiarity import SHARE, held_out_distances
 from cervix_tf.inference.flag_columns import photograph_flags
 from cervix_tf.runs import Run, load
+from cervix_tf.runs.conformal import group_quantile
 
 EVERYDAY = ["astronaut", "chelsea", "coffee", "rocket", "motorcycle_left", "camera", "horse"]
 EVERYDAY += ["coins", "logo", "color"]
@@ -62,7 +65,7 @@ def held_out_flags(run: Run) -> np.ndarray:
     flagged = []
     for k, own in enumerate(values):
         others = [j for j in range(len(values)) if j != k]
-        limit = quantile(
+        limit = group_quantile(
             np.concatenate([values[j] for j in others]),
             np.concatenate([groups[j] for j in others]),
             SHARE,

@@ -108,8 +108,8 @@ def audit(
         labelled = int(manifest["label"].notna().sum())
         spoken = int(audited["label_quality"].notna().sum())
         print(
-            f"Label errors were looked for among the {spoken} validation photographs of "
-            f"{len(runs or [])} run(s), of {labelled} labelled photographs."
+            f"Label errors were looked for among the {spoken} of {labelled} labelled photographs that "
+            f"{', '.join(map(str, runs or []))} can judge: those a network did not train on."
         )
     for (change, why), count in changes(left).groupby(["change", "why"], sort=False).size().items():
         print(f"{count} {change}: {why}")

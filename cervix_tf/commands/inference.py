@@ -40,7 +40,9 @@ def predict(
     *runs, photographs = run
     if not runs:
         raise UserError("Give a run folder and then a folder or CSV of photographs.")
-    share = level if level is not None else 0.9 if sets else None
+    from cervix_tf.runs.conformal import SET_LEVEL
+
+    share = level if level is not None else SET_LEVEL if sets else None
     table = _predicted(runs, photographs, tta, cache, raw, per=per, sets=share, flags=flags)
     if out is None:
         print(table.to_csv(index=False, float_format="%.6f"), end="")

@@ -172,7 +172,7 @@ def uncalibrated(figures: dict) -> dict:
     Example:
         >>> uncalibrated(load("runs/first").metrics)["log_loss"]
     """
-    intervals = figures["intervals"]
+    intervals = figures.get("intervals", {})
     intervals = {**intervals, **intervals.get("raw", {})}
     return {**figures, **figures.get("raw", {}), "intervals": intervals}
 

@@ -6,16 +6,16 @@ is told in multiples of what is usual of photographs that the run did not train 
 limit too.
 """
 
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data import centre_crop
 from cervix_tf.errors import UserError
 from cervix_tf.files import replacing
+from cervix_tf.inference.penultimate_features import penultimate
 from cervix_tf.runs import Run
+from cervix_tf.runs.conformal import group_quantile
 
 if TYPE_CHECKING:
     import keras
@@ -24,10 +24,7 @@ FILE = "references.npz"
 MOST = 2000  # training photographs that are kept
 NEAREST = 10
 SHARE = 0.99  # of held-out photographs that are within the limit
-_BATCH = 64
 _LEAST = 1e-6
-# A page asks for one photograph after the other; a search trains one model after the other.
-_networks: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _ROUNDING = 1.0001  # of a limit: the same photograph in another batch differs in its last digits
 
 
@@ -101,7 +98,7 @@ def distance_limit(run: Run) -> float:
     """
     values = [held_out_distances(member) for member in run.members]
     groups = [member.predictions["group"].to_numpy() for member in run.members]
-    return quantile(np.concatenate(values), np.concatenate(groups), SHARE) * _ROUNDING
+    return group_quantile(np.concatenate(values), np.concatenate(groups), SHARE) * _ROUNDING
 
 
 def held_out_distances(run: Run) -> np.ndarray:
@@ -130,16 +127,7 @@ def _read(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
 def _usual(run: Run, held_out: np.ndarray) -> float:
     """Median distance of the photographs that a run validated on."""
-    return max(quantile(held_out, run.predictions["group"].to_numpy(), 0.5), _LEAST)
-
-
-def quantile(values: np.ndarray, groups: np.ndarray, share: float) -> float:
-    """Quantile of values that weigh as much in each group."""
-    _, code, count = np.unique(groups, return_inverse=True, return_counts=True)
-    weights = 1 / (count[code] * len(count))
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(weights[order]) >= share - 1e-9
-    return float(values[order][reached.argmax()])
+    return max(group_quantile(held_out, run.predictions["group"].to_numpy(), 0.5), _LEAST)
 
 
 def kept_references(run: Run) -> tuple[pd.DataFrame, np.ndarray]:
@@ -151,22 +139,8 @@ def kept_references(run: Run) -> tuple[pd.DataFrame, np.ndarray]:
 
 def unit_features(model: "keras.Model", squares: np.ndarray) -> np.ndarray:
     """What a model gives its logits for centre crops, brought to length 1: float32 (N, D)."""
-    network, size = _network(model), model.input_shape[1]
-    parts = []
-    for k in range(0, len(squares), _BATCH):
-        crops = centre_crop(np.asarray(squares[k : k + _BATCH]), size)
-        parts.append(network.predict_on_batch(np.ascontiguousarray(crops)))
-    features = np.concatenate(parts).astype("float32")
+    features = penultimate(model, squares)[0].astype("float32")
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), _LEAST)
-
-
-def _network(model: "keras.Model") -> "keras.Model":
-    import keras
-
-    if model not in _networks:
-        features = keras.Model(model.input, model.get_layer("logits").input, name="features")
-        _networks[model] = features
-    return _networks[model]
 
 
 def _to_nearest(features: np.ndarray, references: np.ndarray) -> np.ndarray:

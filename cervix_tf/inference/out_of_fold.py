@@ -70,7 +70,7 @@ def by_others(predictions: Predictions) -> Predictions:
         >>> by_others(predictions_of("runs/first", validation))
     """
     run, table, raw = predictions.run, predictions.photographs, predictions.raw
-    if raw is None:
+    if raw is None or len(predictions.runs) > 1:  # a mean of runs has no calibration of its own
         return predictions
     of_fold = fold_calibrations(run, *stored(run))[1]
     return replace(predictions, probabilities=_applied(of_fold, run, table, raw[None]))

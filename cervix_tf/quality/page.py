@@ -105,7 +105,7 @@ def write_audit_report(
         csv=folder / "audit.csv",
         hand_back=f"{command} --out {shlex.quote(str(folder))} "
         f"--decisions {shlex.quote(str(folder / 'audit.csv'))}",
-        fit=f"cervix-tf fit --model inception --data {shlex.quote(str(folder / 'manifest.csv'))}",
+        fit=f"cervix-tf crossfit --model inception --data {shlex.quote(str(folder / 'manifest.csv'))}",
     )
     write_text(path, page)
     return path

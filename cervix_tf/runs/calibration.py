@@ -90,14 +90,12 @@ def fit_calibration(
         >>> fit_calibration(raw, targets, groups).slope
     """
     count, classes = probabilities.shape
-    if not count:  # nothing is known but the shares
-        assert shares is not None
-        logs = np.log(np.maximum(shares, LEAST))
-        return Calibration(0.0, tuple((logs - logs.mean()).tolist()), 0, 0)
-    names, code = np.unique(groups, return_inverse=True)
     if shares is None:
-        shares = np.bincount(targets, minlength=classes) / count
+        shares = np.bincount(targets, minlength=classes) / max(count, 1)
     prior = np.log(np.maximum(shares, LEAST))
+    if not count:  # nothing is known but the shares
+        return Calibration(0.0, tuple((prior - prior.mean()).tolist()), 0, 0)
+    names, code = np.unique(groups, return_inverse=True)
     trained = prior if trained_shares is None else np.log(np.maximum(trained_shares, LEAST))
     evidence = np.log(np.maximum(probabilities, LEAST)) - trained
     evidence = evidence - evidence.mean(axis=1, keepdims=True)

@@ -29,12 +29,31 @@ def conformal_threshold(scores: np.ndarray, groups: np.ndarray, level: float = S
         >>> conformal_threshold(np.array([0.1, 0.2, 0.3]), np.array(["a", "b", "c"]), 0.5)
         0.2
     """
+    number = len(np.unique(groups))
+    share = level * (number + 1) / number  # the patient to come weighs as much, at infinity
+    return group_quantile(scores, groups, share) if share <= 1 + 1e-9 else np.inf
+
+
+def group_quantile(values: np.ndarray, groups: np.ndarray, share: float) -> float:
+    """Give the least value that a share of the groups keep below, each group weighing the same.
+
+    Args:
+        values: (N,).
+        groups: (N,) the group (patient) of each; its values share its weight evenly.
+        share: Above 0, at most 1.
+
+    Returns:
+        One of the values.
+
+    Example:
+        >>> group_quantile(np.array([0.1, 0.2, 0.3]), np.array(["a", "a", "b"]), 0.5)
+        0.2
+    """
     _, code, count = np.unique(groups, return_inverse=True, return_counts=True)
-    weights = 1 / (count[code] * (len(count) + 1))
-    order = np.argsort(scores, kind="stable")
-    below = np.cumsum(weights[order])
-    reached = below >= level - 1e-9  # sums of thirds and tenths are not exact
-    return float(scores[order][reached.argmax()]) if reached.any() else np.inf
+    weights = 1 / (count[code] * len(count))
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order]) >= share - 1e-9  # sums of thirds and tenths are not exact
+    return float(values[order][reached.argmax()])
 
 
 def prediction_sets(probabilities: np.ndarray, threshold: float) -> np.ndarray:

@@ -17,7 +17,7 @@ from cervix_tf.data import folds as divided
 from cervix_tf.data import prepare
 from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError
-from cervix_tf.evaluation.estimates import metrics_of
+from cervix_tf.evaluation.estimates import metrics_of, uncalibrated
 from cervix_tf.evaluation.learning_curves import plot_curves
 from cervix_tf.evaluation.outputs import write_evaluation
 from cervix_tf.evaluation.report import report
@@ -173,7 +173,7 @@ def _trained(
                 done = resume(run, cache)
             else:
                 done = fit(manifest, recipe, run.folder, cache)
-        figures = done.metrics["raw"]
+        figures = uncalibrated(done.metrics)
         log.info(
             f"  out-of-fold log loss {figures['log_loss']:.4f}  accuracy "
             f"{100 * figures['accuracy']:.1f} %, not calibrated"

@@ -12,6 +12,7 @@ import pandas as pd
 
 from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError, unknown
+from cervix_tf.evaluation.estimates import uncalibrated
 from cervix_tf.files import write_csv, write_text
 from cervix_tf.models import spec
 from cervix_tf.progress import bar
@@ -165,7 +166,7 @@ def _run(
         note(reason=str(error))
         study.optuna.tell(trial, state=optuna.trial.TrialState.FAIL)
         return f"  failed: {error}"
-    figures = done.metrics["raw"]  # as pruning compares them
+    figures = uncalibrated(done.metrics)  # as pruning compares them
     note(accuracy=figures["accuracy"])
     study.optuna.tell(trial, figures["log_loss"])
     return (

@@ -8,11 +8,10 @@ from sklearn.model_selection import StratifiedGroupKFold
 from threadpoolctl import threadpool_limits
 
 from cervix_tf.evaluation import log_loss
-from cervix_tf.inference.predictions import crops
+from cervix_tf.inference.penultimate_features import penultimate
 
 STRENGTHS = tuple(10.0 ** np.arange(-4, 2))  # scikit-learn's C: larger is a weaker penalty
 FOLDS = 5
-BATCH = 32
 
 
 def fit_head(
@@ -44,7 +43,7 @@ def fit_head(
     Example:
         >>> fit_head(build("cervixnet2", image_size=32), squares, labels, groups).shape
     """
-    features = seen(model, squares, views)
+    features = penultimate(model, squares, views)
     rows = features.reshape(-1, features.shape[-1])
     kernel, bias = logistic(rows, np.tile(labels, views), np.tile(groups, views), balanced, seed)
     model.get_layer("logits").set_weights([kernel, bias])
@@ -77,26 +76,13 @@ def out_of_fold(
     Example:
         >>> out_of_fold(model, squares, labels, groups, folds)
     """
-    features = seen(model, squares)[0]
+    features = penultimate(model, squares)[0]
     scores = np.empty((len(features), model.output_shape[-1]))
     for fold in np.unique(folds):
         out = folds == fold
         kernel, bias = logistic(features[~out], labels[~out], groups[~out], balanced, seed)
         scores[out] = features[out] @ kernel + bias
     return softmax(scores, axis=1)
-
-
-def seen(model: keras.Model, squares: np.ndarray, views: int = 1) -> np.ndarray:
-    """Compute what a model gives its logits: float64 (views, N, features)."""
-    network = keras.Model(model.inputs, model.get_layer("logits").input)
-    parts = [
-        [
-            network.predict_on_batch(view)
-            for view in crops(squares, model.input_shape[1], views, rows)
-        ]
-        for rows in (slice(k, k + BATCH) for k in range(0, len(squares), BATCH))
-    ]
-    return np.concatenate(parts, axis=1).astype("float64")
 
 
 def logistic(

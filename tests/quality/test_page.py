@@ -115,7 +115,7 @@ def test_what_was_dropped_and_the_commands_that_hand_the_csv_back(page, audited)
     assert re.search(
         r"cervix-tf audit --data 'my data' --out \S+/out --decisions \S+/out/audit.csv", text
     )
-    assert re.search(r"cervix-tf fit .* --data \S+/out/manifest.csv", text)
+    assert re.search(r"cervix-tf crossfit .* --data \S+/out/manifest.csv", text)
     assert "Dropped and relabelled" not in page()
     assert "nan" not in re.sub(r"data:[^\"]*", "", text).lower().replace("nand", "")
 

@@ -93,6 +93,28 @@ def test_fewer_patients_hold_it_nearer_to_the_class_shares(simulated):
     assert slopes[2] < 0.8 * slopes[0]
 
 
+def test_what_two_networks_are_wrong_by_is_not_taken_for_what_all_are(simulated):
+    probabilities, targets, groups = simulated(0, 200, 1.5)
+    biased = probabilities * [50, 1, 1]
+    biased /= biased.sum(axis=1, keepdims=True)
+    two, five = (
+        fit_calibration(biased, targets, groups, folds=groups % number) for number in (2, 5)
+    )
+    assert not two.shifted
+    assert five.shifted
+    assert five.offsets[0] < two.offsets[0]
+
+
+def test_a_network_that_knows_nothing_gives_the_class_shares_and_keeps_its_order(simulated):
+    probabilities, targets, groups = simulated(0, 60, 0.0)
+    turned = np.random.default_rng(1).permutation(targets)
+    fitted = fit_calibration(probabilities, turned, groups)
+    shares = np.bincount(turned, minlength=3) / len(turned)
+    given = fitted(probabilities)
+    assert abs(given - shares).max() < 0.02
+    assert len(np.unique(given[:, 0])) == len(np.unique(probabilities[:, 0])), "none is tied"
+
+
 def test_without_photographs_the_class_shares_are_left():
     nothing = np.empty((0, 3)), np.empty(0, int), np.empty(0, int)
     fitted = fit_calibration(*nothing, shares=np.array([0.5, 0.3, 0.2]))
