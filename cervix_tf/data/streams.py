@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from cervix_tf.data.crops import Crop
 from cervix_tf.data.manifests import class_names, labels
+from cervix_tf.data.square_rows import SquareRows
 from cervix_tf.data.squares import Squares, prepare, square_size
 from cervix_tf.data.views import RandomView
 
@@ -19,7 +20,7 @@ _ALIGNED = 64  # bytes between the places where an array may begin for TensorFlo
 
 
 def training_stream(
-    squares: Squares | np.ndarray,
+    squares: Squares | SquareRows | np.ndarray,
     labels: np.ndarray,
     batch_size: int,
     seed: int,
@@ -34,7 +35,7 @@ def training_stream(
     uninterrupted one.
 
     Args:
-        squares: uint8 (N, P, P, 3).
+        squares: uint8 (N, P, P, 3); of `SquareRows` the whole set stays where it lies.
         labels: int32 (N,) class indices.
         batch_size: B, photographs a batch.
         seed: Determines the order.
@@ -48,7 +49,8 @@ def training_stream(
     Example:
         >>> images, keys, labels = next(iter(training_stream(squares, labels, 32, seed=0)))
     """
-    array = squares.array if isinstance(squares, Squares) else squares
+    array = squares.array if isinstance(squares, Squares | SquareRows) else squares
+    rows = squares.rows if isinstance(squares, SquareRows) else np.arange(len(array))
     labels = np.asarray(labels, "int32")
     classes = [np.flatnonzero(labels == k) for k in np.unique(labels)]
 
@@ -61,17 +63,18 @@ def training_stream(
         epoch, row = shuffled(number, len(own), seed)
         return epoch, own[row]
 
-    def drawn(step: np.int64) -> tuple[np.ndarray, np.ndarray]:
+    def drawn(step: np.int64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         first = int(step) * batch_size
         keys = np.array([shown(k) for k in range(first, first + batch_size)], "int32")
-        return keys, labels[keys[:, 1]]
+        return keys, labels[keys[:, 1]], rows[keys[:, 1]]
 
     read = _reader(array, array.shape[1])
 
     def loaded(step):
-        keys, classes = tf.numpy_function(drawn, [step], [tf.int32, tf.int32])
+        keys, classes, places = tf.numpy_function(drawn, [step], [tf.int32, tf.int32, tf.int64])
         keys, classes = tf.ensure_shape(keys, (batch_size, 2)), tf.ensure_shape(classes, batch_size)
-        return tf.ensure_shape(read(keys[:, 1]), (batch_size, *array.shape[1:])), keys, classes
+        places = tf.ensure_shape(places, batch_size)
+        return tf.ensure_shape(read(places), (batch_size, *array.shape[1:])), keys, classes
 
     steps = tf.data.Dataset.counter(start_step)
     return steps.map(loaded, num_parallel_calls=2, deterministic=True).prefetch(2)
@@ -149,7 +152,7 @@ def batches(
 
 
 def _reader(array: np.ndarray, side: int, ordered: bool = False) -> Callable:
-    """Make a function that takes the numbers of squares, int32 (B,), to their centres, uint8.
+    """Make a function that takes the numbers of squares, (B,), to their centres, uint8.
 
     Numbers that are always in order, without gaps, are `ordered`: that is faster.
 
@@ -185,5 +188,5 @@ def shuffled(position: int, count: int, seed: int) -> tuple[int, int]:
 
 @functools.lru_cache(maxsize=16)
 def order(seed: int, epoch: int, count: int) -> np.ndarray:
-    """The order of the photographs in an epoch, a function of the seed."""
-    return np.random.default_rng([seed, epoch]).permutation(count)
+    """The order of the photographs in an epoch, a function of the seed: int32 (count,)."""
+    return np.random.default_rng([seed, epoch]).permutation(count).astype("int32")

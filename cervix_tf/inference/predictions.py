@@ -11,6 +11,7 @@ import pandas as pd
 
 from cervix_tf.data.crops import centre_crop
 from cervix_tf.data.manifests import labels as class_indices
+from cervix_tf.data.square_rows import SquareArray, SquareRows
 from cervix_tf.errors import UserError
 from cervix_tf.inference.patients import group_means, group_names, group_table
 from cervix_tf.inference.photographs import as_photographs
@@ -29,7 +30,8 @@ class Predictions:
     Attributes:
         runs: The runs whose probabilities are averaged, at least one.
         photographs: A table of N rows as a manifest has them; a picture in memory has an `image` alone.
-        squares: uint8 RGB (N, P, P, 3), prepared for the first run, as `data.prepare` returned them.
+        squares: uint8 RGB (N, P, P, 3), prepared for the first run, as `data.prepare` returned them, or
+            some of these, read where they lie when they are asked for.
         probabilities: float64 (N, classes), rows summing to 1, calibrated where an ensemble is.
         views: Views a photograph that these are the mean of, as `tta` of `predict`.
         raw: The same before calibration; None where nothing is calibrated.
@@ -42,7 +44,7 @@ class Predictions:
 
     runs: tuple[Run, ...]
     photographs: pd.DataFrame
-    squares: np.ndarray
+    squares: SquareArray
     probabilities: np.ndarray
     views: int = 1
     raw: np.ndarray | None = None
@@ -56,7 +58,7 @@ class Predictions:
         return replace(
             self,
             photographs=self.photographs.iloc[rows].reset_index(drop=True),
-            squares=self.squares[rows],
+            squares=SquareRows(self.squares, rows),
             probabilities=self.probabilities[rows],
             raw=None if self.raw is None else self.raw[rows],
         )
@@ -104,7 +106,7 @@ class Predictions:
         return replace(
             self,
             photographs=group_table(self.photographs.assign(group=groups)),
-            squares=self.squares[~pd.Series(groups).duplicated()],
+            squares=SquareRows(self.squares, ~pd.Series(groups).duplicated().to_numpy()),
             probabilities=group_means(self.probabilities, groups),
             raw=None if self.raw is None else group_means(self.raw, groups),
             per="group",
@@ -123,7 +125,7 @@ def predictions_of(
     photographs: Any,
     tta: int = 1,
     batch_size: int = 64,
-    cache: str | Path | None = "memory",
+    cache: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
     raw: bool = False,
 ) -> Predictions:
@@ -136,7 +138,7 @@ def predictions_of(
         photographs: As `predict` takes them.
         tta: As `predict` takes it.
         batch_size: As `predict` takes it.
-        cache: As `predict` takes it.
+        cache: Where the prepared squares are kept, as `data.prepare` takes it.
         progress: As `predict` takes it.
         raw: As `predict` takes it.
 
@@ -183,7 +185,7 @@ def predictions_of(
 
 
 def run_probabilities(
-    run: Run, squares: np.ndarray, tta: int = 1, batch_size: int = 64
+    run: Run, squares: SquareArray, tta: int = 1, batch_size: int = 64
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predict prepared squares by a run, or by the mean of an ensemble's runs.
 
@@ -208,7 +210,7 @@ def run_probabilities(
 
 
 def probabilities(
-    model: "keras.Model", squares: np.ndarray, tta: int = 1, batch_size: int = 64
+    model: "keras.Model", squares: SquareArray, tta: int = 1, batch_size: int = 64
 ) -> np.ndarray:
     """Predict the centre crops of prepared squares.
 
@@ -233,7 +235,7 @@ def probabilities(
     return total / total.sum(axis=1, keepdims=True)
 
 
-def crops(squares: np.ndarray, size: int, tta: int, rows: slice) -> Iterator[np.ndarray]:
+def crops(squares: SquareArray, size: int, tta: int, rows: slice) -> Iterator[np.ndarray]:
     """Give the views of some squares, one after the other.
 
     Args:
