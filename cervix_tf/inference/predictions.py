@@ -154,17 +154,9 @@ def predictions_of(
         True
     """
     opened = [load(run) for run in (runs if isinstance(runs, list | tuple) else [runs])]
-    if not opened:
-        raise UserError("No run to predict with: give at least one run folder.")
-    if not 1 <= tta <= VIEWS:
-        raise UserError(f"tta={tta}: give 1 to {VIEWS} views a photograph.")
+    check_views(tta)
+    check_classes({str(run.folder): run.class_names for run in opened})
     first = opened[0]
-    for run in opened[1:]:
-        if run.class_names != first.class_names:
-            raise UserError(
-                f"{run.folder} knows the classes {', '.join(run.class_names)}, {first.folder} "
-                f"{', '.join(first.class_names)}: only runs of the same classes can be averaged."
-            )
     given = as_photographs(photographs)
     squares: dict[tuple, np.ndarray] = {}
     parts = []
@@ -182,6 +174,25 @@ def predictions_of(
         tta,
         plain if any(run.calibration for run in opened) and not raw else None,
     )
+
+
+def check_views(tta: int) -> None:
+    """Refuse a number of views out of range."""
+    if not 1 <= tta <= VIEWS:
+        raise UserError(f"tta={tta}: give 1 to {VIEWS} views a photograph.")
+
+
+def check_classes(known: dict[str, list[str]]) -> None:
+    """Refuse to average no run, or runs of different classes, given by the runs' names."""
+    if not known:
+        raise UserError("No run to predict with: give at least one run folder.")
+    (first, names), *others = known.items()
+    for other, its in others:
+        if its != names:
+            raise UserError(
+                f"{other} knows the classes {', '.join(its)}, {first} {', '.join(names)}: only runs "
+                "of the same classes can be averaged."
+            )
 
 
 def run_probabilities(
@@ -227,11 +238,36 @@ def probabilities(
         >>> probabilities(build("cervixnet2", image_size=64), np.zeros((2, 74, 74, 3), "uint8")).shape
         (2, 3)
     """
-    total = np.zeros((len(squares), model.output_shape[-1]))
+    size, classes = model.input_shape[1], model.output_shape[-1]
+    return mean_of_views(model.predict_on_batch, size, classes, squares, tta, batch_size)
+
+
+def mean_of_views(
+    predict: Callable[[np.ndarray], np.ndarray],
+    size: int,
+    classes: int,
+    squares: SquareArray,
+    tta: int = 1,
+    batch_size: int = 64,
+) -> np.ndarray:
+    """Predict the centre crops of prepared squares by whatever takes a batch of them.
+
+    Args:
+        predict: uint8 (N, size, size, 3) in, probabilities (N, classes) out.
+        size: Side of the crops.
+        classes: Their number.
+        squares: As `probabilities` takes them.
+        tta: As `probabilities` takes it.
+        batch_size: As `probabilities` takes it.
+
+    Returns:
+        As `probabilities` does.
+    """
+    total = np.zeros((len(squares), classes))
     for first in range(0, len(squares), batch_size):
         rows = slice(first, first + batch_size)
-        for view in crops(squares, model.input_shape[1], tta, rows):
-            total[rows] += model.predict_on_batch(view)
+        for view in crops(squares, size, tta, rows):
+            total[rows] += predict(view)
     return total / total.sum(axis=1, keepdims=True)
 
 
