@@ -77,7 +77,7 @@ def training_stream(
         return tf.ensure_shape(read(places), (batch_size, *array.shape[1:])), keys, classes
 
     steps = tf.data.Dataset.counter(start_step)
-    return steps.map(loaded, num_parallel_calls=2, deterministic=True).prefetch(2)
+    return _in_place(steps.map(loaded, num_parallel_calls=2, deterministic=True).prefetch(2))
 
 
 def batches(
@@ -138,7 +138,7 @@ def batches(
         )
 
     if not training:
-        return one_pass(0, tf.range(count)).prefetch(2)
+        return _in_place(one_pass(0, tf.range(count)).prefetch(2))
     epochs = itertools.count()
 
     def passes_of() -> Iterator[tuple[int, np.ndarray]]:
@@ -148,7 +148,14 @@ def batches(
     signature = (tf.TensorSpec((), tf.int32), tf.TensorSpec((count,), tf.int32))
     passes = tf.data.Dataset.from_generator(passes_of, output_signature=signature)
     stream = passes.flat_map(one_pass)
-    return stream.apply(tf.data.experimental.assert_cardinality(total)).prefetch(2)
+    return _in_place(stream.apply(tf.data.experimental.assert_cardinality(total)).prefetch(2))
+
+
+def _in_place(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Leave out tf.data's rewriting, for which all squares would be copied into a graph at the start."""
+    options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False
+    return dataset.with_options(options)
 
 
 def _reader(array: np.ndarray, side: int, ordered: bool = False) -> Callable:
