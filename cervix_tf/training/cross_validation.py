@@ -27,7 +27,7 @@ from cervix_tf.inference.out_of_fold import stored
 from cervix_tf.models import spec
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
-from cervix_tf.runs import Ensemble, Run, environment, fingerprint
+from cervix_tf.runs import Ensemble, Run, environment, fingerprint, geometric_mean
 from cervix_tf.runs.folders import ENSEMBLE
 from cervix_tf.training.linear_probe import out_of_fold
 from cervix_tf.training.trainer import fit, quiet_fits, resume, untrained
@@ -195,7 +195,7 @@ def _finish(ensemble: Ensemble, cache: str | Path | None) -> None:
     ensemble.write_json("calibration.json", calibration.as_dict())
     with bar("Decoding", len(photographs)) as progress:
         squares = prepare(photographs, ensemble.square_size, cache, progress, ensemble.crop).array
-    mean = raw.mean(axis=0)
+    mean = geometric_mean(raw)
     predictions = Predictions((ensemble,), photographs, squares, probabilities, raw=mean)
     figures = metrics_of(predictions, "out of fold", _probed(ensemble, predictions))
     write_evaluation(predictions, figures, ensemble.folder)
