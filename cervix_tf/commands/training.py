@@ -147,10 +147,15 @@ def bench(
         "cached_pass": "cached pass: read, batch, hand over, centre crop",
         "augmentation": "augmentation alone",
         "step": "training step on constant data",
+        "viewed": "training step on constant data, with views",
         "fit": "fit from the cache, with views",
     }
     rows = [(text, f"{measured[key]:.0f}") for key, text in parts.items()]
     print_table(("", "images/s"), rows)
+    print(
+        f"In fit the device waits for photographs {100 * measured['waiting']:.0f} % of the time. A step "
+        f"costs {measured['overhead']:.2f} ms beside the network."
+    )
     print(f"The bottleneck of this recipe is the {parts[measured['bottleneck']].split(':')[0]}.")
 
 
