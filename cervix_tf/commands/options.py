@@ -27,6 +27,10 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe; may be repeated."),
 ]
+Precision = Annotated[
+    str | None,
+    typer.Option(help="float32, mixed_bfloat16 or mixed_float16; by default the recipe's."),
+]
 Cache = Annotated[
     str | None,
     typer.Option(

@@ -174,6 +174,10 @@ class Recipe(_Frozen):
         class_weights: `balanced` weighs each class by the inverse of its share.
         sampling: `balanced` shows every class equally often; `uniform` every photograph.
         label_smoothing: Share of the label spread over all classes.
+        precision: What the network trains in: `float32`, or Keras' `mixed_bfloat16` or `mixed_float16`
+            (with loss scaling). Variables, logits and loss, validation and the trained model are float32.
+        jit: XLA: `auto` compiles the views with it, where it works on the device, `true` views and
+            network, `false` nothing.
         validation: Share of the labelled photographs to validate on, where the manifest has no split.
         validate_every: Steps between two validations.
         checkpoint_every: Steps between two checkpoints, from which a killed run goes on.
@@ -197,6 +201,8 @@ class Recipe(_Frozen):
     class_weights: Literal["none", "balanced"] = "none"
     sampling: Literal["uniform", "balanced"] = "uniform"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    jit: Literal["auto", True, False] = "auto"
     validation: Annotated[float, Field(gt=0, le=0.5)] = 0.1
     validate_every: Count = 50
     checkpoint_every: Count = 100

@@ -87,8 +87,7 @@ class Loop:
         self.checkpoint = run.path("checkpoint/last.npz")
         self.best = run.path("checkpoint/best.npz")
         self.seconds, self.timed = {"step": 0.0, "wait": 0.0}, 0
-        options = recipe.augment.model_dump() if recipe.augment else STILL
-        self.view = RandomView(model.input_shape[1], seed=recipe.seed, **options)
+        self.view = view_of(recipe, model.input_shape[1])
         classes = model.output_shape[-1]
         self.class_weights = (
             balanced_weights(training.labels, classes)
@@ -243,6 +242,13 @@ class Loop:
     def _variables(self, stepper: Stepper) -> list:
         """Everything that changes in training, in a fixed order."""
         return [*self.model.variables, *stepper.optimizer.variables, *stepper.averages]
+
+
+def view_of(recipe: Recipe, size: int) -> RandomView:
+    """The layer that makes a network's input of that size as a recipe asks for."""
+    options = recipe.augment.model_dump() if recipe.augment else STILL
+    jit = None if recipe.jit == "auto" else recipe.jit
+    return RandomView(size, seed=recipe.seed, jit=jit, **options)
 
 
 def stage_lengths(recipe: Recipe, photographs: int) -> list[int]:

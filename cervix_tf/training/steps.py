@@ -11,6 +11,7 @@ from cervix_tf.data import cutmix, mixup
 from cervix_tf.errors import UserError
 from cervix_tf.models import head_layers, set_trainable
 from cervix_tf.recipes import Optimizer, Recipe, Stage
+from cervix_tf.training.precision import computing
 
 
 class Stepper:
@@ -46,14 +47,24 @@ class Stepper:
         relative = relative_rates(model, stage.backbone_rate, recipe.optimizer.layer_decay)
         self.slower = [(v, relative[v.path]) for v in self.variables if relative[v.path] != 1]
         rate, length = stage.learning_rate or recipe.optimizer.learning_rate, length or stage.steps
-        self.optimizer = _optimizer(recipe.optimizer, rate, length, self.variables)
+        # Half a float's exponent is too small for gradients: they are made of a larger loss.
+        self.scaled = recipe.precision == "mixed_float16"
+        self.optimizer = _optimizer(recipe.optimizer, rate, length, self.variables, self.scaled)
         # What changes in the stage: frozen layers and counters of random numbers are not averaged.
-        changing = (v for layer in model.layers if layer.trainable for v in layer.variables)
+        changing = [v for layer in model.layers if layer.trainable for v in layer.variables]
         self.averaging = (
             [v for v in changing if v.dtype == "float32"] if recipe.optimizer.ema else []
         )
         self.averages = [tf.Variable(v.value) for v in self.averaging]
+        trained = {v.path for v in self.variables}
+        counters = [v for v in model.variables if v.dtype != "float32"]
+        changing = [v for v in changing if v.dtype == "float32"]
+        # What the network itself changes: BatchNorm's statistics, and counters of random numbers.
+        self.moving = [v for v in (*changing, *counters) if v.path not in trained]
         self._compiled = tf.function(self._step, reduce_retracing=True, autograph=False)
+        self._network = self._differentiated
+        if recipe.jit is True:
+            self._network = tf.function(self._network, autograph=False, jit_compile=True)
 
     @property
     def learning_rate(self) -> float:
@@ -95,8 +106,45 @@ class Stepper:
                 f"A step of {len(labels)} photographs of {size} x {size} does not fit into memory: "
                 "take fewer a step (--set batch_size=...) or smaller ones (--set image_size=...)."
             ) from error
+        except tf.errors.OpError as error:
+            if self.recipe.jit is not True:
+                raise
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"XLA cannot compile this step: {reason}; leave out jit: true."
+            ) from error
 
     def _step(self, images, keys, labels):
+        optimizer, choice = self.optimizer, self.recipe.optimizer
+        scale = optimizer.dynamic_scale.value if self.scaled else tf.constant(1.0)
+        values = [v.value for v in self.model.variables]
+        with computing(self.model, self.recipe.precision):
+            figures, gradients, moved = self._network(values, scale, images, keys, labels)
+        for variable, value in zip(self.moving, moved, strict=True):
+            variable.assign(value)
+        if choice.clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, choice.clip_norm * scale)
+        before = [tf.identity(v.value) for v, _ in self.slower]
+        optimizer.apply(gradients, self.variables)
+        for (variable, rate), old in zip(self.slower, before, strict=True):
+            variable.assign(old + rate * (variable.value - old))
+        if self.averages:
+            self._average()
+        return figures
+
+    def _differentiated(self, values, scale, images, keys, labels):
+        """What a batch gives, no variable being changed.
+
+        Args:
+            values: Those of the model's variables.
+            scale: Factor of the loss that is differentiated, for half precision.
+            images: As of a call.
+            keys: As of a call.
+            labels: As of a call.
+
+        Returns:
+            Loss and accuracy; the gradients of `variables`; the new values of `moving`.
+        """
         classes = self.weights.shape[0]
         x = self.view(images, keys, training=True)
         smooth = self.recipe.label_smoothing
@@ -104,26 +152,23 @@ class Stepper:
         for mix, alpha in ((mixup, self.recipe.mixup), (cutmix, self.recipe.cutmix)):
             if alpha:
                 x, targets = mix(x, targets, keys, alpha=alpha, seed=self.recipe.seed)
-        variables = [v.value for v in self.variables]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
+        state = list(zip(self.model.variables, values, strict=True))
+        present = {v.path: value for v, value in state}
+        sources = [present[v.path] for v in self.variables]
+        with keras.StatelessScope(state) as scope, _tape(sources) as tape:
             logits = self.logits(x, training=True)
             losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
             weights = tf.linalg.matvec(targets, self.weights)
             loss = tf.reduce_mean(losses * weights)
             penalties = self.model.losses
             total = tf.add_n([loss, *penalties]) if penalties else loss
-        gradients = tape.gradient(total, variables)
-        if self.recipe.optimizer.clip_norm:
-            gradients, _ = tf.clip_by_global_norm(gradients, self.recipe.optimizer.clip_norm)
-        before = [tf.identity(v.value) for v, _ in self.slower]
-        self.optimizer.apply(gradients, self.variables)
-        for (variable, rate), old in zip(self.slower, before, strict=True):
-            variable.assign(old + rate * (variable.value - old))
-        if self.averages:
-            self._average()
-        right = tf.equal(tf.argmax(logits, 1, tf.int32), labels)
-        return loss, tf.reduce_mean(tf.cast(right, tf.float32))
+            if self.scaled:
+                total *= scale
+        gradients = tape.gradient(total, sources)
+        right = tf.reduce_mean(
+            tf.cast(tf.equal(tf.argmax(logits, 1, tf.int32), labels), tf.float32)
+        )
+        return (loss, right), gradients, [scope.get_current_value(v) for v in self.moving]
 
     def _average(self) -> None:
         """Move the averages towards the weights, at first faster, so that the start is forgotten."""
@@ -131,6 +176,14 @@ class Stepper:
         decay = tf.minimum(self.recipe.optimizer.ema, (1 + steps) / (10 + steps))
         for variable, average in zip(self.averaging, self.averages, strict=True):
             average.assign_sub((1 - decay) * (average - variable.value))
+
+
+@contextmanager
+def _tape(sources: list) -> Iterator[tf.GradientTape]:
+    """A tape that watches these tensors and nothing else."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(sources)
+        yield tape
 
 
 def relative_rates(model: keras.Model, backbone: float, decay: float) -> dict[str, float]:
@@ -177,7 +230,7 @@ class _Warmed(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def _optimizer(
-    choice: Optimizer, rate: float, length: int | None, variables: list
+    choice: Optimizer, rate: float, length: int | None, variables: list, scaled: bool
 ) -> keras.optimizers.Optimizer:
     schedules = keras.optimizers.schedules
     schedule = rate
@@ -197,5 +250,7 @@ def _optimizer(
     optimizer = kind(schedule, weight_decay=choice.weight_decay or None, **momentum)
     # Biases and BatchNorm are vectors, kernels are not.
     optimizer.exclude_from_weight_decay([v for v in variables if len(v.shape) < 2])
+    if scaled:
+        optimizer = optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(variables)
     return optimizer

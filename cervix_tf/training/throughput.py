@@ -18,7 +18,7 @@ from cervix_tf.errors import UserError
 from cervix_tf.models import build, spec
 from cervix_tf.recipes import Recipe
 from cervix_tf.training.determinism import repeatable
-from cervix_tf.training.loop import LOG_EVERY, stage_lengths
+from cervix_tf.training.loop import LOG_EVERY, stage_lengths, view_of
 from cervix_tf.training.steps import Stepper
 
 ROUNDS = 5  # turns that the parts take, so that a machine busy for a while slows all alike
@@ -75,8 +75,7 @@ def bench(
 
     # The parts --------------------------------------------------------------------------------------
     model = build(recipe.model.name, classes=3, image_size=size, **recipe.model.options)
-    options = recipe.augment.model_dump() if recipe.augment else STILL
-    views = RandomView(size, seed=recipe.seed, **options)
+    views = view_of(recipe, size)
     bare, real = (
         Stepper(model, view, recipe, recipe.stages[-1], np.ones(3, "float32"))
         for view in (RandomView(size, **STILL), views)
@@ -152,7 +151,10 @@ def _smallest(recipe: Recipe) -> tuple[Stepper, Iterator]:
     stage = recipe.stages[-1].model_copy(update={"train": "all"})
     view = RandomView(8, **STILL)
     stepper = Stepper(model, view, recipe, stage, np.ones(3, "float32"), length=1)
-    squares = np.zeros((64, 8, 8, 3), "uint8")
+    squares = np.zeros(64 * (192 + 1), "uint8")
+    squares = squares[-squares.ctypes.data % 64 :][: 64 * 192].reshape(
+        64, 8, 8, 3
+    )  # as in a cache file
     return stepper, iter(training_stream(squares, np.zeros(64, "int32"), 32, recipe.seed))
 
 
