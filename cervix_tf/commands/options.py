@@ -31,6 +31,10 @@ Precision = Annotated[
     str | None,
     typer.Option(help="float32, mixed_bfloat16 or mixed_float16; by default the recipe's."),
 ]
+Devices = Annotated[
+    str | None,
+    typer.Option(help="GPUs that share each batch: all, how many, or numbers such as 0,2."),
+]
 Cache = Annotated[
     str | None,
     typer.Option(

@@ -9,6 +9,7 @@ from cervix_tf.commands.options import (
     Additional,
     Cache,
     Data,
+    Devices,
     Drop,
     Model,
     Precision,
@@ -26,6 +27,7 @@ def fit(
     weights: Weights = None,
     run: Annotated[Path | None, typer.Option(help="The run folder to write.")] = None,
     precision: Precision = None,
+    devices: Devices = None,
     settings: Settings = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
     drop: Drop = None,
@@ -50,14 +52,14 @@ def fit(
         import_tensorflow()
         from cervix_tf.training import resume as go_on
 
-        _print_run(go_on(resume, cache=cache))
+        _print_run(go_on(resume, cache=cache, devices=devices))
         return
     loaded = read_recipe(model, recipe, weights, settings, precision)
     manifest = _without(photographs(data, additional), drop)
     import_tensorflow()
     from cervix_tf.training import fit
 
-    _print_run(fit(manifest, loaded, run=run, cache=cache))
+    _print_run(fit(manifest, loaded, run=run, cache=cache, devices=devices))
 
 
 def crossfit(
@@ -71,6 +73,7 @@ def crossfit(
     folds: Annotated[int, typer.Option(help="How many patient folds.")] = 5,
     repeats: Annotated[int, typer.Option(help="How often all are divided anew.")] = 1,
     precision: Precision = None,
+    devices: Devices = None,
     settings: Settings = None,
     drop: Drop = None,
     cache: Cache = None,
@@ -87,7 +90,7 @@ def crossfit(
     import_tensorflow()
     from cervix_tf.training import crossfit
 
-    ensemble = crossfit(manifest, loaded, out, folds, repeats, cache)
+    ensemble = crossfit(manifest, loaded, out, folds, repeats, cache, devices=devices)
     print_metrics(ensemble.metrics)
     print(f"Ensemble folder: {out}")
 

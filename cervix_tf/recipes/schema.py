@@ -126,7 +126,9 @@ class Stage(_Frozen):
         epochs: Passes over the training photographs, instead of `steps`.
         learning_rate: The optimiser's own if not given.
         backbone_rate: Learning rate of the backbone relative to the head's.
-        batch_norm: `train`, or `frozen`: BatchNorm runs on its stored statistics and does not change.
+        batch_norm: `train`; `synchronised`: of several devices each takes the statistics of the whole
+            batch, not of its own share; or `frozen`: BatchNorm runs on its stored statistics and does
+            not change.
         views: Views of a training photograph, turned and mirrored, for a `probe`.
     """
 
@@ -135,7 +137,7 @@ class Stage(_Frozen):
     epochs: Positive | None = None
     learning_rate: Positive | None = None
     backbone_rate: Positive = 1.0
-    batch_norm: Literal["train", "frozen"] = "train"
+    batch_norm: Literal["train", "synchronised", "frozen"] = "train"
     views: Annotated[int, Field(ge=1, le=8)] = 1
 
     @model_validator(mode="after")

@@ -17,6 +17,7 @@ from cervix_tf.inference import probabilities
 from cervix_tf.recipes import Recipe, Stage
 from cervix_tf.runs import Run
 from cervix_tf.training.checkpoints import load_state, load_variables, save_variables
+from cervix_tf.training.devices import ONE, Devices
 from cervix_tf.training.linear_probe import fit_head
 from cervix_tf.training.steps import Stepper, balanced_weights
 
@@ -65,6 +66,7 @@ class Loop:
         training, validation: The photographs of the two sides.
         on_validation: Called with step and log loss after every validation; what it raises ends
             training.
+        devices: What shares each batch.
     """
 
     def __init__(
@@ -75,8 +77,9 @@ class Loop:
         training: LabelledSquares,
         validation: LabelledSquares,
         on_validation: Callable[[int, float], None] | None = None,
+        devices: Devices = ONE,
     ):
-        self.model, self.recipe, self.run = model, recipe, run
+        self.model, self.recipe, self.run, self.devices = model, recipe, run, devices
         self.on_validation = on_validation
         self.training, self.validation = training, validation
         self.lengths = stage_lengths(recipe, len(training.labels))
@@ -115,8 +118,9 @@ class Loop:
                 self._probe(stage)  # quick, so no checkpoint begins in one: it is done again
                 continue
             stepper = Stepper(
-                self.model, self.view, self.recipe, stage, self.class_weights, self.lengths[number]
-            )
+                self.model, self.view, self.recipe, stage, self.class_weights, self.lengths[number],
+                self.devices,
+            )  # fmt: skip
             if resuming:
                 load_variables(self.checkpoint, self._variables(stepper))
                 resuming = False

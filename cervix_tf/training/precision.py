@@ -1,4 +1,4 @@
-"""Half precision for the network of a training step; everything else stays in single precision."""
+"""How the network of a training step computes, other than it is validated, saved and exported."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ import keras
 
 
 @contextmanager
-def computing(model: keras.Model, precision: str) -> Iterator[None]:
+def computing(model: keras.Model, precision: str, synchronised: bool = False) -> Iterator[None]:
     """Let a model compute in Keras' dtype policy of that name while a step is traced.
 
     Variables, the layers before the first kernel (normalisation of the photographs), the logits and
@@ -17,16 +17,22 @@ def computing(model: keras.Model, precision: str) -> Iterator[None]:
     Args:
         model: A built model with the layers `logits` and `probabilities`.
         precision: `float32`, `mixed_bfloat16` or `mixed_float16`.
+        synchronised: Whether BatchNorm takes the statistics of all devices' photographs.
     """
+    norms = [n for n in model.layers if isinstance(n, keras.layers.BatchNormalization)]
     layers = [] if precision == "float32" else list(_halved(model))
     before = [layer.dtype_policy for layer in layers]
     for layer in layers:
         layer.dtype_policy = precision
+    for norm in norms:
+        norm.synchronized = synchronised
     try:
         yield
     finally:
         for layer, policy in zip(layers, before, strict=True):
             layer.dtype_policy = policy
+        for norm in norms:
+            norm.synchronized = False
 
 
 def _halved(model: keras.Model) -> Iterator[keras.layers.Layer]:

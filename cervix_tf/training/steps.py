@@ -11,6 +11,7 @@ from cervix_tf.data import cutmix, mixup
 from cervix_tf.errors import UserError
 from cervix_tf.models import head_layers, set_trainable
 from cervix_tf.recipes import Optimizer, Recipe, Stage
+from cervix_tf.training.devices import ONE, Devices
 from cervix_tf.training.precision import computing
 
 
@@ -27,6 +28,7 @@ class Stepper:
         stage: Which layers to train, and how fast.
         class_weights: A float32 array (classes,) that each photograph's loss is weighed with.
         length: Steps of the stage, where a cosine schedule ends; needed for a stage given in epochs.
+        devices: What shares each batch.
     """
 
     def __init__(
@@ -37,8 +39,14 @@ class Stepper:
         stage: Stage,
         class_weights: np.ndarray,
         length: int | None = None,
+        devices: Devices = ONE,
     ):
-        self.model, self.view, self.recipe = model, view, recipe
+        self.model, self.view, self.recipe, self.devices = model, view, recipe, devices
+        self.synchronised = stage.batch_norm == "synchronised" and devices.count > 1
+        if self.synchronised and recipe.jit is True:
+            raise UserError(
+                "jit: true cannot be had with batch_norm: synchronised on several devices."
+            )
         self.weights = tf.constant(class_weights, tf.float32)
         set_trainable(model, stage.train, freeze_batch_norm=stage.batch_norm == "frozen")
         # Up to the logits, where the cross-entropy is exact however sure the network is.
@@ -47,6 +55,7 @@ class Stepper:
         relative = relative_rates(model, stage.backbone_rate, recipe.optimizer.layer_decay)
         self.slower = [(v, relative[v.path]) for v in self.variables if relative[v.path] != 1]
         rate, length = stage.learning_rate or recipe.optimizer.learning_rate, length or stage.steps
+        self.mixes = sum(alpha > 0 for alpha in (recipe.mixup, recipe.cutmix))
         # Half a float's exponent is too small for gradients: they are made of a larger loss.
         self.scaled = recipe.precision == "mixed_float16"
         self.optimizer = _optimizer(recipe.optimizer, rate, length, self.variables, self.scaled)
@@ -59,7 +68,7 @@ class Stepper:
         trained = {v.path for v in self.variables}
         counters = [v for v in model.variables if v.dtype != "float32"]
         changing = [v for v in changing if v.dtype == "float32"]
-        # What the network itself changes: BatchNorm's statistics, and counters of random numbers.
+        # What the network itself changes: BatchNorm's statistics, then counters of random numbers.
         self.moving = [v for v in (*changing, *counters) if v.path not in trained]
         self._compiled = tf.function(self._step, reduce_retracing=True, autograph=False)
         self._network = self._differentiated
@@ -118,8 +127,9 @@ class Stepper:
         optimizer, choice = self.optimizer, self.recipe.optimizer
         scale = optimizer.dynamic_scale.value if self.scaled else tf.constant(1.0)
         values = [v.value for v in self.model.variables]
-        with computing(self.model, self.recipe.precision):
-            figures, gradients, moved = self._network(values, scale, images, keys, labels)
+        with computing(self.model, self.recipe.precision, self.synchronised):
+            shared = self._network if self.devices.count == 1 else self._shared
+            figures, gradients, moved = shared(values, scale, images, keys, labels)
         for variable, value in zip(self.moving, moved, strict=True):
             variable.assign(value)
         if choice.clip_norm:
@@ -132,7 +142,32 @@ class Stepper:
             self._average()
         return figures
 
-    def _differentiated(self, values, scale, images, keys, labels):
+    def _shared(self, values, scale, images, keys, labels):
+        """The same as `_differentiated`, by several devices."""
+        counts = [v.dtype != "float32" for v in self.model.variables]
+        moving = [v.dtype != "float32" for v in self.moving]
+
+        def shifted(values, counts, number):
+            # Each device draws random numbers of its own, and the counters come out the same.
+            return [
+                v + tf.cast(tf.stack([number, 0]), v.dtype) if count else v
+                for v, count in zip(values, counts, strict=True)
+            ]
+
+        def work(number, images, keys, labels):
+            own = shifted(values, counts, number)
+            figures, gradients, moved = self._network(own, scale, images, keys, labels, True)
+            moved = shifted(moved, moving, -number)
+            floats = [v for v, count in zip(moved, moving, strict=True) if not count]
+            return [*figures, *gradients, *floats], [
+                v for v, count in zip(moved, moving, strict=True) if count
+            ]
+
+        floats, others = self.devices.mean_of_shares(work, (images, keys, labels), self.mixes)
+        figures, gradients = floats[:2], floats[2 : 2 + len(self.variables)]
+        return figures, gradients, [*floats[2 + len(self.variables) :], *others]
+
+    def _differentiated(self, values, scale, images, keys, labels, share=False):
         """What a batch gives, no variable being changed.
 
         Args:
@@ -141,6 +176,7 @@ class Stepper:
             images: As of a call.
             keys: As of a call.
             labels: As of a call.
+            share: Whether it is a share of a batch, whose last photographs are there to be mixed in.
 
         Returns:
             Loss and accuracy; the gradients of `variables`; the new values of `moving`.
@@ -152,6 +188,8 @@ class Stepper:
         for mix, alpha in ((mixup, self.recipe.mixup), (cutmix, self.recipe.cutmix)):
             if alpha:
                 x, targets = mix(x, targets, keys, alpha=alpha, seed=self.recipe.seed)
+        if share and self.mixes:
+            x, targets, labels = (part[: -self.mixes] for part in (x, targets, labels))
         state = list(zip(self.model.variables, values, strict=True))
         present = {v.path: value for v, value in state}
         sources = [present[v.path] for v in self.variables]
