@@ -112,10 +112,10 @@ def devices_of(asked: Asked) -> Devices:
         raise UserError(
             f"devices {asked}: there is no device {missing[0]} here, but {len(there)} ({names})."
         )
-    names = [there[n].name for n in numbers]
-    if len(names) > 1:
-        return Devices(_mirrored(tuple(names)))
-    return Devices(name=names[0] if numbers[0] else None)
+    chosen = [there[n].name for n in numbers]
+    if len(chosen) > 1:
+        return Devices(_mirrored(tuple(chosen)))
+    return Devices(name=chosen[0] if numbers[0] else None)
 
 
 @functools.cache  # a second strategy of the same devices would take the keys of the first's sums

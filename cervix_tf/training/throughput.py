@@ -120,7 +120,7 @@ def bench(
     with repeatable():  # as `fit` trains
         rates = _measured(parts, seconds, fetch)
         small, photographs = _smallest(recipe)
-        step = {"overhead": partial(train, small, photographs)}
+        step: dict[str, Part] = {"overhead": partial(train, small, photographs)}
         overhead = 1e3 * batch / _measured(step, seconds / 5, fetch)["overhead"]
 
     # The sum of a whole run -------------------------------------------------------------------------
@@ -151,10 +151,9 @@ def _smallest(recipe: Recipe) -> tuple[Stepper, Iterator]:
     stage = recipe.stages[-1].model_copy(update={"train": "all"})
     view = RandomView(8, **STILL)
     stepper = Stepper(model, view, recipe, stage, np.ones(3, "float32"), length=1)
-    squares = np.zeros(64 * (192 + 1), "uint8")
-    squares = squares[-squares.ctypes.data % 64 :][: 64 * 192].reshape(
-        64, 8, 8, 3
-    )  # as in a cache file
+    memory = np.zeros(65 * 192, "uint8")
+    begin = -memory.ctypes.data % 64  # aligned, as in a cache file
+    squares = memory[begin : begin + 64 * 192].reshape(64, 8, 8, 3)
     return stepper, iter(training_stream(squares, np.zeros(64, "int32"), 32, recipe.seed))
 
 
