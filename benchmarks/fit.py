@@ -37,7 +37,7 @@ def measured(name: str, views: bool, target: float, steps: int, folder: Path, ro
     squares = cx.data.prepare(manifest, cx.data.square_size(size), folder / "cache").array
     labels = np.arange(len(squares)) % 3
     rows = np.arange(len(squares))
-    stream = cx.data.training_stream(squares[rows], labels, batch, recipe.seed)
+    stream = cx.data.training_stream(cx.data.SquareRows(squares, rows), labels, batch, recipe.seed)
     model = cx.models.build(name, image_size=size, **recipe.model.options)
     still = cx.data.RandomView(size, **cx.data.STILL)
     view = cx.data.RandomView(size, **recipe.augment.model_dump()) if views else still

@@ -23,7 +23,7 @@ def evaluate(
             "`report` shows beside the validation figures."
         ),
     ] = None,
-    cache: Cache = "memory",
+    cache: Cache = None,
     raw: Raw = False,
     per: Per = "photograph",
     by: Annotated[

@@ -29,7 +29,7 @@ def explain(
     ] = None,
     photographs: Annotated[int, typer.Option(min=1, max=24, help="How many to show.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Which are shown, and SmoothGrad's noise.")] = 0,
-    cache: Cache = "memory",
+    cache: Cache = None,
 ) -> None:
     """Draw saliency maps over photographs that the run got right and others it got wrong.
 

@@ -12,10 +12,11 @@ from cervix_tf.commands.printing import import_tensorflow
 def predict(
     run: Annotated[list[Path], typer.Argument(help="Run folder(s), then the photographs.")],
     out: Annotated[
-        Path | None, typer.Option(help="A CSV to write; by default to the screen.")
+        Path | None,
+        typer.Option(help="A .csv or .parquet to write; by default to the screen."),
     ] = None,
     tta: Views = 1,
-    cache: Cache = "memory",
+    cache: Cache = "none",
     raw: Raw = False,
     per: Per = "photograph",
     sets: Annotated[
@@ -30,10 +31,27 @@ def predict(
         bool,
         typer.Option("--flags", help="Flag photographs that are blurred, dark ... or unfamiliar."),
     ] = False,
+    engine: Annotated[
+        str, typer.Option(help="keras; or onnx, for files that `export` wrote, without TensorFlow.")
+    ] = "keras",
+    on_error: Annotated[
+        str,
+        typer.Option(
+            help="stop at photographs that cannot be read, or record them beside the file."
+        ),
+    ] = "stop",
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Only the I-th of N shares of the photographs, from 1/N."),
+    ] = None,
 ) -> None:
     """Predict photographs: a folder, a CSV or single files; several runs are averaged.
 
+    Interrupted, the same command goes on where it stopped.
+
     Example: cervix-tf predict runs/first photographs --out predictions.csv
+
+    Exported: cervix-tf predict first.onnx photographs --engine onnx --out predictions.csv
     """
     from cervix_tf.errors import UserError
 
@@ -43,14 +61,15 @@ def predict(
     from cervix_tf.runs.conformal import SET_LEVEL
 
     share = level if level is not None else SET_LEVEL if sets else None
-    table = _predicted(runs, photographs, tta, cache, raw, per=per, sets=share, flags=flags)
+    more = {"per": per, "sets": share, "flags": flags, "engine": engine}
+    more |= {"on_error": on_error, "shard": shard}
+    done = _predicted(runs, photographs, tta, cache, raw, out=out, **more)
     if out is None:
-        print(table.to_csv(index=False, float_format="%.6f"), end="")
+        print(done.to_csv(index=False, float_format="%.6f"), end="")
         return
-    from cervix_tf.files import write_csv
-
-    write_csv(table, out)
-    print(f"{len(table)} {per}s in {out}")
+    print(f"{done.rows} {per}s in {out}")
+    if done.errors:
+        print(f"{done.unreadable} photographs that cannot be read in {done.errors}")
 
 
 def submit(
@@ -64,7 +83,7 @@ def submit(
     ] = None,
     floor: Annotated[float, typer.Option(help="Least probability.")] = 1e-15,
     tta: Views = 1,
-    cache: Cache = "memory",
+    cache: Cache = "none",
     raw: Raw = False,
 ) -> None:
     """Write a Kaggle CSV of class probabilities.
@@ -78,16 +97,29 @@ def submit(
     print(f"{len(table)} rows in {out}")
 
 
-def _predicted(runs: list[Path], photographs: Path, tta: int, cache: str | None, raw: bool, **more):
+def _predicted(
+    runs: list[Path],
+    photographs: Path,
+    tta: int,
+    cache: str | None,
+    raw: bool,
+    out: Path | None = None,
+    **more,
+):
     from cervix_tf.data import read_manifest
+    from cervix_tf.inference.engines import engines
     from cervix_tf.progress import bar
-    from cervix_tf.runs import load
 
-    for run in runs:
-        load(run)  # a folder that is no run is named before any photograph is read
+    engine = more.get("engine", "keras")
+    if engine == "keras":
+        engines(runs, raw=raw)  # what is no run is named before any photograph is read
     manifest = read_manifest(photographs, labelled=False)
-    import_tensorflow()
-    from cervix_tf.inference import predict
+    if engine == "keras":
+        import_tensorflow()
+    from cervix_tf.inference import predict, write_predictions
 
-    with bar("Decoding", len(manifest)) as progress:
-        return predict(runs, manifest, tta=tta, cache=cache, progress=progress, raw=raw, **more)
+    more |= {"tta": tta, "cache": cache, "raw": raw}
+    with bar("Predicting", len(manifest)) as progress:
+        if out is None:
+            return predict(runs, manifest, progress=progress, **more)
+        return write_predictions(runs, manifest, out, progress=progress, **more)

@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "phantoms": ["phantom"],
         "photographs": ["read_square", "unreadable"],
         "squares": ["Squares", "prepare", "square_size"],
+        "square_rows": ["SquareRows"],
         "views": ["STILL", "RandomView"],
         "mixing": ["cutmix", "mixup"],
         "streams": ["batches", "training_stream"],

@@ -53,15 +53,16 @@ def photograph_keys(paths: list[Path], regions: list[Region] | None = None) -> n
         Git tell a changed file; and from the box, or path, size and time of the mask. A photograph
         that is not there has a key too.
     """
-    keys = b""
+    keys = []
     for path, region in zip(paths, regions or [None] * len(paths), strict=True):
         state = _state(path)
         if isinstance(region, Path):
             state += f"\0mask\0{_state(region)}"
         elif region is not None:
             state += f"\0box\0{MARGIN}\0{region}"
-        keys += hashlib.blake2b(state.encode(errors="surrogateescape"), digest_size=16).digest()
-    return np.frombuffer(keys, "V16")
+        code = state.encode(errors="surrogateescape")
+        keys.append(hashlib.blake2b(code, digest_size=16).digest())
+    return np.frombuffer(b"".join(keys), "V16")
 
 
 def _state(path: Path) -> str:

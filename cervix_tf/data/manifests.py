@@ -47,7 +47,7 @@ def read_csv(path: Path | str, labelled: bool = True, existing: bool = True) -> 
         raise UserError(f"{path} has no column 'label'; it has: {', '.join(table.columns)}.")
     for column in [c for c in FILES if c in table]:
         table[column] = [
-            p if pd.isna(p) else os.path.abspath(path.parent / p) for p in table[column]
+            p if pd.isna(p) else os.path.abspath(path.parent / p) for p in table[column].tolist()
         ]
     table = validated(table, str(path), existing)
     if labelled and table["label"].isna().all():
@@ -246,27 +246,27 @@ def validated(manifest: pd.DataFrame, where: str, existing: bool = True) -> pd.D
     empty = manifest["path"].isna()
     if empty.any():
         raise UserError(f"{where}, row {int(empty.argmax()) + first}: the column 'path' is empty.")
-    manifest["path"] = [os.path.abspath(p) for p in manifest["path"]]
+    manifest["path"] = [os.path.abspath(p) for p in manifest["path"].tolist()]
     repeated = manifest["path"].duplicated()
     if repeated.any():
         row = int(repeated.argmax())
         raise UserError(
             f"{where}, row {row + first}: {manifest['path'][row]} is listed twice; keep one of the rows."
         )
-    absent = [p for p in manifest["path"] if existing and not Path(p).is_file()]
+    absent = [p for p in manifest["path"].tolist() if existing and not os.path.isfile(p)]
     if absent:
         raise UserError(f"{where}: {len(absent)} photographs do not exist: {listed(absent)}.")
     for column in COLUMNS:
         if column not in manifest:
             manifest[column] = None
-    for row, value in enumerate(manifest["split"]):
+    for row, value in enumerate(manifest["split"].tolist()):
         if pd.notna(value) and value not in SPLITS:
             raise UserError(
                 f"{where}, row {row + first}, column 'split': {value!r} is not one of "
                 f"{', '.join(SPLITS)}."
             )
     for column in [c for c in TEXT if c in manifest]:  # one dtype whatever was read
-        values = [_text(value) for value in manifest[column]]
+        values = [_text(value) for value in manifest[column].tolist()]
         manifest[column] = pd.Series(values, dtype="object")
     manifest["image"] = manifest["image"].fillna(manifest["path"].map(os.path.basename))
     for column in [c for c in WHOLE if c in manifest]:

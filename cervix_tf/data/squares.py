@@ -227,11 +227,11 @@ def _complete(
             stacklevel=6,
         )
     with file.writing(missing) as write:
-        rest = _borrow(file, missing, write)
+        rest = borrow(file, missing, write)
         decode_all(photographs, file.shape[1], rest, write, progress, see)
 
 
-def _borrow(file: CacheFile, missing: np.ndarray, write: Store) -> list[int]:
+def borrow(file: CacheFile, missing: np.ndarray, write: Store) -> list[int]:
     """Copy what another set in the folder holds already, and return the rows that none does."""
     wanted = {file.keys[row].tobytes(): int(row) for row in missing}
     copied = set()

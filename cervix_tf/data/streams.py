@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from cervix_tf.data.crops import Crop
 from cervix_tf.data.manifests import class_names, labels
+from cervix_tf.data.square_rows import SquareRows
 from cervix_tf.data.squares import Squares, prepare, square_size
 from cervix_tf.data.views import RandomView
 
@@ -22,7 +23,7 @@ _ALIGNED = 64  # bytes between the places where an array may begin for TensorFlo
 
 
 def training_stream(
-    squares: Squares | np.ndarray,
+    squares: Squares | SquareRows | np.ndarray,
     labels: np.ndarray,
     batch_size: int,
     seed: int,
@@ -37,7 +38,7 @@ def training_stream(
     uninterrupted one.
 
     Args:
-        squares: uint8 (N, P, P, 3).
+        squares: uint8 (N, P, P, 3); of `SquareRows` the whole set stays where it lies.
         labels: int32 (N,) class indices.
         batch_size: B, photographs a batch.
         seed: Determines the order.
@@ -51,7 +52,8 @@ def training_stream(
     Example:
         >>> images, keys, labels = next(iter(training_stream(squares, labels, 32, seed=0)))
     """
-    array = squares.array if isinstance(squares, Squares) else squares
+    array = squares.array if isinstance(squares, Squares | SquareRows) else squares
+    rows = squares.rows if isinstance(squares, SquareRows) else np.arange(len(array))
     labels = np.asarray(labels, "int32")
     classes = [np.flatnonzero(labels == k) for k in np.unique(labels)]
 
@@ -73,14 +75,16 @@ def training_stream(
         keys = tf.numpy_function(drawn, [step], tf.int32)
         return tf.ensure_shape(keys, (_DRAWN, batch_size, 2))
 
-    read, classes_of = _reader(array, array.shape[1]), tf.constant(labels)
+    read = _reader(array, array.shape[1])
+    classes_of, places = tf.constant(labels), tf.constant(rows, tf.int64)
 
     def loaded(keys):
-        images = tf.ensure_shape(read(keys[:, 1]), (batch_size, *array.shape[1:]))
+        images = read(tf.gather(places, keys[:, 1]))
+        images = tf.ensure_shape(images, (batch_size, *array.shape[1:]))
         return images, keys, tf.gather(classes_of, keys[:, 1])
 
     keys = tf.data.Dataset.counter(start_step, _DRAWN).map(keys_of).unbatch()
-    return keys.map(loaded, num_parallel_calls=2, deterministic=True).prefetch(2)
+    return _in_place(keys.map(loaded, num_parallel_calls=2, deterministic=True).prefetch(2))
 
 
 def batches(
@@ -141,7 +145,7 @@ def batches(
         )
 
     if not training:
-        return one_pass(0, tf.range(count)).prefetch(2)
+        return _in_place(one_pass(0, tf.range(count)).prefetch(2))
     epochs = itertools.count()
 
     def passes_of() -> Iterator[tuple[int, np.ndarray]]:
@@ -151,11 +155,18 @@ def batches(
     signature = (tf.TensorSpec((), tf.int32), tf.TensorSpec((count,), tf.int32))
     passes = tf.data.Dataset.from_generator(passes_of, output_signature=signature)
     stream = passes.flat_map(one_pass)
-    return stream.apply(tf.data.experimental.assert_cardinality(total)).prefetch(2)
+    return _in_place(stream.apply(tf.data.experimental.assert_cardinality(total)).prefetch(2))
+
+
+def _in_place(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Leave out tf.data's rewriting, for which all squares would be copied into a graph at the start."""
+    options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False
+    return dataset.with_options(options)
 
 
 def _reader(array: np.ndarray, side: int, ordered: bool = False) -> Callable:
-    """Make a function that takes the numbers of squares, int32 (B,), to their centres, uint8.
+    """Make a function that takes the numbers of squares, (B,), to their centres, uint8.
 
     Numbers that are always in order, without gaps, are `ordered`: that is faster.
 
@@ -191,5 +202,5 @@ def shuffled(position: int, count: int, seed: int) -> tuple[int, int]:
 
 @functools.lru_cache(maxsize=16)
 def order(seed: int, epoch: int, count: int) -> np.ndarray:
-    """The order of the photographs in an epoch, a function of the seed."""
-    return np.random.default_rng([seed, epoch]).permutation(count)
+    """The order of the photographs in an epoch, a function of the seed: int32 (count,)."""
+    return np.random.default_rng([seed, epoch]).permutation(count).astype("int32")

@@ -1,8 +1,9 @@
 """The same work for many photographs on every core, so that memory does not grow with their number."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ import cv2
 from cervix_tf.data.photographs import cores
 
 _Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 _ALONE = threading.Lock()
 
 
@@ -39,6 +41,31 @@ def spread(work: Callable[[_Item], object], items: Iterable[_Item]) -> None:
                 job.result()
         finally:
             ended.set()
+
+
+def ahead(work: Callable[[_Item], _Result], items: Iterable[_Item], most: int) -> Iterator[_Result]:
+    """Do a piece of work for each item before it is asked for, one thread a core.
+
+    Args:
+        work: Called from the threads with an item; its error is raised when its result is asked for.
+        items: What is worked on.
+        most: How many results are waiting or being worked on at the most.
+
+    Yields:
+        The results, in the order of the items.
+    """
+    with ThreadPoolExecutor(cores()) as pool:
+        begun: deque[Future] = deque()
+        try:
+            for item in items:
+                if len(begun) == most:
+                    yield begun.popleft().result()
+                begun.append(pool.submit(work, item))
+            while begun:
+                yield begun.popleft().result()
+        finally:
+            for job in begun:
+                job.cancel()
 
 
 @contextmanager

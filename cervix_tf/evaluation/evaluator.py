@@ -25,7 +25,7 @@ def evaluate(
     photographs: pd.DataFrame | None = None,
     tta: int = 1,
     out: Path | str | None = None,
-    cache: str | Path | None = "memory",
+    cache: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
     raw: bool = False,
     per: str = "photograph",

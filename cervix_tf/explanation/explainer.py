@@ -22,7 +22,7 @@ def explain(
     methods: Sequence[str] = ("gradient", "smoothgrad", "integrated", "gradcam"),
     photographs: int = 8,
     seed: int = 0,
-    cache: Path | str | None = "memory",
+    cache: Path | str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Explanation:
     """Draw what a run looks at in photographs it got right and in others it got wrong.

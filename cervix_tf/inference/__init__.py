@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "run_probabilities",
         ],
         "prediction_table": ["predict"],
+        "prediction_files": ["Written", "write_predictions"],
         "out_of_fold": ["calibrated", "held_out"],
         "familiarity": ["distance_limit", "distances", "write_references"],
         "neighbours": ["nearest_of_each_class"],

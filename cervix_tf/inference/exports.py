@@ -16,7 +16,7 @@ import pandas as pd
 
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.files import disk_errors, replacing
-from cervix_tf.inference.predictions import predictions_of
+from cervix_tf.inference.predictions import crops, predictions_of
 from cervix_tf.inference.runtimes import RUNTIMES
 from cervix_tf.runs import Run, load
 
@@ -106,25 +106,26 @@ def export(
     target = Path(path) if path else run.path(f"export/{name}")
     photographs = _validation_photographs(run) if manifest is None else manifest
     predictions = predictions_of(run, photographs, progress=progress)
-    images, expected = np.ascontiguousarray(predictions.images), predictions.probabilities
+    squares, expected = predictions.squares, predictions.probabilities
 
     with _replacing_folder(target) if format == "savedmodel" else replacing(target) as part:
         _write(run, part, format, quantize)
-        batches = (images[first : first + 32] for first in range(0, len(images), 32))
+        rows = (slice(first, first + 32) for first in range(0, len(squares), 32))
+        batches = (next(crops(squares, run.image_size, 1, some)) for some in rows)
         exported = np.concatenate(list(RUNTIMES[format](part, batches)))
         if exported.shape != expected.shape or not np.isfinite(exported).all():
             raise UserError(f"The {format} export gives no probabilities; nothing was written.")
         difference = float(np.abs(exported - expected).max())
         if quantize is None and difference > TOLERANCE:
             raise UserError(
-                f"The {format} export differs from Keras by up to {difference:.1e} on {len(images)} "
+                f"The {format} export differs from Keras by up to {difference:.1e} on {len(squares)} "
                 f"photographs, more than {TOLERANCE:.0e}; nothing was written. Choose another format."
             )
     files = [target] if target.is_file() else [f for f in target.rglob("*") if f.is_file()]
     return Export(
         target,
         sum(file.stat().st_size for file in files),
-        len(images),
+        len(squares),
         difference,
         _accuracy(exported, predictions.targets),
         _accuracy(expected, predictions.targets),

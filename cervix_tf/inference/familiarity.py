@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cervix_tf.data.square_rows import SquareArray, SquareRows
 from cervix_tf.errors import UserError
 from cervix_tf.files import replacing
 from cervix_tf.inference.penultimate_features import penultimate
@@ -25,11 +26,15 @@ MOST = 2000  # training photographs that are kept
 NEAREST = 10
 SHARE = 0.99  # of held-out photographs that are within the limit
 _LEAST = 1e-6
+_PART = 1024  # photographs whose features and distances are in memory at once
 _ROUNDING = 1.0001  # of a limit: the same photograph in another batch differs in its last digits
 
 
 def write_references(
-    run: Run, model: "keras.Model", training: np.ndarray, validation: np.ndarray
+    run: Run,
+    model: "keras.Model",
+    training: SquareArray,
+    validation: SquareArray,
 ) -> None:
     """Write `references.npz` into a run: what its network makes of photographs that it trained on.
 
@@ -45,15 +50,14 @@ def write_references(
     Example:
         >>> write_references(run, run.model, predictions.squares, predictions.squares)
     """
-    rows = _kept(len(training))
-    features = unit_features(model, np.concatenate([training[rows], validation]))
-    references = features[: len(rows)].astype("float16")
-    held_out = _to_nearest(features[len(rows) :], references)
+    kept = SquareRows(training, _kept(len(training)))
+    references = unit_features(model, kept).astype("float16")
+    held_out = _distances(model, validation, references)
     with replacing(run.path(FILE)) as part:
         np.savez(part, references=references, held_out=held_out)
 
 
-def distances(run: Run, squares: np.ndarray) -> np.ndarray:
+def distances(run: Run, squares: SquareArray) -> np.ndarray:
     """Tell how far photographs are from those that a run was trained on.
 
     Args:
@@ -73,7 +77,7 @@ def distances(run: Run, squares: np.ndarray) -> np.ndarray:
     parts = []
     for member in run.members:
         references, held_out = _read(member)
-        far = _to_nearest(unit_features(member.model, squares), references)
+        far = _distances(member.model, squares, references)
         parts.append(far / _usual(member, held_out))
     return np.mean(parts, axis=0)
 
@@ -137,10 +141,19 @@ def kept_references(run: Run) -> tuple[pd.DataFrame, np.ndarray]:
     return training.iloc[_kept(len(training))].reset_index(drop=True), features
 
 
-def unit_features(model: "keras.Model", squares: np.ndarray) -> np.ndarray:
+def unit_features(model: "keras.Model", squares: SquareArray) -> np.ndarray:
     """What a model gives its logits for centre crops, brought to length 1: float32 (N, D)."""
     features = penultimate(model, squares)[0].astype("float32")
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), _LEAST)
+
+
+def _distances(model: "keras.Model", squares: SquareArray, references: np.ndarray) -> np.ndarray:
+    """Distance of each square to its tenth nearest reference, so many at a time: float32 (N,)."""
+    parts = [
+        _to_nearest(unit_features(model, SquareRows(squares, slice(k, k + _PART))), references)
+        for k in range(0, len(squares), _PART)
+    ]
+    return np.concatenate(parts)
 
 
 def _to_nearest(features: np.ndarray, references: np.ndarray) -> np.ndarray:

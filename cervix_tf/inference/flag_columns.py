@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data.flags import UNFAMILIAR, join_flags
+from cervix_tf.data.square_rows import SquareArray
 from cervix_tf.inference.familiarity import distance_limit, distances
 from cervix_tf.quality.appearance import appearance_flags, measure, shrunk
 from cervix_tf.runs import Run
@@ -11,7 +12,7 @@ from cervix_tf.runs import Run
 _TOGETHER = 24  # photographs measured at once
 
 
-def photograph_flags(run: Run, squares: np.ndarray) -> tuple[list[str | None], np.ndarray]:
+def photograph_flags(run: Run, squares: SquareArray) -> tuple[list[str | None], np.ndarray]:
     """Flag photographs whose probabilities should not be taken as they are.
 
     Args:
@@ -42,7 +43,7 @@ def photograph_flags(run: Run, squares: np.ndarray) -> tuple[list[str | None], n
     return words, far
 
 
-def with_photograph_flags(table: pd.DataFrame, run: Run, squares: np.ndarray) -> pd.DataFrame:
+def with_photograph_flags(table: pd.DataFrame, run: Run, squares: SquareArray) -> pd.DataFrame:
     """Add to a table of predictions the columns `flags` and `distance`.
 
     Args:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data import prepare
+from cervix_tf.data import SquareRows, prepare
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.inference.predictions import Predictions, probabilities
 from cervix_tf.runs import Calibration, Ensemble, Run, fit_calibration, geometric_mean
@@ -19,7 +19,7 @@ def held_out(
     run: Run,
     photographs: pd.DataFrame | None = None,
     tta: int = 1,
-    cache: str | Path | None = "memory",
+    cache: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
     raw: bool = False,
 ) -> Predictions:
@@ -29,7 +29,7 @@ def held_out(
         run: A run or an ensemble.
         photographs: Rows of `run.validation`; by default all.
         tta: As `predict` takes it.
-        cache: As `predict` takes it.
+        cache: Where the prepared squares are kept, as `data.prepare` takes it.
         progress: As `predict` takes it.
         raw: As `predict` takes it.
 
@@ -49,7 +49,7 @@ def held_out(
     for number, member in enumerate(run.members):
         new = photographs["path"].isin(member.validation["path"]).to_numpy()
         repeat = number * repeats // len(run.members)
-        plain[repeat, new] = probabilities(member.model, squares[new], tta)
+        plain[repeat, new] = probabilities(member.model, SquareRows(squares, new), tta)
     mean, table = geometric_mean(plain), photographs.reset_index(drop=True)
     if raw or run.calibration is None:
         return Predictions((run,), table, squares, mean, tta)

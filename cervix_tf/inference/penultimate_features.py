@@ -5,6 +5,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from cervix_tf.data.square_rows import SquareArray
 from cervix_tf.inference.predictions import crops
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ _BATCH = 32
 _networks: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
-def penultimate(model: "keras.Model", squares: np.ndarray, views: int = 1) -> np.ndarray:
+def penultimate(model: "keras.Model", squares: SquareArray, views: int = 1) -> np.ndarray:
     """Compute what a model gives its logits for prepared squares.
 
     Args:
@@ -35,8 +36,9 @@ def penultimate(model: "keras.Model", squares: np.ndarray, views: int = 1) -> np
         logits = model.get_layer("logits")
         _networks[model] = keras.Model(model.input, logits.input, name="features")
     network, size = _networks[model], model.input_shape[1]
-    parts = [
-        [network.predict_on_batch(view) for view in crops(squares, size, views, rows)]
-        for rows in (slice(k, k + _BATCH) for k in range(0, len(squares), _BATCH))
-    ]
-    return np.concatenate(parts, axis=1).astype("float64")
+    features = np.empty((views, len(squares), network.output_shape[-1]))
+    for first in range(0, len(squares), _BATCH):
+        rows = slice(first, first + _BATCH)
+        for view, seen in enumerate(crops(squares, size, views, rows)):
+            features[view, rows] = network.predict_on_batch(seen)
+    return features

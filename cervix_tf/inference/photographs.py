@@ -1,6 +1,7 @@
 """Photographs in whatever form they are at hand: a manifest, paths, arrays, PIL images."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,11 @@ import pandas as pd
 
 from cervix_tf.data import prepare, read_manifest
 from cervix_tf.data.crops import Crop
+from cervix_tf.data.decoding import UnreadableError
 from cervix_tf.data.manifests import COLUMNS, validated
 from cervix_tf.data.photographs import square_of
+from cervix_tf.data.square_reader import Read, square_reader
+from cervix_tf.data.squares import UnreadablePhotographs
 from cervix_tf.data.threads import spread
 from cervix_tf.errors import UserError
 
@@ -38,22 +42,65 @@ class Photographs:
         """Decode and shrink all of them, uint8 RGB (N, size, size, 3), as `data.prepare` does."""
         if not self.pictures:
             return prepare(self.table, size, cache, progress, crop=crop).array
-        if crop != "square":
-            raise UserError(
-                f"The run was trained with crop: {crop}, and pictures in memory have no {crop}: give "
-                "the manifest that `cervix-tf segment` wrote."
-            )
+        self._check_crop(crop)
         squares = np.empty((len(self.table), size, size, 3), np.uint8)
         on_disk = self.table.drop(index=list(self.pictures))
         if len(on_disk):
             squares[on_disk.index] = prepare(on_disk, size, cache, progress).array
 
         def shrink(row: int) -> None:
-            rgb = _rgb(self.pictures[row], self.table["image"][row])
-            squares[row] = square_of(rgb, size)
+            try:
+                squares[row] = square_of(_rgb(self.pictures[row]), size)
+            except UnreadableError as error:
+                raise self.unreadable({row: str(error)}) from error
 
         spread(shrink, self.pictures)
         return squares
+
+    @contextmanager
+    def reader(
+        self, size: int, crop: Crop = "square", cache: str | Path | None = "none"
+    ) -> Iterator[Read]:
+        """Give a function of the row that makes its square, as `data.square_reader` does."""
+        if not self.pictures:
+            with square_reader(self.table, size, cache, crop) as read:
+                yield read
+            return
+        self._check_crop(crop)
+        on_disk = self.table.drop(index=list(self.pictures))
+        place = {row: number for number, row in enumerate(on_disk.index)}
+        with square_reader(on_disk, size, cache if len(on_disk) else "none") as read:
+            yield (
+                lambda row: (
+                    read(place[row]) if row in place else square_of(_rgb(self.pictures[row]), size)
+                )
+            )
+
+    def of_rows(self, rows: range) -> "Photographs":
+        """Take neighbouring rows alone."""
+        pictures = {row - rows.start: self.pictures[row] for row in rows if row in self.pictures}
+        return Photographs(self.table[rows.start : rows.stop].reset_index(drop=True), pictures)
+
+    def unreadable(self, reasons: dict[int, str]) -> UserError:
+        """Word what is wrong with photographs, by their rows."""
+        for row in self.pictures:
+            if row in reasons:
+                name = self.table["image"][row]
+                return UserError(
+                    f"{name} cannot be read: {reasons[row]}; replace it or leave it out."
+                )
+        on_disk = self.table["path"].drop(index=list(self.pictures))
+        place = {row: number for number, row in enumerate(on_disk.index)}
+        return UnreadablePhotographs(
+            [Path(path) for path in on_disk], {place[row]: why for row, why in reasons.items()}
+        )
+
+    def _check_crop(self, crop: Crop) -> None:
+        if crop != "square":
+            raise UserError(
+                f"The run was trained with crop: {crop}, and pictures in memory have no {crop}: give "
+                "the manifest that `cervix-tf segment` wrote."
+            )
 
 
 def as_photographs(given: Any) -> Photographs:
@@ -126,7 +173,7 @@ def _check(picture: Any, name: str) -> None:
             )
 
 
-def _rgb(picture: Any, name: str) -> np.ndarray:
+def _rgb(picture: Any) -> np.ndarray:
     if isinstance(picture, np.ndarray):
         return picture if picture.dtype == np.uint8 else np.rint(picture).astype(np.uint8)
     from PIL import ImageOps
@@ -134,4 +181,4 @@ def _rgb(picture: Any, name: str) -> np.ndarray:
     try:
         return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
     except (OSError, SyntaxError, ValueError) as error:  # Pillow reads when it is first asked
-        raise UserError(f"{name} cannot be read: {error}; replace it or leave it out.") from error
+        raise UnreadableError(str(error)) from error

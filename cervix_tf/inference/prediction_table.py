@@ -1,37 +1,38 @@
 """The table of what runs make of photographs, with sets and flags beside the probabilities."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from cervix_tf.errors import UserError
-from cervix_tf.inference.flag_columns import with_photograph_flags
-from cervix_tf.inference.patients import check_unit
-from cervix_tf.inference.predictions import predictions_of
-from cervix_tf.inference.set_column import set_threshold, with_sets
-from cervix_tf.runs import Run
+from cervix_tf.errors import UserError, listed
+from cervix_tf.inference.engines import Runs
+from cervix_tf.inference.patients import check_unit, group_means, group_names, group_table
+from cervix_tf.inference.prediction_stream import prediction_stream
 
 
 def predict(
-    runs: Run | Path | str | Sequence[Run | Path | str],
+    runs: Runs,
     photographs: Any,
     tta: int = 1,
     batch_size: int = 64,
-    cache: str | Path | None = "memory",
+    cache: str | Path | None = "none",
     progress: Callable[[int, int], None] | None = None,
     raw: bool = False,
     per: str = "photograph",
     sets: float | None = None,
     flags: bool = False,
+    engine: str = "keras",
+    on_error: str = "stop",
+    shard: str | None = None,
 ) -> pd.DataFrame:
-    """Predict the class probabilities of photographs.
+    """Predict the class probabilities of photographs, decoding ahead while the network works.
 
     Args:
         runs: A run or its folder, an ensemble or its folder, or several, whose probabilities are
-            averaged.
+            averaged; with `engine="onnx"` files that `export` wrote.
         photographs: A manifest, of which labels are not needed; a folder, a CSV or one photograph by
             its path; an array, uint8 RGB (H, W, 3) or (N, H, W, 3); a PIL image; or paths, arrays and
             PIL images in a list. A run that was trained with `crop: box` or `crop: mask` needs a
@@ -39,14 +40,21 @@ def predict(
         tta: Views a photograph, 1 to 8: the centre crop alone, or also turned by quarter turns and
             mirrored; their probabilities are averaged (test-time augmentation).
         batch_size: Photographs at a time.
-        cache: Where the prepared squares are kept, as `data.prepare` takes it.
-        progress: Called with the photographs decoded and their number.
+        cache: A folder to keep the prepared squares in, None for the user's cache folder; by default
+            each is forgotten when it is predicted.
+        progress: Called with the photographs done and their number.
         raw: Whether to leave the networks' probabilities as they are, not calibrated.
         per: `photograph`, or `group` for a row a group (patient), the mean over its photographs.
         sets: A level such as 0.9, at which an ensemble gives the classes that may be the true one; the
             ensemble's figures say how often they hold it, and how many they are.
         flags: Whether to flag photographs that are blurred, dark, green ... or unlike those of the
             training; of several runs, by the first.
+        engine: `keras`, or `onnx`: exported files in ONNX Runtime, on the processor, without TensorFlow
+            (extra `export`); a file's calibration is inside, so that views are averaged after it.
+        on_error: `stop` at photographs that cannot be read, which are all named; or `record`: they are
+            left out, with a warning.
+        shard: `I/N`, such as `1/4`: only the first of four shares of the photographs, contiguous in
+            their order.
 
     Returns:
         A table in the photographs' order: `image` (the file's name, or `picture 2` for the second of a
@@ -61,24 +69,45 @@ def predict(
             ensemble, or flags of a run without `references.npz`.
 
     Warns:
-        UserWarning: The ensemble has too few groups for the level, so that a set holds every class.
+        UserWarning: The ensemble has too few groups for the level, so that a set holds every class; or
+            photographs are left out.
 
     Example:
         >>> predict("runs/first", "photographs")
         >>> picture = PIL.Image.open("photographs/2.jpg")
         >>> predict(["runs/a", "runs/b"], ["photographs/1.jpg", picture], tta=8)
     """
+    check_row(per, sets, flags, shard)
+    stream = prediction_stream(
+        runs, photographs, tta, batch_size, cache, raw, sets, flags, engine, on_error, shard
+    )
+    tables = list(stream.tables(stream.parts(), progress))
+    table = pd.concat(tables).reset_index(drop=True)
+    lost = stream.errors()
+    if len(lost):
+        warnings.warn(
+            f"{len(lost)} photographs cannot be read and are left out: {listed(lost['image'])}.",
+            stacklevel=2,
+        )
+    if per == "group":
+        known = stream.photographs.table.drop(index=lost.index)
+        table = per_group(table, known, stream.engines[0].class_names)
+    return table
+
+
+def check_row(per: str, sets: float | None, flags: bool, shard: str | None) -> None:
+    """Refuse what is not told of a group of photographs."""
     check_unit(per)
     if per == "group" and (sets is not None or flags):
         raise UserError("Sets and flags are of photographs: leave out per group.")
-    threshold = None if sets is None else set_threshold(runs, sets, raw)
-    found = predictions_of(runs, photographs, tta, batch_size, cache, progress, raw)
-    if per == "group":  # whatever the labels say
-        unlabelled = found.photographs.drop(columns="label", errors="ignore")
-        found = replace(found, photographs=unlabelled).per_group()
-    table = found.table()
-    if threshold is not None:
-        table = with_sets(table, found.class_names, threshold)
-    if flags:
-        table = with_photograph_flags(table, found.run, found.squares)
-    return table
+    if per == "group" and shard:
+        raise UserError("A group may lie in several shards: leave out per group, or the shard.")
+
+
+def per_group(table: pd.DataFrame, known: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
+    """Average a table over the photographs of each group; their manifest's labels do not matter."""
+    groups = group_names(known)
+    named = known.drop(columns="label", errors="ignore").assign(group=groups)
+    rows = group_table(named)[["group", "photographs"]]
+    rows[classes] = group_means(table[classes].to_numpy("float64"), groups)
+    return rows

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cervix_tf.data.crops import centre_crop
 from cervix_tf.data.manifests import labels as class_indices
+from cervix_tf.data.square_rows import SquareArray, SquareRows
 from cervix_tf.errors import UserError
 from cervix_tf.inference.patients import group_means, group_names, group_table
 from cervix_tf.inference.photographs import as_photographs
@@ -29,7 +30,8 @@ class Predictions:
     Attributes:
         runs: The runs whose probabilities are averaged, at least one.
         photographs: A table of N rows as a manifest has them; a picture in memory has an `image` alone.
-        squares: uint8 RGB (N, P, P, 3), prepared for the first run, as `data.prepare` returned them.
+        squares: uint8 RGB (N, P, P, 3), prepared for the first run, as `data.prepare` returned them, or
+            some of these, read where they lie when they are asked for.
         probabilities: float64 (N, classes), rows summing to 1, calibrated where an ensemble is.
         views: Views a photograph that these are the mean of, as `tta` of `predict`.
         raw: The same before calibration; None where nothing is calibrated.
@@ -42,7 +44,7 @@ class Predictions:
 
     runs: tuple[Run, ...]
     photographs: pd.DataFrame
-    squares: np.ndarray
+    squares: SquareArray
     probabilities: np.ndarray
     views: int = 1
     raw: np.ndarray | None = None
@@ -56,7 +58,7 @@ class Predictions:
         return replace(
             self,
             photographs=self.photographs.iloc[rows].reset_index(drop=True),
-            squares=self.squares[rows],
+            squares=SquareRows(self.squares, rows),
             probabilities=self.probabilities[rows],
             raw=None if self.raw is None else self.raw[rows],
         )
@@ -104,7 +106,7 @@ class Predictions:
         return replace(
             self,
             photographs=group_table(self.photographs.assign(group=groups)),
-            squares=self.squares[~pd.Series(groups).duplicated()],
+            squares=SquareRows(self.squares, ~pd.Series(groups).duplicated().to_numpy()),
             probabilities=group_means(self.probabilities, groups),
             raw=None if self.raw is None else group_means(self.raw, groups),
             per="group",
@@ -123,7 +125,7 @@ def predictions_of(
     photographs: Any,
     tta: int = 1,
     batch_size: int = 64,
-    cache: str | Path | None = "memory",
+    cache: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
     raw: bool = False,
 ) -> Predictions:
@@ -136,7 +138,7 @@ def predictions_of(
         photographs: As `predict` takes them.
         tta: As `predict` takes it.
         batch_size: As `predict` takes it.
-        cache: As `predict` takes it.
+        cache: Where the prepared squares are kept, as `data.prepare` takes it.
         progress: As `predict` takes it.
         raw: As `predict` takes it.
 
@@ -152,17 +154,9 @@ def predictions_of(
         True
     """
     opened = [load(run) for run in (runs if isinstance(runs, list | tuple) else [runs])]
-    if not opened:
-        raise UserError("No run to predict with: give at least one run folder.")
-    if not 1 <= tta <= VIEWS:
-        raise UserError(f"tta={tta}: give 1 to {VIEWS} views a photograph.")
+    check_views(tta)
+    check_classes({str(run.folder): run.class_names for run in opened})
     first = opened[0]
-    for run in opened[1:]:
-        if run.class_names != first.class_names:
-            raise UserError(
-                f"{run.folder} knows the classes {', '.join(run.class_names)}, {first.folder} "
-                f"{', '.join(first.class_names)}: only runs of the same classes can be averaged."
-            )
     given = as_photographs(photographs)
     squares: dict[tuple, np.ndarray] = {}
     parts = []
@@ -182,8 +176,27 @@ def predictions_of(
     )
 
 
+def check_views(tta: int) -> None:
+    """Refuse a number of views out of range."""
+    if not 1 <= tta <= VIEWS:
+        raise UserError(f"tta={tta}: give 1 to {VIEWS} views a photograph.")
+
+
+def check_classes(known: dict[str, list[str]]) -> None:
+    """Refuse to average no run, or runs of different classes, given by the runs' names."""
+    if not known:
+        raise UserError("No run to predict with: give at least one run folder.")
+    (first, names), *others = known.items()
+    for other, its in others:
+        if its != names:
+            raise UserError(
+                f"{other} knows the classes {', '.join(its)}, {first} {', '.join(names)}: only runs "
+                "of the same classes can be averaged."
+            )
+
+
 def run_probabilities(
-    run: Run, squares: np.ndarray, tta: int = 1, batch_size: int = 64
+    run: Run, squares: SquareArray, tta: int = 1, batch_size: int = 64
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predict prepared squares by a run, or by the mean of an ensemble's runs.
 
@@ -208,7 +221,7 @@ def run_probabilities(
 
 
 def probabilities(
-    model: "keras.Model", squares: np.ndarray, tta: int = 1, batch_size: int = 64
+    model: "keras.Model", squares: SquareArray, tta: int = 1, batch_size: int = 64
 ) -> np.ndarray:
     """Predict the centre crops of prepared squares.
 
@@ -225,15 +238,40 @@ def probabilities(
         >>> probabilities(build("cervixnet2", image_size=64), np.zeros((2, 74, 74, 3), "uint8")).shape
         (2, 3)
     """
-    total = np.zeros((len(squares), model.output_shape[-1]))
+    size, classes = model.input_shape[1], model.output_shape[-1]
+    return mean_of_views(model.predict_on_batch, size, classes, squares, tta, batch_size)
+
+
+def mean_of_views(
+    predict: Callable[[np.ndarray], np.ndarray],
+    size: int,
+    classes: int,
+    squares: SquareArray,
+    tta: int = 1,
+    batch_size: int = 64,
+) -> np.ndarray:
+    """Predict the centre crops of prepared squares by whatever takes a batch of them.
+
+    Args:
+        predict: uint8 (N, size, size, 3) in, probabilities (N, classes) out.
+        size: Side of the crops.
+        classes: Their number.
+        squares: As `probabilities` takes them.
+        tta: As `probabilities` takes it.
+        batch_size: As `probabilities` takes it.
+
+    Returns:
+        As `probabilities` does.
+    """
+    total = np.zeros((len(squares), classes))
     for first in range(0, len(squares), batch_size):
         rows = slice(first, first + batch_size)
-        for view in crops(squares, model.input_shape[1], tta, rows):
-            total[rows] += model.predict_on_batch(view)
+        for view in crops(squares, size, tta, rows):
+            total[rows] += predict(view)
     return total / total.sum(axis=1, keepdims=True)
 
 
-def crops(squares: np.ndarray, size: int, tta: int, rows: slice) -> Iterator[np.ndarray]:
+def crops(squares: SquareArray, size: int, tta: int, rows: slice) -> Iterator[np.ndarray]:
     """Give the views of some squares, one after the other.
 
     Args:

@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from threadpoolctl import threadpool_limits
 
+from cervix_tf.data.square_rows import SquareArray
 from cervix_tf.evaluation import log_loss
 from cervix_tf.inference.penultimate_features import penultimate
 
@@ -16,7 +17,7 @@ FOLDS = 5
 
 def fit_head(
     model: keras.Model,
-    squares: np.ndarray,
+    squares: SquareArray,
     labels: np.ndarray,
     groups: np.ndarray,
     balanced: bool = False,
@@ -52,7 +53,7 @@ def fit_head(
 
 def out_of_fold(
     model: keras.Model,
-    squares: np.ndarray,
+    squares: SquareArray,
     labels: np.ndarray,
     groups: np.ndarray,
     folds: np.ndarray,

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 import keras
 import numpy as np
 
-from cervix_tf.data import STILL, RandomView, training_stream
+from cervix_tf.data import STILL, RandomView, SquareRows, training_stream
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import log_loss
 from cervix_tf.inference import probabilities
@@ -49,9 +49,9 @@ class State:
 
 @dataclass
 class LabelledSquares:
-    """Prepared squares of one side of the split, with their class indices."""
+    """Prepared squares of one side of the split, read where they lie, with their class indices."""
 
-    squares: np.ndarray
+    squares: SquareRows
     labels: np.ndarray
     groups: np.ndarray
 

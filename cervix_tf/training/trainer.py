@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data import class_names, prepare, split, square_size
+from cervix_tf.data import SquareRows, class_names, prepare, split, square_size
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.data.manifests import validated
 from cervix_tf.data.splits import check_split
@@ -193,7 +193,7 @@ def _trained(
     targets, splits = class_indices(sides, classes), sides["split"].to_numpy()
     groups = sides["group"].to_numpy()
     training, validation = (
-        LabelledSquares(squares[rows], targets[rows], groups[rows])
+        LabelledSquares(SquareRows(squares, rows), targets[rows], groups[rows])
         for rows in (np.flatnonzero(splits == side) for side in ("train", "validation"))
     )
     total = sum(stage_lengths(recipe, len(training.labels)))
@@ -234,7 +234,7 @@ def _on_training(
     count = len(training.labels)
     rows = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
     targets = training.labels[rows]
-    predicted = calibration(probabilities(model, training.squares[rows]))
+    predicted = calibration(probabilities(model, SquareRows(training.squares, rows)))
     return {
         "log_loss": log_loss(targets, predicted),
         "accuracy": float((predicted.argmax(axis=1) == targets).mean()),

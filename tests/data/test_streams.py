@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cervix_tf.data import batches, prepare, square_size, training_stream
+from cervix_tf.data import SquareRows, batches, prepare, square_size, training_stream
 from cervix_tf.errors import UserError
 
 SIZE = 32
@@ -168,3 +168,11 @@ def test_keras_fits_and_evaluates_on_batches(manifest):
     history = model.fit(training, epochs=2, verbose=0)
     assert len(history.history["loss"]) == 2
     assert model.predict(batches(manifest, SIZE, 4, cache="memory"), verbose=0).shape == (10, 3)
+
+
+def test_stream_of_some_rows_is_the_stream_of_their_copy(manifest, tmp_path):
+    squares = prepare(manifest, SIZE, tmp_path).array
+    rows = np.array([7, 2, 9, 3, 0])
+    labels = np.arange(5)
+    read = taken(training_stream(SquareRows(squares, rows), labels, 4, seed=1), 3)
+    assert equal(read, taken(training_stream(np.asarray(squares)[rows], labels, 4, seed=1), 3))

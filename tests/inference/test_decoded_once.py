@@ -66,7 +66,7 @@ def test_fit(counted, recipe, phantoms, tmp_path):
 
 @pytest.mark.parametrize("views", [1, 3])
 def test_evaluate(counted, finished, tmp_path, views):
-    evaluate(finished, out=tmp_path / "out", tta=views)
+    evaluate(finished, out=tmp_path / "out", tta=views, cache="memory")
     own = paths_of(finished, "validation")
     assert counted.decoded == once(own)
     assert len(counted.predicted) == views * len(own)
@@ -74,7 +74,9 @@ def test_evaluate(counted, finished, tmp_path, views):
 
 
 def test_explain(counted, finished, tmp_path):
-    explain(finished, out=tmp_path / "sheet.png", methods=["gradient"], photographs=4)
+    explain(
+        finished, out=tmp_path / "sheet.png", methods=["gradient"], photographs=4, cache="memory"
+    )
     own = paths_of(finished, "validation")
     assert counted.decoded == once(own)
     assert len(counted.predicted) == len(own)

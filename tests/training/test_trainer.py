@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from cervix_tf import load
 from cervix_tf.data import read_manifest
+from cervix_tf.data.cache_file import CacheFile
 from cervix_tf.errors import UserError
-from cervix_tf.evaluation import log_loss
+from cervix_tf.evaluation import evaluate, log_loss
 from cervix_tf.recipes import load_recipe
 from cervix_tf.training import fit, loop, trainer
 from tests.planted import shortcuts
@@ -249,3 +250,30 @@ def test_a_bare_table_of_paths_and_labels_is_a_manifest(phantoms, recipe, tmp_pa
     assert set(run.manifest["split"]) == {"train", "validation"}
     with pytest.raises(UserError, match="no column 'path'"):
         fit(table[["label"]], recipe(), run=tmp_path / "other")
+
+
+def test_no_side_of_a_mapped_cache_is_ever_read_at_once(recipe, photograph, tmp_path, monkeypatch):
+    read = []
+
+    class Watched(np.memmap):
+        def __getitem__(self, key):
+            found = super().__getitem__(key)
+            if self.ndim == 4 == np.ndim(found):
+                read.append(len(found))
+            return found
+
+    opened = CacheFile.open
+    monkeypatch.setattr(CacheFile, "open", lambda file: opened(file).view(Watched))
+    paths = [str(photograph(tmp_path / f"in/{k}.jpg", k)) for k in range(300)]
+    splits = np.where(np.arange(300) % 3 == 0, "validation", "train")
+    labels = [f"Type_{k % 5 % 3 + 1}" for k in range(300)]
+    manifest = pd.DataFrame({"path": paths, "label": labels, "split": splits})
+    stages = [{"train": "probe"}, {"train": "head", "steps": 2}]
+    given = {"cache": tmp_path / "cache"}
+    model = {"name": "cervixnet2", "widths": [8, 8, 16]}
+    run = fit(manifest, recipe(model=model, stages=stages), run=tmp_path / "run", **given)
+    fitted = len(read)
+    evaluate(run, **given)
+    evaluate(run, manifest[manifest["split"] == "train"], per="group", **given)
+    assert 0 < fitted < len(read)
+    assert max(read) == 64, "a batch"

@@ -1,0 +1,121 @@
+"""What turns prepared squares into probabilities: a run in Keras, or an exported file in ONNX Runtime.
+
+The latter needs neither TensorFlow nor Keras, and nothing here imports them before it asks for a model.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from cervix_tf.data.crops import Crop
+from cervix_tf.data.square_rows import SquareArray
+from cervix_tf.errors import UserError, need_package, unknown
+from cervix_tf.inference.predictions import check_classes, mean_of_views, run_probabilities
+from cervix_tf.runs import Run, load
+
+ENGINES = ("keras", "onnx")
+Runs: TypeAlias = Run | Path | str | Sequence[Run | Path | str]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One of the models whose probabilities are averaged.
+
+    Attributes:
+        name: The run's folder, or the file.
+        class_names: The classes, in the order of the probabilities.
+        square_size: Side of the squares that it takes.
+        crop: What of a photograph they show.
+        probabilities: Squares (N, P, P, 3), views and batch size in, float64 (N, classes) out.
+        files: What it was read from: another content is another engine.
+        run: The run; None for a file.
+    """
+
+    name: str
+    class_names: list[str]
+    square_size: int
+    crop: Crop
+    probabilities: Callable[[SquareArray, int, int], np.ndarray]
+    files: tuple[Path, ...]
+    run: Run | None = None
+
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits from the content of its files."""
+        digest = hashlib.blake2b(digest_size=16)
+        for path in self.files:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "blake2b").digest())
+        return digest.hexdigest()
+
+
+def engines(runs: Runs, engine: str = "keras", raw: bool = False) -> list[Engine]:
+    """Open what predicts.
+
+    Args:
+        runs: Runs or their folders; with `onnx` files that `export` wrote.
+        engine: `keras` or `onnx`.
+        raw: Whether to leave the networks' probabilities as they are; not of an exported file.
+
+    Returns:
+        An engine each.
+
+    Raises:
+        UserError: One cannot be opened, or they know different classes.
+    """
+    if engine not in ENGINES:
+        raise unknown("engine", engine, ENGINES)
+    given: list = list(runs) if isinstance(runs, list | tuple) else [runs]
+    opened = [_onnx(one, raw) if engine == "onnx" else _keras(one, raw) for one in given]
+    check_classes({one.name: one.class_names for one in opened})
+    return opened
+
+
+def _keras(given: Any, raw: bool) -> Engine:
+    if not isinstance(given, Run) and Path(given).suffix == ".onnx":
+        raise UserError(
+            f"{given} is an exported file: predict with --engine onnx, or give its run."
+        )
+    run = load(given)
+
+    def predict(squares: SquareArray, tta: int, batch_size: int) -> np.ndarray:
+        return run_probabilities(run, squares, tta, batch_size)[1 if raw else 0]
+
+    files = [member.path("model.keras") for member in run.members]
+    kept = [run.path("calibration.json"), *(m.path("references.npz") for m in run.members)]
+    files += [path for path in kept if path.is_file()]
+    name = str(run.folder)
+    return Engine(name, run.class_names, run.square_size, run.crop, predict, tuple(files), run)
+
+
+def _onnx(given: Any, raw: bool) -> Engine:
+    need_package("onnxruntime", "export")
+    import onnxruntime
+
+    if isinstance(given, Run) or not Path(given).is_file():
+        raise UserError(
+            f"{given.folder if isinstance(given, Run) else given} is no file: --engine onnx takes what "
+            "cervix-tf export --format onnx wrote."
+        )
+    if raw:
+        raise UserError("An exported file calibrates inside: leave out --raw, or give its run.")
+    path = Path(given)
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        card = session.get_modelmeta().custom_metadata_map
+        classes, crop = json.loads(card["class_names"]), card["crop"]
+        size, square_size = int(card["image_size"]), int(card["square_size"])
+    except Exception as error:  # ONNX Runtime's errors have no class in common
+        raise UserError(f"{path} is no ONNX file that cervix-tf export wrote.") from error
+
+    def batch(images: np.ndarray) -> np.ndarray:
+        return session.run(["probabilities"], {"image": images})[0]
+
+    def predict(squares: SquareArray, tta: int, batch_size: int) -> np.ndarray:
+        return mean_of_views(batch, size, len(classes), squares, tta, batch_size)
+
+    return Engine(str(path), classes, square_size, crop, predict, (path,))

@@ -1,0 +1,223 @@
+"""Predictions written to a file as they are made, in parts, so that an interrupted prediction goes on."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from cervix_tf.data.cache_file import photograph_keys
+from cervix_tf.data.crops import regions
+from cervix_tf.data.manifests import read_table
+from cervix_tf.errors import UserError, need_package
+from cervix_tf.files import disk_errors, replacing, write_csv
+from cervix_tf.inference.engines import Runs
+from cervix_tf.inference.prediction_stream import PredictionStream, Progress, prediction_stream
+from cervix_tf.inference.prediction_table import check_row, per_group
+
+TEXT = ("image", "path", "set", "flags", "group", "reason")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `write_predictions` wrote.
+
+    Attributes:
+        path: The file.
+        rows: How many photographs, or groups, it holds.
+        unreadable: How many photographs could not be read.
+        errors: The CSV that names them; None if there are none.
+    """
+
+    path: Path
+    rows: int
+    unreadable: int = 0
+    errors: Path | None = None
+
+
+def write_predictions(
+    runs: Runs,
+    photographs: Any,
+    path: Path | str,
+    tta: int = 1,
+    batch_size: int = 64,
+    cache: str | Path | None = "none",
+    progress: Progress | None = None,
+    raw: bool = False,
+    per: str = "photograph",
+    sets: float | None = None,
+    flags: bool = False,
+    engine: str = "keras",
+    on_error: str = "stop",
+    shard: str | None = None,
+) -> Written:
+    """Predict photographs on disk into a file; the same call goes on after a kill where it stopped.
+
+    Parts of 1024 photographs lie in the folder `FILE.parts` until the file is whole. A part counts only
+    for the same runs, options and photographs (path, size and time of change), so that nothing is mixed
+    up. Memory does not grow with the number of photographs, but for some hundred bytes for each name.
+
+    Args:
+        runs: As `predict` takes them.
+        photographs: As `predict` takes them; no pictures in memory.
+        path: The file to write: CSV, or Parquet where its name ends in `.parquet` (extra `parquet`).
+        tta: As `predict` takes it.
+        batch_size: As `predict` takes it.
+        cache: As `predict` takes it.
+        progress: As `predict` takes it.
+        raw: As `predict` takes it.
+        per: As `predict` takes it.
+        sets: As `predict` takes it.
+        flags: As `predict` takes it.
+        engine: As `predict` takes it.
+        on_error: As `predict` takes it; recorded, the photographs stand with the reason in a CSV beside
+            the file, called `STEM.errors.csv`.
+        shard: As `predict` takes it; each share has a file of its own.
+
+    Returns:
+        Where it is and how much it holds.
+
+    Raises:
+        UserError: As of `predict`; pyarrow is missing, or another process writes the same file.
+
+    Example:
+        >>> write_predictions("runs/first", "photographs", "predictions.csv").rows
+    """
+    target = Path(path)
+    if target.suffix == ".parquet":
+        need_package("pyarrow", "parquet")
+    check_row(per, sets, flags, shard)
+    stream = prediction_stream(
+        runs, photographs, tta, batch_size, cache, raw, sets, flags, engine, on_error, shard
+    )
+    if stream.photographs.pictures:
+        raise UserError("Pictures in memory cannot be told from others later: give paths.")
+    options = [tta, batch_size, raw, stream.threshold, flags, engine, on_error]
+    with _parts_folder(target) as folder:
+        names = _names(stream, options)
+        files = {part: folder / name for part, name in zip(stream.parts(), names, strict=True)}
+        _predict(stream, files, progress)
+        kept = [_errors_of(file) for file in files.values()]
+        lost = [read_table(errors) for errors in kept if errors.is_file()]
+        errors, errors_path = pd.concat(lost) if lost else None, _errors_of(target)
+        if per == "group":
+            rows = _write_groups(stream, files.values(), errors, target)
+        else:
+            rows = len(stream.photographs.table) - (0 if errors is None else len(errors))
+            _write(files.values(), target)
+        if errors is None:
+            errors_path.unlink(missing_ok=True)  # of an earlier prediction
+            return Written(target, rows)
+        write_csv(errors, errors_path)
+        return Written(target, rows, len(errors), errors_path)
+
+
+@contextmanager
+def _parts_folder(target: Path) -> Iterator[Path]:
+    """The folder of the parts, this process's alone; removed when all went well."""
+    folder = target.with_name(f"{target.name}.parts")
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise UserError(
+            f"{target} is being written by another process: give another file."
+        ) from None
+    try:
+        yield folder
+    finally:
+        lock.release()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _names(stream: PredictionStream, options: list) -> Iterator[str]:
+    """Name each part by its place and by all that its content depends on."""
+    table = stream.photographs.table
+    paths = [Path(path) for path in table["path"]]
+    crops = sorted({one.crop for one in stream.engines})
+    keys = [photograph_keys(paths, regions(table, crop)) for crop in crops]
+    models = [one.fingerprint() for one in stream.engines]
+    base = hashlib.blake2b(json.dumps([models, options]).encode(), digest_size=8)
+    for part in stream.parts():
+        digest = base.copy()
+        for of_crop in keys:
+            digest.update(of_crop[part.start : part.stop].tobytes())
+        digest.update("\0".join(table["image"][part.start : part.stop]).encode())
+        yield f"{part.start:09}-{digest.hexdigest()}.csv"
+
+
+def _predict(stream: PredictionStream, files: dict[range, Path], progress: Progress | None) -> None:
+    """Predict the parts that are not there yet, each written whole before the next one's table."""
+    left = [part for part, file in files.items() if not file.is_file()]
+    count = len(stream.photographs.table)
+    before = count - sum(map(len, left))
+
+    def shown(done: int, _: int) -> None:
+        if progress:
+            progress(before + done, count)
+
+    for part, table in zip(left, stream.tables(left, shown), strict=True):
+        if stream.recorded:
+            write_csv(stream.errors(part), _errors_of(files[part]))
+        write_csv(table, files[part])
+
+
+def _errors_of(file: Path) -> Path:
+    return file.with_name(f"{file.stem}.errors.csv")
+
+
+def _write_groups(
+    stream: PredictionStream, files: Iterable[Path], errors: pd.DataFrame | None, target: Path
+) -> int:
+    """Average the parts over groups, write these and count them."""
+    table = pd.concat([read_table(file, TEXT) for file in files])
+    known = stream.photographs.table
+    if errors is not None:
+        known = known[~known["path"].isin(errors["path"])]
+    groups = per_group(table, known, stream.engines[0].class_names)
+    if target.suffix == ".parquet":
+        _write_parquet([groups], target)
+    else:
+        write_csv(groups, target)
+    return len(groups)
+
+
+def _write(files: Iterable[Path], target: Path) -> None:
+    """Join the parts to the file."""
+    if target.suffix == ".parquet":
+        _write_parquet((read_table(file, TEXT) for file in files), target)
+        return
+    with replacing(target) as whole, whole.open("wb") as out:
+        for number, file in enumerate(files):
+            with file.open("rb") as part:
+                head = part.readline()
+                out.write(b"" if number else head)
+                shutil.copyfileobj(part, out)
+
+
+def _write_parquet(tables: Iterable[pd.DataFrame], target: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    writer = None
+    with replacing(target) as whole:
+        for table in tables:
+            kinds = {name: pyarrow.float64() for name in table} | {
+                name: pyarrow.int64() if name == "photographs" else pyarrow.string()
+                for name in (*TEXT, "photographs")
+                if name in table
+            }
+            schema = pyarrow.schema(kinds)
+            writer = writer or parquet.ParquetWriter(whole, schema)
+            plain = {name: list(table[name].where(table[name].notna(), None)) for name in table}
+            writer.write_table(pyarrow.table(plain, schema))
+        if writer:
+            writer.close()

@@ -1,0 +1,91 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cervix_tf as cx
+from cervix_tf.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+TYPES = ["Type_1", "Type_2", "Type_3"]
+
+
+@pytest.fixture(scope="module")
+def exported(finished, tmp_path_factory):
+    path = tmp_path_factory.mktemp("exported") / "first.onnx"
+    return cx.export(finished, path, format="onnx").path
+
+
+def test_an_exported_file_gives_the_runs_probabilities(finished, exported, phantoms):
+    test = phantoms / "test"
+    table = cx.predict(exported, test, engine="onnx", batch_size=2)
+    keras = cx.predict(finished, test)
+    assert table[["image", "path"]].equals(keras[["image", "path"]])
+    assert list(table) == list(keras)
+    np.testing.assert_allclose(table[TYPES], keras[TYPES], atol=1e-5)
+    assert keras[TYPES].to_numpy().std(axis=0).min() > 3e-4
+    both = cx.predict([exported, exported], test, engine="onnx")
+    np.testing.assert_allclose(both[TYPES], keras[TYPES], atol=1e-5)
+    turned, keras = (
+        cx.predict(model, test, tta=8, engine=engine)[TYPES]
+        for model, engine in ((exported, "onnx"), (finished, "keras"))
+    )
+    np.testing.assert_allclose(turned, keras, atol=1e-3)  # averaged after, or before calibration
+
+
+def test_tensorflow_is_not_imported(finished, exported, phantoms, tmp_path):
+    words = [
+        "predict",
+        exported,
+        phantoms / "test",
+        "--engine",
+        "onnx",
+        "--out",
+        tmp_path / "a.csv",
+    ]
+    program = (
+        "import sys\n"
+        f"sys.argv = ['cervix-tf', *{[str(word) for word in words]!r}]\n"
+        "from cervix_tf.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as ended:\n    assert not ended.code\n"
+        "import json\n"
+        "print(json.dumps([name for name in ('tensorflow', 'keras') if name in sys.modules]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    said, modules = done.stdout.splitlines()
+    assert said == f"5 photographs in {tmp_path / 'a.csv'}"
+    assert json.loads(modules) == []
+    keras = cx.predict(finished, phantoms / "test")
+    np.testing.assert_allclose(pd.read_csv(tmp_path / "a.csv")[TYPES], keras[TYPES], atol=1e-5)
+
+
+def test_mistakes(finished, exported, phantoms, tmp_path):
+    test, other = phantoms / "test", tmp_path / "other.onnx"
+    other.write_bytes(b"none")
+    for run, given, message in [
+        (exported, {}, "predict with --engine onnx"),
+        (exported, {"engine": "onxx"}, "did you mean 'onnx'"),
+        (exported, {"engine": "onnx", "raw": True}, "calibrates inside"),
+        (finished, {"engine": "onnx"}, "is no file: --engine onnx takes"),
+        (finished.folder, {"engine": "onnx"}, "is no file: --engine onnx takes"),
+        (other, {"engine": "onnx"}, "no ONNX file that cervix-tf export wrote"),
+        ([], {"engine": "onnx"}, "No run"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            cx.predict(run, test, **given)
+
+
+def test_another_content_is_another_engine(exported, tmp_path):
+    from cervix_tf.inference.engines import engines
+
+    copied = tmp_path / "copied.onnx"
+    copied.write_bytes(exported.read_bytes())
+    one, other = engines([exported, copied], "onnx")
+    assert one.fingerprint() == other.fingerprint()
+    copied.write_bytes(exported.read_bytes() + b"\0")
+    assert one.fingerprint() != other.fingerprint()
