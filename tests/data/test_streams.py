@@ -176,3 +176,11 @@ def test_stream_of_some_rows_is_the_stream_of_their_copy(manifest, tmp_path):
     labels = np.arange(5)
     read = taken(training_stream(SquareRows(squares, rows), labels, 4, seed=1), 3)
     assert equal(read, taken(training_stream(np.asarray(squares)[rows], labels, 4, seed=1), 3))
+
+
+def test_no_stream_is_rewritten_which_would_copy_all_squares(manifest):
+    squares = prepare(manifest, SIZE, "memory")
+    streams = [training_stream(squares, np.zeros(10), 4, seed=1)]
+    streams += [batches(manifest, SIZE, 4, training, cache="memory") for training in (True, False)]
+    for stream in streams:
+        assert stream.options().experimental_optimization.apply_default_optimizations is False
