@@ -33,7 +33,7 @@ from cervix_tf.inference import predictions_of
 from cervix_tf.inference.out_of_fold import stored
 from cervix_tf.quality import label_errors
 from cervix_tf.recipes import Recipe, load_recipe
-from cervix_tf.runs import Run
+from cervix_tf.runs import Run, geometric_mean
 
 SHARED = ROOT.parent / "shared"
 MOBILENET = {
@@ -106,12 +106,17 @@ def annocerv(folder: Path, seeds: range, before: bool) -> None:
     targets = class_indices(photographs, ensemble.class_names)
     groups = photographs["group"].to_numpy()
     each = [cross_fitted(raw, targets, groups, folds) for raw in raws]
-    after = cross_fitted(np.mean(raws, axis=0), targets, groups, folds)
+    together = geometric_mean(np.array(raws))
+    after = cross_fitted(together, targets, groups, folds)
+    means = {"plain": np.mean(each, 0), "geometric": geometric_mean(np.array(each))}
+    for name, mean in means.items():
+        print(
+            f"{len(raws)} repeats, calibrated, then the {name} mean: {log_loss(targets, mean):.4f}"
+        )
+    print(f"{len(raws)} repeats, the geometric mean, raw: {log_loss(targets, together):.4f}")
     print(
-        f"{len(raws)} repeats, calibrated before the mean: {log_loss(targets, np.mean(each, 0)):.4f}"
+        f"{len(raws)} repeats, the geometric mean, then calibrated: {log_loss(targets, after):.4f}"
     )
-    print(f"{len(raws)} repeats, raw: {log_loss(targets, np.mean(raws, axis=0)):.4f}")
-    print(f"{len(raws)} repeats, calibrated after the mean: {log_loss(targets, after):.4f}")
 
 
 def chosen_by_fold(ensemble: Run) -> float:
@@ -141,10 +146,10 @@ def real_recipe(seed: int, changes: dict) -> Recipe:
 
 
 def phantoms(folder: Path, seeds: range, steps: int) -> None:
-    """Print what an ensemble and its runs make of 300 new phantoms."""
+    """Print what an ensemble and its runs make of 900 new phantoms."""
     for seed in seeds:
         manifest = cx.phantom(folder / f"known-{seed}", per_class=120, seed=seed)
-        fresh = cx.phantom(folder / f"fresh-{seed}", per_class=100, seed=1000 + seed)
+        fresh = cx.phantom(folder / f"fresh-{seed}", per_class=300, seed=1000 + seed)
         recipe = small_recipe(seed, steps)
         ensemble = cx.crossfit(manifest, recipe, folder / f"ensemble-{seed}", cache="memory")
         found = judged([ensemble], fresh)

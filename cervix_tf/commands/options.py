@@ -27,6 +27,14 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe; may be repeated."),
 ]
+Precision = Annotated[
+    str | None,
+    typer.Option(help="float32, mixed_bfloat16 or mixed_float16; by default the recipe's."),
+]
+Devices = Annotated[
+    str | None,
+    typer.Option(help="GPUs that share each batch: all, how many, or numbers such as 0,2."),
+]
 Cache = Annotated[
     str | None,
     typer.Option(

@@ -9,8 +9,10 @@ from cervix_tf.commands.options import (
     Additional,
     Cache,
     Data,
+    Devices,
     Drop,
     Model,
+    Precision,
     RecipeFile,
     Settings,
     Weights,
@@ -24,6 +26,8 @@ def fit(
     data: Data = None,
     weights: Weights = None,
     run: Annotated[Path | None, typer.Option(help="The run folder to write.")] = None,
+    precision: Precision = None,
+    devices: Devices = None,
     settings: Settings = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
     drop: Drop = None,
@@ -39,7 +43,7 @@ def fit(
     if resume is not None:
         given = {
             "--model": model, "--recipe": recipe, "--data": data, "--weights": weights, "--run": run,
-            "--set": settings, "--additional": additional, "--drop": drop,
+            "--set": settings, "--additional": additional, "--drop": drop, "--precision": precision,
         }  # fmt: skip
         if clash := [name for name, value in given.items() if value]:
             raise UserError(
@@ -48,14 +52,14 @@ def fit(
         import_tensorflow()
         from cervix_tf.training import resume as go_on
 
-        _print_run(go_on(resume, cache=cache))
+        _print_run(go_on(resume, cache=cache, devices=devices))
         return
-    loaded = read_recipe(model, recipe, weights, settings)
+    loaded = read_recipe(model, recipe, weights, settings, precision)
     manifest = _without(photographs(data, additional), drop)
     import_tensorflow()
     from cervix_tf.training import fit
 
-    _print_run(fit(manifest, loaded, run=run, cache=cache))
+    _print_run(fit(manifest, loaded, run=run, cache=cache, devices=devices))
 
 
 def crossfit(
@@ -68,6 +72,8 @@ def crossfit(
     weights: Weights = None,
     folds: Annotated[int, typer.Option(help="How many patient folds.")] = 5,
     repeats: Annotated[int, typer.Option(help="How often all are divided anew.")] = 1,
+    precision: Precision = None,
+    devices: Devices = None,
     settings: Settings = None,
     drop: Drop = None,
     cache: Cache = None,
@@ -79,12 +85,12 @@ def crossfit(
 
     Example: cervix-tf crossfit --model inception --data data --out ensembles/first
     """
-    loaded = read_recipe(model, recipe, weights, settings)
+    loaded = read_recipe(model, recipe, weights, settings, precision)
     manifest = _without(photographs(data, additional), drop)
     import_tensorflow()
     from cervix_tf.training import crossfit
 
-    ensemble = crossfit(manifest, loaded, out, folds, repeats, cache)
+    ensemble = crossfit(manifest, loaded, out, folds, repeats, cache, devices=devices)
     print_metrics(ensemble.metrics)
     print(f"Ensemble folder: {out}")
 
@@ -140,21 +146,33 @@ def bench(
         measured = bench(manifest, recipe, cache=cache, seconds=seconds, progress=progress)
     print(
         f"{measured['model']} at {measured['image_size']} x {measured['image_size']}, batches of "
-        f"{measured['batch_size']}, {measured['photographs']} photographs, on {measured['device']}"
+        f"{measured['batch_size']}, {measured['photographs']} photographs, {recipe.precision}, "
+        f"jit {str(recipe.jit).lower()}, on {measured['device']}"
     )
     parts = {
         "first_pass": "first pass: read, decode, square, resize",
         "cached_pass": "cached pass: read, batch, hand over, centre crop",
         "augmentation": "augmentation alone",
         "step": "training step on constant data",
+        "viewed": "training step on constant data, with views",
         "fit": "fit from the cache, with views",
     }
     rows = [(text, f"{measured[key]:.0f}") for key, text in parts.items()]
     print_table(("", "images/s"), rows)
+    print(
+        f"In fit the device waits for photographs {100 * measured['waiting']:.0f} % of the time. A step "
+        f"costs {measured['overhead']:.2f} ms beside the network."
+    )
     print(f"The bottleneck of this recipe is the {parts[measured['bottleneck']].split(':')[0]}.")
 
 
-def read_recipe(model: str | None, recipe: str | None, weights: str | None, settings: list | None):
+def read_recipe(
+    model: str | None,
+    recipe: str | None,
+    weights: str | None,
+    settings: list | None,
+    precision: str | None = None,
+):
     """Read the recipe that a verb's options ask for; mistakes end here, before any work."""
     from cervix_tf.errors import UserError
     from cervix_tf.recipes import for_model, load_recipe
@@ -163,6 +181,7 @@ def read_recipe(model: str | None, recipe: str | None, weights: str | None, sett
         raise UserError("Give either --model NAME or --recipe NAME_OR_FILE.")
     overrides = [f"model.name={model}"] if model else []
     overrides += [f"model.weights={weights}"] if weights else []
+    overrides += [f"precision={precision}"] if precision else []
     if model:
         from cervix_tf.models import spec
 

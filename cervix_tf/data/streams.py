@@ -16,6 +16,9 @@ from cervix_tf.data.square_rows import SquareRows
 from cervix_tf.data.squares import Squares, prepare, square_size
 from cervix_tf.data.views import RandomView
 
+_DRAWN = (
+    16  # batches whose photographs are drawn at a time: each call of Python holds up the others
+)
 _ALIGNED = 64  # bytes between the places where an array may begin for TensorFlow
 
 
@@ -63,21 +66,25 @@ def training_stream(
         epoch, row = shuffled(number, len(own), seed)
         return epoch, own[row]
 
-    def drawn(step: np.int64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        first = int(step) * batch_size
-        keys = np.array([shown(k) for k in range(first, first + batch_size)], "int32")
-        return keys, labels[keys[:, 1]], rows[keys[:, 1]]
+    def drawn(step: np.int64) -> np.ndarray:
+        first, count = int(step) * batch_size, _DRAWN * batch_size
+        keys = np.array([shown(k) for k in range(first, first + count)], "int32")
+        return keys.reshape(_DRAWN, batch_size, 2)
+
+    def keys_of(step):
+        keys = tf.numpy_function(drawn, [step], tf.int32)
+        return tf.ensure_shape(keys, (_DRAWN, batch_size, 2))
 
     read = _reader(array, array.shape[1])
+    classes_of, places = tf.constant(labels), tf.constant(rows, tf.int64)
 
-    def loaded(step):
-        keys, classes, places = tf.numpy_function(drawn, [step], [tf.int32, tf.int32, tf.int64])
-        keys, classes = tf.ensure_shape(keys, (batch_size, 2)), tf.ensure_shape(classes, batch_size)
-        places = tf.ensure_shape(places, batch_size)
-        return tf.ensure_shape(read(places), (batch_size, *array.shape[1:])), keys, classes
+    def loaded(keys):
+        images = read(tf.gather(places, keys[:, 1]))
+        images = tf.ensure_shape(images, (batch_size, *array.shape[1:]))
+        return images, keys, tf.gather(classes_of, keys[:, 1])
 
-    steps = tf.data.Dataset.counter(start_step)
-    return _in_place(steps.map(loaded, num_parallel_calls=2, deterministic=True).prefetch(2))
+    keys = tf.data.Dataset.counter(start_step, _DRAWN).map(keys_of).unbatch()
+    return _in_place(keys.map(loaded, num_parallel_calls=2, deterministic=True).prefetch(2))
 
 
 def batches(

@@ -49,6 +49,7 @@ class RandomView(keras.layers.Layer):
         saturation: Largest change of the saturation factor from 1, in [0, 1]; at 0 a view is grey.
         erase: Probability that a rectangle of one random colour covers 2 to 40 % of the view.
         seed: Decides the views, together with the keys of a call; 0 or more.
+        jit: Whether XLA draws them; None for wherever it can.
 
     Raises:
         UserError: An option is out of its range.
@@ -75,6 +76,7 @@ class RandomView(keras.layers.Layer):
         saturation: float = 0.0,
         erase: float = 0.0,
         seed: int = 0,
+        jit: bool | None = None,
         **kwargs,
     ):
         super().__init__(**{"trainable": False, "dtype": "float32", **kwargs})
@@ -94,7 +96,7 @@ class RandomView(keras.layers.Layer):
             "seed": seed,
         }
         _check(self.options)
-        self.size = size
+        self.size, self.jit = size, jit
         self._calls = keras.random.SeedGenerator(seed)
 
     def call(self, images, keys=None, training=False):
@@ -125,7 +127,9 @@ class RandomView(keras.layers.Layer):
             colours = colour_matrices(*(drawn[name] for name in COLOURS))
         if self.options["erase"]:
             erased = drawn["rectangle"], drawn["fill"]
-        return render(images, self.matrices(drawn, images.shape[1]), self.size, colours, erased)
+        return render(
+            images, self.matrices(drawn, images.shape[1]), self.size, colours, erased, self.jit
+        )
 
     def draw(self, keys) -> dict[str, tf.Tensor]:
         """Draw the parameters of a view for each key.
@@ -211,7 +215,7 @@ class RandomView(keras.layers.Layer):
 
     def get_config(self):
         """Return the options, from which the layer can be made anew."""
-        return {**super().get_config(), **self.options}
+        return {**super().get_config(), **self.options, "jit": self.jit}
 
     def _is_still(self) -> bool:
         o = self.options

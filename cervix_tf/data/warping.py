@@ -6,7 +6,9 @@ out the position again for each colour, and cuts off what is behind the decimal 
 also lets the layer be part of a training step that is compiled by XLA, which that operation cannot.
 """
 
+import functools
 import math
+import warnings
 
 import tensorflow as tf
 
@@ -14,7 +16,12 @@ GREY = 0.299, 0.587, 0.114  # of red, green and blue, as Rec. 601 weighs them
 
 
 def render(
-    images: tf.Tensor, matrices: tf.Tensor, size: int, colours=None, erased=None
+    images: tf.Tensor,
+    matrices: tf.Tensor,
+    size: int,
+    colours=None,
+    erased=None,
+    jit: bool | None = None,
 ) -> tf.Tensor:
     """Resample a batch of photographs.
 
@@ -27,16 +34,40 @@ def render(
         colours: What `colour_matrices` returns, or None.
         erased: Rectangles (B, 4), top, left, bottom and right, and the colours (B, 3) that cover them
             in the RGB channels; or None.
+        jit: Whether XLA compiles it; None for wherever it can.
 
     Returns:
         float32 (B, S, S, 3 or more) in [0, 255]. Beyond the border the photograph is mirrored, the
         outermost pixel doubled (OpenCV's BORDER_REFLECT).
     """
-    return _render(images, matrices, size, images.shape[1], images.shape[3], colours, erased)
+    rendered = _by_xla if (has_xla() if jit is None else jit) else _by_kernels
+    return rendered(images, matrices, size, images.shape[1], images.shape[3], colours, erased)
+
+
+@functools.cache
+def has_xla() -> bool:
+    """Whether XLA draws views on the device there is; on a GPU it needs tools of CUDA that may lack.
+
+    Where it does not, a warning says so, once.
+    """
+    gpus = tf.config.list_logical_devices("GPU")
+    if not gpus:
+        return True
+    try:
+        with tf.init_scope(), tf.device(gpus[0].name):
+            _by_xla(tf.zeros((1, 2, 2, 3), tf.uint8), tf.zeros((1, 2, 3)), 2, 2, 3, None, None)
+    except tf.errors.OpError as error:
+        reason = str(error).splitlines()[0]
+        warnings.warn(
+            f"XLA does not work on {gpus[0].name} ({reason}): views are drawn by TensorFlow's own "
+            "kernels, which is slower.",
+            stacklevel=2,
+        )
+        return False
+    return True
 
 
 # Side and channels are told as numbers: in the traced shapes they may have been given up.
-@tf.function(jit_compile=True, autograph=False, reduce_retracing=True)
 def _render(images, matrices, size: int, side: int, channels: int, colours, erased) -> tf.Tensor:
     ramp = tf.range(size, dtype=tf.float32)
     position = matrices[:, :, :1, None] * ramp + matrices[:, :, 1:2, None] * ramp[:, None]
@@ -64,6 +95,10 @@ def _render(images, matrices, size: int, side: int, channels: int, colours, eras
     if erased is not None:
         painted = _erase(painted, *erased)
     return painted if channels == 3 else tf.concat([painted, views[..., 3:]], axis=3)
+
+
+_by_xla = tf.function(_render, jit_compile=True, autograph=False, reduce_retracing=True)
+_by_kernels = tf.function(_render, jit_compile=False, autograph=False, reduce_retracing=True)
 
 
 def colour_matrices(

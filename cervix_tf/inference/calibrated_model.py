@@ -6,25 +6,29 @@ from cervix_tf.runs import Calibration, Run
 from cervix_tf.runs.calibration import LEAST
 
 
-class Calibrated(keras.layers.Layer):
-    """Calibrates probabilities (N, classes), as `Calibration` does.
+class CalibratedMean(keras.layers.Layer):
+    """Averages probabilities of several networks as `geometric_mean`, then calibrates them.
 
     Args:
-        calibration: The calibration.
+        calibration: The calibration; None to leave it out.
 
     Example:
-        >>> Calibrated(load("runs/first").calibration)(np.array([[0.9, 0.05, 0.05]]))
+        >>> CalibratedMean(load("ensembles/first").calibration)([first, second])
     """
 
-    def __init__(self, calibration: Calibration, **options):
+    def __init__(self, calibration: Calibration | None, **options):
         super().__init__(**options)
         self.calibration = calibration
 
     def call(self, probabilities):
-        """Calibrate probabilities."""
-        logits = keras.ops.log(keras.ops.maximum(probabilities, LEAST))
-        offsets = keras.ops.convert_to_tensor(self.calibration.offsets, logits.dtype)
-        return keras.ops.softmax(logits * self.calibration.slope + offsets)
+        """Average and calibrate a list of (N, classes)."""
+        ops = keras.ops
+        logs = [ops.log(ops.maximum(each, LEAST)) for each in probabilities]
+        mean = sum(logs[1:], logs[0]) / len(logs)
+        if self.calibration is None:
+            return ops.softmax(mean)
+        offsets = ops.convert_to_tensor(self.calibration.offsets, mean.dtype)
+        return ops.softmax(mean * self.calibration.slope + offsets)
 
 
 def calibrated_model(run: Run, raw: bool = False) -> keras.Model:
@@ -48,6 +52,5 @@ def calibrated_model(run: Run, raw: bool = False) -> keras.Model:
     for number, member in enumerate(run.members, 1):
         network = member.model
         network.name = f"network_{number}"  # layers of one model need names of their own
-        probabilities = network(image)
-        each.append(Calibrated(calibration)(probabilities) if calibration else probabilities)
-    return keras.Model(image, keras.layers.average(each) if len(each) > 1 else each[0])
+        each.append(network(image))
+    return keras.Model(image, CalibratedMean(calibration)(each))

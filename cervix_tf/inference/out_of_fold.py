@@ -10,7 +10,7 @@ import pandas as pd
 from cervix_tf.data import SquareRows, prepare
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.inference.predictions import Predictions, probabilities
-from cervix_tf.runs import Calibration, Ensemble, Run, fit_calibration
+from cervix_tf.runs import Calibration, Ensemble, Run, fit_calibration, geometric_mean
 
 FOLDS = 5  # of groups, into which the validation photographs of a single run are divided
 
@@ -50,7 +50,7 @@ def held_out(
         new = photographs["path"].isin(member.validation["path"]).to_numpy()
         repeat = number * repeats // len(run.members)
         plain[repeat, new] = probabilities(member.model, SquareRows(squares, new), tta)
-    mean, table = plain.mean(axis=0), photographs.reset_index(drop=True)
+    mean, table = geometric_mean(plain), photographs.reset_index(drop=True)
     if raw or run.calibration is None:
         return Predictions((run,), table, squares, mean, tta)
     of_fold = fold_calibrations(run, *stored(run))[1]
@@ -182,9 +182,8 @@ def folds_of(run: Run, photographs: pd.DataFrame) -> np.ndarray:
 def _applied(
     of_fold: dict[int, Calibration], run: Run, photographs: pd.DataFrame, raw: np.ndarray
 ) -> np.ndarray:
-    """Calibrate each photograph of (repeats, N, classes) by its fold's; the mean over repeats."""
-    folds, result = folds_of(run, photographs), np.empty_like(raw)
+    """Take the mean of (repeats, N, classes), and calibrate each photograph by its fold's."""
+    folds, result = folds_of(run, photographs), geometric_mean(raw)
     for fold in np.unique(folds).tolist():
-        for repeat in range(len(raw)):
-            result[repeat, folds == fold] = of_fold[fold](raw[repeat, folds == fold])
-    return result.mean(axis=0)
+        result[folds == fold] = of_fold[fold](result[folds == fold])
+    return result

@@ -15,7 +15,7 @@ from cervix_tf.data.square_rows import SquareArray, SquareRows
 from cervix_tf.errors import UserError
 from cervix_tf.inference.patients import group_means, group_names, group_table
 from cervix_tf.inference.photographs import as_photographs
-from cervix_tf.runs import Run, load
+from cervix_tf.runs import Run, geometric_mean, load
 
 if TYPE_CHECKING:
     import keras
@@ -200,7 +200,7 @@ def run_probabilities(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predict prepared squares by a run, or by the mean of an ensemble's runs.
 
-    Each run of an ensemble is calibrated before the mean is taken.
+    The mean is that of the runs' log probabilities; the calibration follows.
 
     Args:
         run: The run or ensemble.
@@ -215,9 +215,9 @@ def run_probabilities(
     Example:
         >>> calibrated, raw = run_probabilities(load("runs/first"), squares)
     """
-    raw = [probabilities(member.model, squares, tta, batch_size) for member in run.members]
-    calibrated = [run.calibration(part) for part in raw] if run.calibration else raw
-    return np.mean(calibrated, axis=0), np.mean(raw, axis=0)
+    each = [probabilities(member.model, squares, tta, batch_size) for member in run.members]
+    raw = geometric_mean(np.array(each))
+    return (run.calibration(raw) if run.calibration else raw), raw
 
 
 def probabilities(

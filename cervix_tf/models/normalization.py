@@ -25,12 +25,18 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         """Normalise by the batch's statistics in training, else by the moving ones."""
         gamma = tf.convert_to_tensor(self.gamma if self.scale else tf.ones_like(self.moving_mean))
         beta = tf.convert_to_tensor(self.beta if self.center else tf.zeros_like(self.moving_mean))
+        if training and self.trainable and self.synchronized:
+            mean, variance, count = _moments_of_all(inputs)
+            outputs = tf.nn.batch_normalization(
+                tf.cast(inputs, mean.dtype), mean, variance, beta, gamma, self.epsilon
+            )
+            self._move(mean, variance * (count / (count - 1)))
+            return tf.cast(outputs, inputs.dtype)
         if training and self.trainable:
             outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
                 inputs, gamma, beta, epsilon=self.epsilon, is_training=True
             )
-            for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
+            self._move(mean, variance)
             return outputs
         mean = tf.convert_to_tensor(self.moving_mean)
         variance = tf.convert_to_tensor(self.moving_variance)
@@ -45,6 +51,21 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         scale = gamma * tf.math.rsqrt(variance + self.epsilon)
         shift = beta - mean * scale
         return inputs * tf.cast(scale, inputs.dtype) + tf.cast(shift, inputs.dtype)
+
+    def _move(self, mean: Any, variance: Any) -> None:
+        """Move the moving statistics towards the batch's."""
+        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
+
+
+def _moments_of_all(inputs: Any) -> tuple[Any, Any, Any]:
+    """Mean and variance of each channel over the equal shares of all devices, and how many values."""
+    context, axes = tf.distribute.get_replica_context(), [0, 1, 2]
+    inputs = tf.cast(inputs, tf.float32)
+    mean = context.all_reduce("MEAN", tf.reduce_mean(inputs, axes))
+    spread = tf.reduce_mean(tf.math.squared_difference(inputs, mean), axes)
+    count = tf.size(inputs) // tf.shape(inputs)[3] * context.num_replicas_in_sync
+    return mean, context.all_reduce("MEAN", spread), tf.cast(count, tf.float32)
 
 
 @functools.cache

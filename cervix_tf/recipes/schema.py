@@ -126,7 +126,9 @@ class Stage(_Frozen):
         epochs: Passes over the training photographs, instead of `steps`.
         learning_rate: The optimiser's own if not given.
         backbone_rate: Learning rate of the backbone relative to the head's.
-        batch_norm: `train`, or `frozen`: BatchNorm runs on its stored statistics and does not change.
+        batch_norm: `train`; `synchronised`: of several devices each takes the statistics of the whole
+            batch, not of its own share; or `frozen`: BatchNorm runs on its stored statistics and does
+            not change.
         views: Views of a training photograph, turned and mirrored, for a `probe`.
     """
 
@@ -135,7 +137,7 @@ class Stage(_Frozen):
     epochs: Positive | None = None
     learning_rate: Positive | None = None
     backbone_rate: Positive = 1.0
-    batch_norm: Literal["train", "frozen"] = "train"
+    batch_norm: Literal["train", "synchronised", "frozen"] = "train"
     views: Annotated[int, Field(ge=1, le=8)] = 1
 
     @model_validator(mode="after")
@@ -174,6 +176,10 @@ class Recipe(_Frozen):
         class_weights: `balanced` weighs each class by the inverse of its share.
         sampling: `balanced` shows every class equally often; `uniform` every photograph.
         label_smoothing: Share of the label spread over all classes.
+        precision: What the network trains in: `float32`, or Keras' `mixed_bfloat16` or `mixed_float16`
+            (with loss scaling). Variables, logits and loss, validation and the trained model are float32.
+        jit: XLA: `auto` compiles the views with it, where it works on the device, `true` views and
+            network, `false` nothing.
         validation: Share of the labelled photographs to validate on, where the manifest has no split.
         validate_every: Steps between two validations.
         checkpoint_every: Steps between two checkpoints, from which a killed run goes on.
@@ -197,6 +203,8 @@ class Recipe(_Frozen):
     class_weights: Literal["none", "balanced"] = "none"
     sampling: Literal["uniform", "balanced"] = "uniform"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    jit: Literal["auto", True, False] = "auto"
     validation: Annotated[float, Field(gt=0, le=0.5)] = 0.1
     validate_every: Count = 50
     checkpoint_every: Count = 100

@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "folders": ["Ensemble", "Run", "load"],
         "conformal": ["conformal_threshold", "cross_fitted_sets", "prediction_sets"],
-        "calibration": ["Calibration", "fit_calibration"],
+        "calibration": ["Calibration", "fit_calibration", "geometric_mean"],
         "provenance": ["environment", "fingerprint"],
     },
 )

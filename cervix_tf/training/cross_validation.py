@@ -27,8 +27,9 @@ from cervix_tf.inference.out_of_fold import stored
 from cervix_tf.models import spec
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
-from cervix_tf.runs import Ensemble, Run, environment, fingerprint
+from cervix_tf.runs import Ensemble, Run, environment, fingerprint, geometric_mean
 from cervix_tf.runs.folders import ENSEMBLE
+from cervix_tf.training.devices import Asked, devices_of
 from cervix_tf.training.linear_probe import out_of_fold
 from cervix_tf.training.trainer import fit, quiet_fits, resume, untrained
 
@@ -44,6 +45,7 @@ def crossfit(
     repeats: int = 1,
     cache: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
+    devices: Asked = None,
 ) -> Ensemble:
     """Train a run a fold, and make an ensemble of them with out-of-fold figures and a calibration.
 
@@ -68,6 +70,7 @@ def crossfit(
         cache: Where prepared squares are kept, as `data.prepare` takes it; "memory" keeps them in a
             temporary folder, from which all folds read them.
         progress: Called with the runs complete and of all; by default a bar on a terminal.
+        devices: What shares each batch, as `fit` takes it.
 
     Returns:
         The ensemble. Its folder holds `runs/REPEAT-FOLD`; `oof.csv`: `image`, `path`, `label`, `group`,
@@ -85,6 +88,7 @@ def crossfit(
     size = recipe.image_size or spec(recipe.model.name).image_size
     recipe = recipe.model_copy(update={"image_size": size, "keep": "last", "patience": None})
     manifest = validated(manifest, "the manifest")
+    devices_of(devices).check(recipe.batch_size)
     if repeats < 1:
         raise UserError(f"repeats={repeats}: give at least 1.")
     divisions = [divided(manifest, folds, recipe.seed + repeat) for repeat in range(repeats)]
@@ -104,7 +108,7 @@ def crossfit(
     with _shared(cache) as cache, bar("Folds", len(works), progress=progress) as shown:
         while left := [work for work in works.values() if not work[0].complete]:
             shown(len(works) - len(left), len(works), note="")
-            if not any(_trained(ensemble, *work, cache) for work in left):
+            if not any(_trained(ensemble, *work, cache, devices) for work in left):
                 time.sleep(WAIT)  # other processes train them; a killed one's fold is taken over
         shown(len(works), len(works), note="")
         with FileLock(ensemble.path("locks/crossfit.lock")):
@@ -156,7 +160,12 @@ def _begin(
 
 
 def _trained(
-    ensemble: Ensemble, run: Run, manifest: pd.DataFrame, recipe: Recipe, cache: str | Path | None
+    ensemble: Ensemble,
+    run: Run,
+    manifest: pd.DataFrame,
+    recipe: Recipe,
+    cache: str | Path | None,
+    devices: Asked,
 ) -> bool:
     """Train the run of a fold, or go on with it, unless another process does; whether it was done."""
     lock = FileLock(ensemble.path(f"locks/{run.folder.name}.lock"))
@@ -170,9 +179,9 @@ def _trained(
         log.info(f"fold {run.folder.name}")
         with quiet_fits():
             if run.path("recipe.yaml").is_file():
-                done = resume(run, cache)
+                done = resume(run, cache, devices=devices)
             else:
-                done = fit(manifest, recipe, run.folder, cache)
+                done = fit(manifest, recipe, run.folder, cache, devices=devices)
         figures = uncalibrated(done.metrics)
         log.info(
             f"  out-of-fold log loss {figures['log_loss']:.4f}  accuracy "
@@ -195,7 +204,7 @@ def _finish(ensemble: Ensemble, cache: str | Path | None) -> None:
     ensemble.write_json("calibration.json", calibration.as_dict())
     with bar("Decoding", len(photographs)) as progress:
         squares = prepare(photographs, ensemble.square_size, cache, progress, ensemble.crop).array
-    mean = raw.mean(axis=0)
+    mean = geometric_mean(raw)
     predictions = Predictions((ensemble,), photographs, squares, probabilities, raw=mean)
     figures = metrics_of(predictions, "out of fold", _probed(ensemble, predictions))
     write_evaluation(predictions, figures, ensemble.folder)

@@ -17,6 +17,7 @@ from cervix_tf.inference import probabilities
 from cervix_tf.recipes import Recipe, Stage
 from cervix_tf.runs import Run
 from cervix_tf.training.checkpoints import load_state, load_variables, save_variables
+from cervix_tf.training.devices import ONE, Devices
 from cervix_tf.training.linear_probe import fit_head
 from cervix_tf.training.steps import Stepper, balanced_weights
 
@@ -41,7 +42,8 @@ class State:
     best_step: int = 0
     stage_best: float = math.inf
     waited: int = 0  # validations since the stage's best
-    pending: list = field(default_factory=list)  # loss and accuracy of steps not yet in the history
+    # Loss and accuracy of steps not yet in the history, on the device until they are fetched.
+    pending: list = field(default_factory=list)
     history: list = field(default_factory=list)
 
 
@@ -64,6 +66,7 @@ class Loop:
         training, validation: The photographs of the two sides.
         on_validation: Called with step and log loss after every validation; what it raises ends
             training.
+        devices: What shares each batch.
     """
 
     def __init__(
@@ -74,8 +77,9 @@ class Loop:
         training: LabelledSquares,
         validation: LabelledSquares,
         on_validation: Callable[[int, float], None] | None = None,
+        devices: Devices = ONE,
     ):
-        self.model, self.recipe, self.run = model, recipe, run
+        self.model, self.recipe, self.run, self.devices = model, recipe, run, devices
         self.on_validation = on_validation
         self.training, self.validation = training, validation
         self.lengths = stage_lengths(recipe, len(training.labels))
@@ -86,8 +90,7 @@ class Loop:
         self.checkpoint = run.path("checkpoint/last.npz")
         self.best = run.path("checkpoint/best.npz")
         self.seconds, self.timed = {"step": 0.0, "wait": 0.0}, 0
-        options = recipe.augment.model_dump() if recipe.augment else STILL
-        self.view = RandomView(model.input_shape[1], seed=recipe.seed, **options)
+        self.view = view_of(recipe, model.input_shape[1])
         classes = model.output_shape[-1]
         self.class_weights = (
             balanced_weights(training.labels, classes)
@@ -115,8 +118,9 @@ class Loop:
                 self._probe(stage)  # quick, so no checkpoint begins in one: it is done again
                 continue
             stepper = Stepper(
-                self.model, self.view, self.recipe, stage, self.class_weights, self.lengths[number]
-            )
+                self.model, self.view, self.recipe, stage, self.class_weights, self.lengths[number],
+                self.devices,
+            )  # fmt: skip
             if resuming:
                 load_variables(self.checkpoint, self._variables(stepper))
                 resuming = False
@@ -131,33 +135,35 @@ class Loop:
                 self.recipe.seed, state.step, self.recipe.sampling == "balanced",
             )
         )  # fmt: skip
-        compiling = True
+        began, waited, taken = 0.0, 0.0, -1  # the first step is compiled, and not timed
+        note = ""
         while state.stage_step < length and not state.stage_over:
-            began = time.perf_counter()
-            images, keys, labels = next(stream)
-            ready = time.perf_counter()
-            loss, accuracy = (float(v) for v in stepper(images, keys, labels))
-            if not compiling:
-                self.timed += 1
-                self.seconds["wait"] += ready - began
-                self.seconds["step"] += time.perf_counter() - ready
-            compiling = False
+            asked = time.perf_counter()
+            batch = next(stream)
+            waited += time.perf_counter() - asked
+            state.pending.append(stepper(*batch))  # left on the device: the next step need not wait
             state.step += 1
             state.stage_step += 1
-            if not math.isfinite(loss):
-                raise Diverged(
-                    f"The loss is {loss} at step {state.step}: lower the learning rate "
-                    "(--set optimizer.learning_rate=...) or clip the gradient (optimizer.clip_norm)."
-                )
-            state.pending.append((loss, accuracy))
+            taken += 1
             last = state.stage_step == length
             validating = last or state.stage_step % self.recipe.validate_every == 0
-            if validating or state.stage_step % LOG_EVERY == 0:
+            logging_now = validating or state.stage_step % LOG_EVERY == 0
+            saving = last or state.step % self.recipe.checkpoint_every == 0
+            if logging_now or saving:
+                self._fetch()
+                if taken > 0:
+                    self.timed += taken
+                    self.seconds["wait"] += waited
+                    self.seconds["step"] += time.perf_counter() - began - waited
+                note = f"loss {state.pending[-1][0]:.3f}  {self.rate('step'):.0f} images/s"
+            if logging_now:
                 self._log(stepper, stage, validating)
-            if last or state.stage_over or state.step % self.recipe.checkpoint_every == 0:
+            if saving or state.stage_over:
                 save_variables(self.checkpoint, self._variables(stepper), asdict(state))
                 self.run.write_history(state.history)
-            bar(state.step, sum(self.lengths), f"loss {loss:.3f}  {self.rate('step'):.0f} images/s")
+            if logging_now or saving or not taken:
+                began, waited, taken = time.perf_counter(), 0.0, 0
+            bar(state.step, sum(self.lengths), note)
         stepper.take_averages()
 
     def _probe(self, stage: Stage) -> None:
@@ -172,6 +178,17 @@ class Loop:
         state.pending = [(log_loss(training.labels, predicted), right.mean())]
         self._log(None, stage, validating=True)
         self._end_stage()
+
+    def _fetch(self) -> None:
+        """Wait for the device, take its figures, and end training where a loss is no number."""
+        state = self.state
+        state.pending = [tuple(map(float, figures)) for figures in state.pending]
+        for step, (loss, _) in enumerate(state.pending, state.step - len(state.pending) + 1):
+            if not math.isfinite(loss):
+                raise Diverged(
+                    f"The loss is {loss} at step {step}: lower the learning rate "
+                    "(--set optimizer.learning_rate=...) or clip the gradient (optimizer.clip_norm)."
+                )
 
     def _end_stage(self) -> None:
         """Let the next stage begin."""
@@ -229,6 +246,13 @@ class Loop:
     def _variables(self, stepper: Stepper) -> list:
         """Everything that changes in training, in a fixed order."""
         return [*self.model.variables, *stepper.optimizer.variables, *stepper.averages]
+
+
+def view_of(recipe: Recipe, size: int) -> RandomView:
+    """The layer that makes a network's input of that size as a recipe asks for."""
+    options = recipe.augment.model_dump() if recipe.augment else STILL
+    jit = None if recipe.jit == "auto" else recipe.jit
+    return RandomView(size, seed=recipe.seed, jit=jit, **options)
 
 
 def stage_lengths(recipe: Recipe, photographs: int) -> list[int]:

@@ -11,6 +11,8 @@ from cervix_tf.data import cutmix, mixup
 from cervix_tf.errors import UserError
 from cervix_tf.models import head_layers, set_trainable
 from cervix_tf.recipes import Optimizer, Recipe, Stage
+from cervix_tf.training.devices import ONE, Devices
+from cervix_tf.training.precision import computing
 
 
 class Stepper:
@@ -26,6 +28,7 @@ class Stepper:
         stage: Which layers to train, and how fast.
         class_weights: A float32 array (classes,) that each photograph's loss is weighed with.
         length: Steps of the stage, where a cosine schedule ends; needed for a stage given in epochs.
+        devices: What shares each batch.
     """
 
     def __init__(
@@ -36,8 +39,14 @@ class Stepper:
         stage: Stage,
         class_weights: np.ndarray,
         length: int | None = None,
+        devices: Devices = ONE,
     ):
-        self.model, self.view, self.recipe = model, view, recipe
+        self.model, self.view, self.recipe, self.devices = model, view, recipe, devices
+        self.synchronised = stage.batch_norm == "synchronised" and devices.count > 1
+        if self.synchronised and recipe.jit is True:
+            raise UserError(
+                "jit: true cannot be had with batch_norm: synchronised on several devices."
+            )
         self.weights = tf.constant(class_weights, tf.float32)
         set_trainable(model, stage.train, freeze_batch_norm=stage.batch_norm == "frozen")
         # Up to the logits, where the cross-entropy is exact however sure the network is.
@@ -46,14 +55,25 @@ class Stepper:
         relative = relative_rates(model, stage.backbone_rate, recipe.optimizer.layer_decay)
         self.slower = [(v, relative[v.path]) for v in self.variables if relative[v.path] != 1]
         rate, length = stage.learning_rate or recipe.optimizer.learning_rate, length or stage.steps
-        self.optimizer = _optimizer(recipe.optimizer, rate, length, self.variables)
+        self.mixes = sum(alpha > 0 for alpha in (recipe.mixup, recipe.cutmix))
+        # Half a float's exponent is too small for gradients: they are made of a larger loss.
+        self.scaled = recipe.precision == "mixed_float16"
+        self.optimizer = _optimizer(recipe.optimizer, rate, length, self.variables, self.scaled)
         # What changes in the stage: frozen layers and counters of random numbers are not averaged.
-        changing = (v for layer in model.layers if layer.trainable for v in layer.variables)
+        changing = [v for layer in model.layers if layer.trainable for v in layer.variables]
         self.averaging = (
             [v for v in changing if v.dtype == "float32"] if recipe.optimizer.ema else []
         )
         self.averages = [tf.Variable(v.value) for v in self.averaging]
+        trained = {v.path for v in self.variables}
+        counters = [v for v in model.variables if v.dtype != "float32"]
+        changing = [v for v in changing if v.dtype == "float32"]
+        # What the network itself changes: BatchNorm's statistics, then counters of random numbers.
+        self.moving = [v for v in (*changing, *counters) if v.path not in trained]
         self._compiled = tf.function(self._step, reduce_retracing=True, autograph=False)
+        self._network = self._differentiated
+        if recipe.jit is True:
+            self._network = tf.function(self._network, autograph=False, jit_compile=True)
 
     @property
     def learning_rate(self) -> float:
@@ -95,8 +115,72 @@ class Stepper:
                 f"A step of {len(labels)} photographs of {size} x {size} does not fit into memory: "
                 "take fewer a step (--set batch_size=...) or smaller ones (--set image_size=...)."
             ) from error
+        except tf.errors.OpError as error:
+            if self.recipe.jit is not True:
+                raise
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"XLA cannot compile this step: {reason}; leave out jit: true."
+            ) from error
 
     def _step(self, images, keys, labels):
+        optimizer, choice = self.optimizer, self.recipe.optimizer
+        scale = optimizer.dynamic_scale.value if self.scaled else tf.constant(1.0)
+        values = [v.value for v in self.model.variables]
+        with computing(self.model, self.recipe.precision, self.synchronised):
+            shared = self._network if self.devices.count == 1 else self._shared
+            figures, gradients, moved = shared(values, scale, images, keys, labels)
+        for variable, value in zip(self.moving, moved, strict=True):
+            variable.assign(value)
+        if choice.clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, choice.clip_norm * scale)
+        before = [tf.identity(v.value) for v, _ in self.slower]
+        optimizer.apply(gradients, self.variables)
+        for (variable, rate), old in zip(self.slower, before, strict=True):
+            variable.assign(old + rate * (variable.value - old))
+        if self.averages:
+            self._average()
+        return figures
+
+    def _shared(self, values, scale, images, keys, labels):
+        """The same as `_differentiated`, by several devices."""
+        counts = [v.dtype != "float32" for v in self.model.variables]
+        moving = [v.dtype != "float32" for v in self.moving]
+
+        def shifted(values, counts, number):
+            # Each device draws random numbers of its own, and the counters come out the same.
+            return [
+                v + tf.cast(tf.stack([number, 0]), v.dtype) if count else v
+                for v, count in zip(values, counts, strict=True)
+            ]
+
+        def work(number, images, keys, labels):
+            own = shifted(values, counts, number)
+            figures, gradients, moved = self._network(own, scale, images, keys, labels, True)
+            moved = shifted(moved, moving, -number)
+            floats = [v for v, count in zip(moved, moving, strict=True) if not count]
+            return [*figures, *gradients, *floats], [
+                v for v, count in zip(moved, moving, strict=True) if count
+            ]
+
+        floats, others = self.devices.mean_of_shares(work, (images, keys, labels), self.mixes)
+        figures, gradients = floats[:2], floats[2 : 2 + len(self.variables)]
+        return figures, gradients, [*floats[2 + len(self.variables) :], *others]
+
+    def _differentiated(self, values, scale, images, keys, labels, share=False):
+        """What a batch gives, no variable being changed.
+
+        Args:
+            values: Those of the model's variables.
+            scale: Factor of the loss that is differentiated, for half precision.
+            images: As of a call.
+            keys: As of a call.
+            labels: As of a call.
+            share: Whether it is a share of a batch, whose last photographs are there to be mixed in.
+
+        Returns:
+            Loss and accuracy; the gradients of `variables`; the new values of `moving`.
+        """
         classes = self.weights.shape[0]
         x = self.view(images, keys, training=True)
         smooth = self.recipe.label_smoothing
@@ -104,26 +188,25 @@ class Stepper:
         for mix, alpha in ((mixup, self.recipe.mixup), (cutmix, self.recipe.cutmix)):
             if alpha:
                 x, targets = mix(x, targets, keys, alpha=alpha, seed=self.recipe.seed)
-        variables = [v.value for v in self.variables]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
+        if share and self.mixes:
+            x, targets, labels = (part[: -self.mixes] for part in (x, targets, labels))
+        state = list(zip(self.model.variables, values, strict=True))
+        present = {v.path: value for v, value in state}
+        sources = [present[v.path] for v in self.variables]
+        with keras.StatelessScope(state) as scope, _tape(sources) as tape:
             logits = self.logits(x, training=True)
             losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
             weights = tf.linalg.matvec(targets, self.weights)
             loss = tf.reduce_mean(losses * weights)
             penalties = self.model.losses
             total = tf.add_n([loss, *penalties]) if penalties else loss
-        gradients = tape.gradient(total, variables)
-        if self.recipe.optimizer.clip_norm:
-            gradients, _ = tf.clip_by_global_norm(gradients, self.recipe.optimizer.clip_norm)
-        before = [tf.identity(v.value) for v, _ in self.slower]
-        self.optimizer.apply(gradients, self.variables)
-        for (variable, rate), old in zip(self.slower, before, strict=True):
-            variable.assign(old + rate * (variable.value - old))
-        if self.averages:
-            self._average()
-        right = tf.equal(tf.argmax(logits, 1, tf.int32), labels)
-        return loss, tf.reduce_mean(tf.cast(right, tf.float32))
+            if self.scaled:
+                total *= scale
+        gradients = tape.gradient(total, sources)
+        right = tf.reduce_mean(
+            tf.cast(tf.equal(tf.argmax(logits, 1, tf.int32), labels), tf.float32)
+        )
+        return (loss, right), gradients, [scope.get_current_value(v) for v in self.moving]
 
     def _average(self) -> None:
         """Move the averages towards the weights, at first faster, so that the start is forgotten."""
@@ -131,6 +214,14 @@ class Stepper:
         decay = tf.minimum(self.recipe.optimizer.ema, (1 + steps) / (10 + steps))
         for variable, average in zip(self.averaging, self.averages, strict=True):
             average.assign_sub((1 - decay) * (average - variable.value))
+
+
+@contextmanager
+def _tape(sources: list) -> Iterator[tf.GradientTape]:
+    """A tape that watches these tensors and nothing else."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(sources)
+        yield tape
 
 
 def relative_rates(model: keras.Model, backbone: float, decay: float) -> dict[str, float]:
@@ -177,7 +268,7 @@ class _Warmed(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def _optimizer(
-    choice: Optimizer, rate: float, length: int | None, variables: list
+    choice: Optimizer, rate: float, length: int | None, variables: list, scaled: bool
 ) -> keras.optimizers.Optimizer:
     schedules = keras.optimizers.schedules
     schedule = rate
@@ -197,5 +288,7 @@ def _optimizer(
     optimizer = kind(schedule, weight_decay=choice.weight_decay or None, **momentum)
     # Biases and BatchNorm are vectors, kernels are not.
     optimizer.exclude_from_weight_decay([v for v in variables if len(v.shape) < 2])
+    if scaled:
+        optimizer = optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(variables)
     return optimizer

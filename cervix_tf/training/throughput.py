@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
@@ -17,7 +18,7 @@ from cervix_tf.errors import UserError
 from cervix_tf.models import build, spec
 from cervix_tf.recipes import Recipe
 from cervix_tf.training.determinism import repeatable
-from cervix_tf.training.loop import stage_lengths
+from cervix_tf.training.loop import LOG_EVERY, stage_lengths, view_of
 from cervix_tf.training.steps import Stepper
 
 ROUNDS = 5  # turns that the parts take, so that a machine busy for a while slows all alike
@@ -49,10 +50,13 @@ def bench(
     Returns:
         Images a second of: `first_pass` (read, decode, square, resize), `cached_pass` (read, batch,
         hand over, centre crop), `augmentation` (the recipe's views alone), `step` (training on
-        one constant batch of centre crops), `fit` (training from the cache with views, as `fit`
-        does). Then `epochs`, how often the recipe's stages show each photograph, and
-        `bottleneck`: which of the first four takes the most time in a run of this recipe. Then
-        `model`, `image_size`, `batch_size`, `photographs` and `device`.
+        one constant batch of centre crops), `viewed` (the same with views), `fit` (training from the
+        cache with views, as `fit` does). Then `waiting`, the share of the time of `fit` in which the
+        device waits for photographs, 0 to 1; `overhead`, the milliseconds of a step that are not the
+        network's: those of a network of one layer on 32 photographs of 8 x 8 pixels; `epochs`, how
+        often the recipe's stages show each photograph; and `bottleneck`: which of the first four takes
+        the most time in a run of this recipe. Then `model`, `image_size`, `batch_size`, `photographs`
+        and `device`.
 
     Raises:
         UserError: A photograph cannot be read, or `seconds` is not above 0.
@@ -71,8 +75,7 @@ def bench(
 
     # The parts --------------------------------------------------------------------------------------
     model = build(recipe.model.name, classes=3, image_size=size, **recipe.model.options)
-    options = recipe.augment.model_dump() if recipe.augment else STILL
-    views = RandomView(size, seed=recipe.seed, **options)
+    views = view_of(recipe, size)
     bare, real = (
         Stepper(model, view, recipe, recipe.stages[-1], np.ones(3, "float32"))
         for view in (RandomView(size, **STILL), views)
@@ -94,9 +97,16 @@ def bench(
         view(*constant[:2]).numpy()
         return batch
 
+    pending: list = []
+
+    def fetch() -> None:
+        while pending:
+            float(pending.pop())  # waits for the device
+
     def train(stepper: Stepper, photographs: Iterator) -> int:
-        for figure in stepper(*next(photographs)):
-            float(figure)  # waits for the device, as `fit` does
+        pending.extend(stepper(*next(photographs)))
+        if len(pending) >= 2 * LOG_EVERY:  # as `fit` does
+            fetch()
         return batch
 
     parts: dict[str, Part] = {
@@ -104,19 +114,25 @@ def bench(
         "cached_pass": cached_pass,
         "augmentation": augmentation,
         "step": partial(train, bare, itertools.repeat(constant)),
+        "viewed": partial(train, real, itertools.repeat(constant)),
         "fit": partial(train, real, iter(stream)),
     }
     with repeatable():  # as `fit` trains
-        rates = _measured(parts, seconds)
+        rates = _measured(parts, seconds, fetch)
+        small, photographs = _smallest(recipe)
+        step: dict[str, Part] = {"overhead": partial(train, small, photographs)}
+        overhead = 1e3 * batch / _measured(step, seconds / 5, fetch)["overhead"]
 
     # The sum of a whole run -------------------------------------------------------------------------
     shown = sum(stage_lengths(recipe, len(squares))) * batch
     spent = {
-        part: (len(squares) if part == "first_pass" else shown) / rates[part] for part in parts
+        part: (len(squares) if part == "first_pass" else shown) / rates[part]
+        for part in ("first_pass", "cached_pass", "augmentation", "step")
     }
-    del spent["fit"]
     return {
         **rates,
+        "waiting": max(0.0, 1 - rates["fit"] / rates["viewed"]),
+        "overhead": overhead,
         "epochs": shown / len(squares),
         "bottleneck": max(spent, key=lambda part: spent[part]),
         "model": recipe.model.name,
@@ -127,16 +143,37 @@ def bench(
     }
 
 
-def _measured(parts: dict[str, Part], seconds: float) -> dict[str, float]:
-    """Let the parts take turns and return their images a second, the median of the turns."""
+def _smallest(recipe: Recipe) -> tuple[Stepper, Iterator]:
+    """A network of one layer, trained as the recipe has it, and batches of 32 small photographs."""
+    image = keras.Input((8, 8, 3))
+    logits = keras.layers.Dense(3, name="logits")(keras.layers.Flatten()(image))
+    model = keras.Model(image, keras.layers.Softmax(name="probabilities")(logits))
+    stage = recipe.stages[-1].model_copy(update={"train": "all"})
+    view = RandomView(8, **STILL)
+    stepper = Stepper(model, view, recipe, stage, np.ones(3, "float32"), length=1)
+    memory = np.zeros(65 * 192, "uint8")
+    begin = -memory.ctypes.data % 64  # aligned, as in a cache file
+    squares = memory[begin : begin + 64 * 192].reshape(64, 8, 8, 3)
+    return stepper, iter(training_stream(squares, np.zeros(64, "int32"), 32, recipe.seed))
+
+
+def _measured(
+    parts: dict[str, Part], seconds: float, settle: Callable[[], None]
+) -> dict[str, float]:
+    """Let the parts take turns and return their images a second, the median of the turns.
+
+    A turn ends when `settle` has waited for the work that is still under way.
+    """
     rates: dict[str, list[float]] = {name: [] for name in parts}
     for work in parts.values():  # compiled, and its memory taken
         work()
         work()
+    settle()
     for _ in range(ROUNDS):
         for name, work in parts.items():
             images, began = 0, time.perf_counter()
-            while (spent := time.perf_counter() - began) < seconds / ROUNDS or not images:
+            while time.perf_counter() - began < seconds / ROUNDS or not images:
                 images += work()
-            rates[name].append(images / spent)
+            settle()
+            rates[name].append(images / (time.perf_counter() - began))
     return {name: float(np.median(turns)) for name, turns in rates.items()}

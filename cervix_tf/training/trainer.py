@@ -26,6 +26,7 @@ from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Calibration, Run, environment, fingerprint, load
 from cervix_tf.training.determinism import repeatable
+from cervix_tf.training.devices import Asked, Devices, devices_of
 from cervix_tf.training.loop import LabelledSquares, Loop, stage_lengths
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ def fit(
     cache: str | Path | None = None,
     on_validation: Callable[[int, float], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    devices: Asked = None,
 ) -> Run:
     """Train a model and write the run: weights, history, predictions, figures, plots and report.
 
@@ -55,6 +57,8 @@ def fit(
         on_validation: Called with step and validation log loss after every validation. What it raises
             ends the fit, which can be resumed.
         progress: Called with the steps done and of all; by default a bar on a terminal.
+        devices: What shares each batch: `"all"`, how many, or numbers such as `[0, 2]`, of the GPUs, or
+            without any of TensorFlow's CPU devices. None for one.
 
     Returns:
         The finished run.
@@ -71,12 +75,15 @@ def fit(
         raise UserError(f"{run} holds a run already: choose another --run, or --resume {run}.")
     size = recipe.image_size or spec(recipe.model.name).image_size
     recipe = recipe.model_copy(update={"image_size": size})
+    team = devices_of(devices)
+    team.check(recipe.batch_size)
     manifest = _divided(validated(manifest, "the manifest"), recipe)
-    model, sides, squares = _prepared(manifest, recipe, cache)
-    begun = Run(Path(run) if run else _new_folder(recipe))
-    shutil.rmtree(begun.path("checkpoint"), ignore_errors=True)  # of a run deleted in part
-    begun.write_inputs(recipe, manifest, environment(manifest, recipe.seed))
-    return _trained(begun, model, sides, squares, on_validation, progress)
+    with team.scope():
+        model, sides, squares = _prepared(manifest, recipe, cache)
+        begun = Run(Path(run) if run else _new_folder(recipe))
+        shutil.rmtree(begun.path("checkpoint"), ignore_errors=True)  # of a run deleted in part
+        begun.write_inputs(recipe, manifest, environment(manifest, recipe.seed))
+        return _trained(begun, model, sides, squares, on_validation, progress, team)
 
 
 def resume(
@@ -84,6 +91,7 @@ def resume(
     cache: str | Path | None = None,
     on_validation: Callable[[int, float], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    devices: Asked = None,
 ) -> Run:
     """Go on with a run that was killed, from its last checkpoint.
 
@@ -94,6 +102,8 @@ def resume(
         cache: As in `fit`.
         on_validation: As in `fit`.
         progress: As in `fit`.
+        devices: As in `fit`; another number than the run was begun with gives the same weights but for
+            the order of sums, dropout's draws, and BatchNorm's statistics unless synchronised.
 
     Returns:
         The finished run, with the weights of an uninterrupted one.
@@ -108,9 +118,12 @@ def resume(
     if begun.complete:
         log.info(f"{begun.folder} is complete: nothing is left to train.")
         return begun
+    team = devices_of(devices)
+    team.check(begun.recipe.batch_size)
     _same_photographs(begun)
-    prepared = _prepared(begun.manifest, begun.recipe, cache)
-    return _trained(begun, *prepared, on_validation, progress)
+    with team.scope():
+        prepared = _prepared(begun.manifest, begun.recipe, cache)
+        return _trained(begun, *prepared, on_validation, progress, team)
 
 
 @contextmanager
@@ -173,6 +186,7 @@ def _trained(
     squares: np.ndarray,
     on_validation: Callable[[int, float], None] | None,
     progress: Callable[[int, int], None] | None,
+    team: Devices,
 ) -> Run:
     """Train a run that has begun, from its last checkpoint if it has one, and write all it holds."""
     recipe, classes = run.recipe, class_names(run.manifest)
@@ -187,8 +201,9 @@ def _trained(
         f"{recipe.model.name} at {recipe.image_size} x {recipe.image_size}: "
         f"{len(training.labels)} training and {len(validation.labels)} validation photographs, "
         f"{total} steps of {recipe.batch_size} on {', '.join(run.environment['devices'])}"
+        + (f", shared by {team.count} devices" if team.count > 1 else "")
     )
-    loop = Loop(model, recipe, run, training, validation, on_validation)
+    loop = Loop(model, recipe, run, training, validation, on_validation, team)
     with bar("Training", total, progress=progress) as shown, repeatable():
         loop.train(shown)
     if loop.timed:  # a probe takes no step

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import cv2
 import keras
 import numpy as np
@@ -7,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
-from cervix_tf.data import STILL, RandomView, centre_crop
+from cervix_tf.data import STILL, RandomView, centre_crop, warping
 from cervix_tf.errors import UserError
 from cervix_tf.recipes.schema import Augment
 
@@ -272,3 +274,29 @@ def test_options_out_of_range_are_named(wrong, name):
 def test_centre_crop_of_too_small_squares_is_refused():
     with pytest.raises(UserError, match="36 pixels are too small for a crop of 40"):
         RandomView(40)(noise())
+
+
+def test_views_are_the_same_without_xla():
+    options, images, keys = {"hue": 0.1, "erase": 1.0}, noise(), keys_of(4, 0)
+    one, other = (
+        RandomView(SIZE, jit=jit, **options)(images, keys, training=True) for jit in (True, False)
+    )
+    np.testing.assert_allclose(one, other, rtol=0, atol=1e-3)
+
+
+def test_a_gpu_where_xla_does_not_work_draws_by_kernels_and_a_warning_says_so(monkeypatch):
+    def lacking(*given):
+        raise tf.errors.InternalError(None, None, "libdevice not found at ./libdevice.10.bc\nlong")
+
+    gpu = SimpleNamespace(name="/device:CPU:0")  # stands for one
+    monkeypatch.setattr(warping.tf.config, "list_logical_devices", lambda kind: [gpu])
+    monkeypatch.setattr(warping, "_by_xla", lacking)
+    warping.has_xla.cache_clear()
+    view = RandomView(SIZE)
+    try:
+        with pytest.warns(UserWarning, match="XLA does not work .*libdevice.10.bc.: views"):
+            taken = view(noise(), keys_of(4, 0), training=True)
+    finally:
+        warping.has_xla.cache_clear()
+    monkeypatch.undo()
+    np.testing.assert_allclose(taken, view(noise(), keys_of(4, 0), training=True), atol=1e-3)

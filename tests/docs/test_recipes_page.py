@@ -49,7 +49,7 @@ def worded(annotation, bounds=()) -> str:
             ", or `null`" if len(kinds) < len(get_args(annotation)) else ""
         )
     if get_origin(annotation) is Literal:
-        return ", ".join(f"`{choice}`" for choice in get_args(annotation))
+        return ", ".join(f"`{yaml.safe_dump(c).split()[0]}`" for c in get_args(annotation))
     if get_origin(annotation) is tuple:
         return "two numbers above 0"
     if annotation in (int, float):

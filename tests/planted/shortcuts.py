@@ -86,7 +86,7 @@ def bare_fits(patch: pytest.MonkeyPatch) -> None:
         return figure
 
     patch.setattr("cervix_tf.training.trainer.explain", lambda *_, **__: None)
-    for module in ("plots", "prediction_sheets", "learning_curves"):
+    for module in ("plots", "ranking_curves", "prediction_sheets", "learning_curves"):
         patch.setattr(f"cervix_tf.evaluation.{module}.save", blank)
 
 

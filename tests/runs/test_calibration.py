@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from cervix_tf.evaluation import log_loss
-from cervix_tf.runs import fit_calibration
+from cervix_tf.runs import fit_calibration, geometric_mean
 
 SHARES = np.array([0.6, 0.23, 0.17])
 
@@ -131,3 +131,14 @@ def test_any_probabilities_give_probabilities(seed, classes, count):
     calibrated = fitted(probabilities)
     assert np.isfinite(calibrated).all()
     np.testing.assert_allclose(calibrated.sum(axis=1), 1)
+
+
+def test_the_mean_of_networks_is_no_worse_than_they_and_calibrated_before_or_after(simulated):
+    parts = [simulated(0, 40, 1.5, sure=sure) for sure in (1.0, 3.0, 5.0)]
+    (_, targets, _), each = parts[0], np.array([part[0] for part in parts])
+    mean, calibrate = geometric_mean(each), fit_calibration(*parts[1])
+    np.testing.assert_allclose(mean.sum(axis=1), 1)
+    assert log_loss(targets, mean) < np.mean([log_loss(targets, p) for p in each])
+    before = geometric_mean(np.array([calibrate(p) for p in each]))
+    np.testing.assert_allclose(before, calibrate(mean), atol=1e-9)
+    np.testing.assert_array_equal(geometric_mean(each[:1]), each[0])

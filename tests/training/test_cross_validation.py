@@ -63,6 +63,12 @@ def oof(ensemble) -> np.ndarray:
     return ensemble.predictions[ensemble.class_names].to_numpy()
 
 
+def geometric(probabilities: list) -> np.ndarray:
+    """The geometric mean, rescaled to sum 1."""
+    products = np.prod(probabilities, axis=0) ** (1 / len(probabilities))
+    return products / products.sum(axis=-1, keepdims=True)
+
+
 def test_every_labelled_photograph_is_predicted_once_by_a_run_it_is_new_to(ensemble, pictures):
     table, manifest = ensemble.predictions, cx.read_manifest(pictures)
     labelled = manifest[manifest["label"].notna()]
@@ -112,9 +118,9 @@ def test_other_photographs_get_the_mean_of_the_calibrated_runs(ensemble, picture
     names = ensemble.class_names
     each = [cx.predict(member, test, raw=True)[names].to_numpy() for member in ensemble.members]
     calibrate = ensemble.calibration
-    mean = np.mean([calibrate(part) for part in each], axis=0)
+    mean = geometric([calibrate(part) for part in each])
     np.testing.assert_allclose(cx.predict(ensemble, test)[names], mean)
-    np.testing.assert_allclose(cx.predict(ensemble, test, raw=True)[names], np.mean(each, axis=0))
+    np.testing.assert_allclose(cx.predict(ensemble, test, raw=True)[names], geometric(each))
     together = cx.predict([ensemble, ensemble.members[0]], test)[names]
     first = cx.predict(ensemble.members[0], test)[names]
     np.testing.assert_allclose(together, (mean + first) / 2)
@@ -178,7 +184,7 @@ def test_repeats_divide_anew_and_are_averaged(pictures, quick, tmp_path, monkeyp
     for path, row in ensemble.predictions.set_index("path").iterrows():
         each = [part.loc[path] for part in parts if path in part.index]
         assert len(each) == 2
-        np.testing.assert_allclose(row[names].tolist(), np.mean(each, axis=0))
+        np.testing.assert_allclose(row[names].tolist(), geometric(each))
 
 
 PROGRAM = """

@@ -7,7 +7,7 @@ from cervix_tf.data import read_manifest, squares
 from cervix_tf.errors import UserError
 from cervix_tf.training import bench, throughput
 
-PARTS = ("first_pass", "cached_pass", "augmentation", "step", "fit")
+PARTS = ("first_pass", "cached_pass", "augmentation", "step", "viewed", "fit")
 
 
 def test_every_part_has_a_rate_and_the_bottleneck_takes_longest(phantoms, recipe, tmp_path):
@@ -22,6 +22,8 @@ def test_every_part_has_a_rate_and_the_bottleneck_takes_longest(phantoms, recipe
     assert list(tmp_path.glob("*.npy")), "the cache is filled"
     assert (figures["model"], figures["image_size"], figures["batch_size"]) == ("cervixnet1", 32, 8)
     assert figures["epochs"] == pytest.approx((8 + 9) * 8 / len(manifest))
+    assert figures["waiting"] == max(0, 1 - figures["fit"] / figures["viewed"]) < 1
+    assert figures["overhead"] > 0
     assert figures["device"].startswith(("CPU", "GPU"))
     seconds = {part: figures["epochs"] / figures[part] for part in PARTS[1:4]}
     seconds["first_pass"] = 1 / figures["first_pass"]

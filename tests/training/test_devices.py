@@ -1,0 +1,68 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from cervix_tf.data import read_manifest
+from cervix_tf.errors import UserError
+from cervix_tf.training import crossfit, fit
+from cervix_tf.training.devices import devices_of
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """What a process with two logical CPU devices finds."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.planted.two_devices", tmp_path_factory.mktemp("two")],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_two_devices_train_as_one(two):
+    """20 steps with MixUp, CutMix, L2, clipping, averages and layer decay, BatchNorm synchronised."""
+    assert two["weights"] < 1e-5
+    assert two["losses"] < 1e-5
+
+
+@pytest.mark.slow
+def test_batch_norm_is_each_devices_own_unless_synchronised(two):
+    assert two["apart"] > 1e-4
+
+
+@pytest.mark.slow
+def test_random_numbers_are_counted_as_on_one_device(two):
+    assert two["counter"] == [3, 1]
+
+
+@pytest.mark.slow
+def test_a_run_begun_on_two_devices_goes_on_on_one(two):
+    assert two["resumed"] < 1e-5
+
+
+@pytest.mark.slow
+def test_devices_are_counted_or_named(two):
+    assert two["counts"] == [1, 1, 2, 1, 2, 2, 2, 2, 1]
+    assert two["second"].endswith("CPU:1")
+    assert two["missing"] == [
+        f"devices {asked}: there is no device 2 here, but 2 (CPU:0, CPU:1)." for asked in ("0,2", 3)
+    ]
+    assert two["uneven"].startswith("batch_size 7 cannot be shared equally by 2 devices: ")
+
+
+@pytest.mark.parametrize("asked", ["0", "gpu", "0,0", "", "1.5", "-1"])
+def test_what_names_no_devices_is_refused(asked):
+    with pytest.raises(UserError, match=f"^devices {asked}: give "):
+        devices_of(asked)
+
+
+@pytest.mark.parametrize("verb", [fit, crossfit])
+def test_a_device_that_is_not_there_ends_before_anything_is_written(
+    verb, phantoms, recipe, tmp_path
+):
+    with pytest.raises(UserError, match=r"^devices 7: there is no device 1 here, but 1 \(CPU:0\)"):
+        verb(read_manifest(phantoms), recipe(), tmp_path / "out", devices=7)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,81 @@
+"""The loop around steps that are planted: when their figures are fetched, and what these end."""
+
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from cervix_tf.errors import UserError
+from cervix_tf.runs import Run
+from cervix_tf.training import loop
+from cervix_tf.training.loop import LabelledSquares, Loop
+
+
+class Figure:
+    """A loss or an accuracy on a device; fetching it is written down."""
+
+    def __init__(self, value, step, fetched):
+        self.value, self.step, self.fetched = value, step, fetched
+
+    def __float__(self):
+        self.fetched.append(self.step)
+        return self.value
+
+
+@pytest.fixture
+def planted(monkeypatch, recipe, tmp_path):
+    """Maker of a loop whose steps have the losses given; and the steps fetched, with those taken."""
+
+    def made(losses, **changes):
+        taken, fetched = [], []
+
+        def stepper(*batch):
+            taken.append(len(taken) + 1)
+            step = taken[-1]
+            return [Figure(value, (step, step), fetched) for value in (losses[step - 1], 0.5)]
+
+        stepper.optimizer, stepper.averages, stepper.learning_rate = (
+            SimpleNamespace(variables=[]), [], 0.1,
+        )  # fmt: skip
+        stepper.averaged, stepper.take_averages = nullcontext, lambda: None
+        monkeypatch.setattr(loop, "Stepper", lambda *a, **k: stepper)
+        monkeypatch.setattr(loop, "probabilities", lambda model, squares: np.full((4, 3), 1 / 3))
+        labels = np.arange(4, dtype="int32") % 3
+        side = LabelledSquares(np.zeros((4, 32, 32, 3), "uint8"), labels, labels)
+        image = keras.Input((32, 32, 3))
+        model = keras.Model(image, keras.layers.Dense(3)(keras.layers.Flatten()(image)))
+        asked = recipe(stages=[{"train": "all", "steps": len(losses)}], **changes)
+        return Loop(model, asked, Run(tmp_path), side, side), taken, fetched
+
+    return made
+
+
+def test_figures_stay_on_the_device_until_they_are_logged(planted):
+    losses = np.linspace(2, 1, 25).tolist()
+    made, taken, fetched = planted(losses, validate_every=15, checkpoint_every=23)
+    shown = []
+
+    def bar(step, total, note):
+        shown.append((step, len(set(fetched))))
+
+    made.train(bar)
+    assert shown == [
+        (step, max([0, *(k for k in (10, 15, 20, 23, 25) if k <= step)])) for step in taken
+    ]
+    assert len(fetched) == 2 * len(losses), "each figure once"
+    history = made.state.history
+    assert [row["step"] for row in history] == [10, 15, 20, 25]
+    means = [np.mean(losses[a:b]) for a, b in ((0, 10), (10, 15), (15, 20), (20, 25))]
+    assert [row["train_loss"] for row in history] == pytest.approx(means, abs=1e-12)
+
+
+def test_a_loss_that_is_no_number_is_named_with_its_step_and_not_saved(planted, tmp_path):
+    losses = [1.0] * 30
+    losses[16] = float("nan")
+    made, taken, _ = planted(losses, validate_every=50, checkpoint_every=12)
+    with pytest.raises(UserError, match="The loss is nan at step 17:"):
+        made.train(lambda *shown: None)
+    assert len(taken) == 20, "noticed when the figures are fetched"
+    assert loop.load_state(tmp_path / "checkpoint/last.npz")["step"] == 12
