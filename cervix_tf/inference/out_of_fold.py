@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data import SquareRows, prepare
+from cervix_tf.data.manifests import identities
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.inference.predictions import Predictions, probabilities
 from cervix_tf.runs import Calibration, Ensemble, Run, fit_calibration, geometric_mean
@@ -45,9 +46,12 @@ def held_out(
     photographs = run.validation if photographs is None else photographs
     squares = prepare(photographs, run.square_size, cache, progress, run.crop).array
     repeats = run.plan["repeats"] if isinstance(run, Ensemble) else 1
-    plain = np.empty((repeats, len(photographs), len(run.class_names)))
+    plain = np.full((repeats, len(photographs), len(run.class_names)), np.nan)
+    names = identities(photographs)  # the files may lie elsewhere now
     for number, member in enumerate(run.members):
-        new = photographs["path"].isin(member.validation["path"]).to_numpy()
+        own = member.validation
+        new = photographs["path"].isin(own["path"]) | names.isin(set(identities(own)))
+        new = new.to_numpy(bool)
         repeat = number * repeats // len(run.members)
         plain[repeat, new] = probabilities(member.model, SquareRows(squares, new), tta)
     mean, table = geometric_mean(plain), photographs.reset_index(drop=True)

@@ -175,10 +175,10 @@ def test_options_of_a_recipe_train(recipe, phantoms, tmp_path, monkeypatch):
     given = []
 
     class Noted(loop.Stepper):
-        def __init__(self, model, view, recipe, stage, class_weights, length):
+        def __init__(self, model, view, recipe, stage, class_weights, length, devices):
             assert stage.steps in (None, length)
             given.append((recipe, stage, class_weights))
-            super().__init__(model, view, recipe, stage, class_weights, length)
+            super().__init__(model, view, recipe, stage, class_weights, length, devices)
 
     monkeypatch.setattr(loop, "Stepper", Noted)
     manifest = read_manifest(phantoms)
