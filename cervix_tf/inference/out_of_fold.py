@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data import SquareRows, prepare
-from cervix_tf.data.manifests import identities
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.inference.predictions import Predictions, probabilities
 from cervix_tf.runs import Calibration, Ensemble, Run, fit_calibration, geometric_mean
@@ -47,11 +46,11 @@ def held_out(
     squares = prepare(photographs, run.square_size, cache, progress, run.crop).array
     repeats = run.plan["repeats"] if isinstance(run, Ensemble) else 1
     plain = np.full((repeats, len(photographs), len(run.class_names)), np.nan)
-    names = identities(photographs)  # the files may lie elsewhere now
     for number, member in enumerate(run.members):
-        own = member.validation
-        new = photographs["path"].isin(own["path"]) | names.isin(set(identities(own)))
-        new = new.to_numpy(bool)
+        if isinstance(run, Ensemble):
+            new = photographs["path"].isin(member.validation["path"]).to_numpy()
+        else:  # all are; their files may lie elsewhere now
+            new = np.ones(len(photographs), bool)
         repeat = number * repeats // len(run.members)
         plain[repeat, new] = probabilities(member.model, SquareRows(squares, new), tta)
     mean, table = geometric_mean(plain), photographs.reset_index(drop=True)

@@ -143,10 +143,14 @@ def _prepared(
 ) -> tuple[keras.Model, pd.DataFrame, np.ndarray]:
     """Build the model, and decode the labelled photographs of both sides; mistakes end here."""
     model = untrained(recipe, len(class_names(manifest)))
-    for stage in recipe.stages:
-        set_trainable(
-            model, "head" if stage.train == "probe" else stage.train
-        )  # an unknown layer ends here, not after the first stage
+    for stage in recipe.stages:  # what cannot be done ends here, not after the first stage
+        probing = stage.train == "probe"
+        set_trainable(model, "head" if probing else stage.train)
+        if probing and not isinstance(model.get_layer("logits"), keras.layers.Dense):
+            raise UserError(
+                f"{recipe.model.name} cannot begin as a linear probe: its logits are not one dense "
+                "layer. Leave out the stage {train: probe}, or take another network."
+            )
     sides = manifest[manifest["split"].isin(["train", "validation"]) & manifest["label"].notna()]
     sides = sides.reset_index(drop=True)
     with bar("Decoding", len(sides)) as progress:

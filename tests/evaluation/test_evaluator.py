@@ -1,4 +1,5 @@
 import json
+import shutil
 import warnings
 
 import numpy as np
@@ -183,3 +184,12 @@ def test_mistakes(finished, phantoms):
         evaluate(finished, per="patient")
     with pytest.raises(UserError, match="different labels"):
         evaluate(finished, validation.assign(group="one"), per="group")
+
+
+def test_validation_photographs_under_other_names_have_the_same_figures(finished, tmp_path):
+    moved = finished.validation.copy()
+    for number, path in zip(moved.index, moved["path"], strict=True):
+        moved.loc[number, "path"] = str(shutil.copy(path, tmp_path / f"renamed {number}.jpg"))
+    figures = evaluate(finished, moved[["path", "label", "group"]], cache="memory")
+    assert figures["split"] == "validation"
+    assert figures["log_loss"] == pytest.approx(finished.metrics["log_loss"])

@@ -277,3 +277,11 @@ def test_no_side_of_a_mapped_cache_is_ever_read_at_once(recipe, photograph, tmp_
     evaluate(run, manifest[manifest["split"] == "train"], per="group", **given)
     assert 0 < fitted < len(read)
     assert max(read) == 64, "a batch"
+
+
+def test_a_network_whose_logits_are_no_dense_layer_has_no_probe(phantoms, recipe, tmp_path):
+    with pytest.raises(UserError, match="cervixnet1 cannot begin as a linear probe"):
+        fit(
+            read_manifest(phantoms), recipe(stages=[{"train": "probe"}]), tmp_path / "run", "memory"
+        )
+    assert not (tmp_path / "run").exists()
