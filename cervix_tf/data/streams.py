@@ -16,9 +16,9 @@ from cervix_tf.data.square_rows import SquareRows
 from cervix_tf.data.squares import Squares, prepare, square_size
 from cervix_tf.data.views import RandomView
 
-_DRAWN = (
-    16  # batches whose photographs are drawn at a time: each call of Python holds up the others
-)
+# Batches whose photographs are drawn at a time, since each call of Python holds up the others; of
+# large batches fewer.
+_DRAWN, _DRAWN_PHOTOGRAPHS = 16, 65_536
 _ALIGNED = 64  # bytes between the places where an array may begin for TensorFlow
 
 
@@ -57,23 +57,30 @@ def training_stream(
     labels = np.asarray(labels, "int32")
     classes = [np.flatnonzero(labels == k) for k in np.unique(labels)]
 
-    def shown(position: int) -> tuple[int, int]:
+    def shown(positions: np.ndarray) -> np.ndarray:
         if not balanced:
-            return shuffled(position, len(labels), seed)
-        number, turn = divmod(position, len(classes))
-        turns = np.random.default_rng([seed, number]).permutation(len(classes))
-        own = classes[turns[turn]]
-        epoch, row = shuffled(number, len(own), seed)
-        return epoch, own[row]
+            return shuffled(positions, len(labels), seed)
+        numbers, turns = np.divmod(positions, len(classes))
+        kinds = [
+            np.random.default_rng([seed, n]).permutation(len(classes)) for n in np.unique(numbers)
+        ]
+        chosen = np.array(kinds)[numbers - numbers[0], turns]
+        keys = np.empty((len(positions), 2), "int64")
+        for kind, own in enumerate(classes):
+            keys[chosen == kind] = shuffled(numbers[chosen == kind], len(own), seed)
+            keys[chosen == kind, 1] = own[keys[chosen == kind, 1]]
+        return keys
+
+    several = max(1, min(_DRAWN, _DRAWN_PHOTOGRAPHS // batch_size))
 
     def drawn(step: np.int64) -> np.ndarray:
-        first, count = int(step) * batch_size, _DRAWN * batch_size
-        keys = np.array([shown(k) for k in range(first, first + count)], "int32")
-        return keys.reshape(_DRAWN, batch_size, 2)
+        first = int(step) * batch_size
+        keys = shown(np.arange(first, first + several * batch_size))
+        return keys.reshape(several, batch_size, 2).astype("int32")
 
     def keys_of(step):
         keys = tf.numpy_function(drawn, [step], tf.int32)
-        return tf.ensure_shape(keys, (_DRAWN, batch_size, 2))
+        return tf.ensure_shape(keys, (several, batch_size, 2))
 
     read = _reader(array, array.shape[1])
     classes_of, places = tf.constant(labels), tf.constant(rows, tf.int64)
@@ -83,7 +90,7 @@ def training_stream(
         images = tf.ensure_shape(images, (batch_size, *array.shape[1:]))
         return images, keys, tf.gather(classes_of, keys[:, 1])
 
-    keys = tf.data.Dataset.counter(start_step, _DRAWN).map(keys_of).unbatch()
+    keys = tf.data.Dataset.counter(start_step, several).map(keys_of).unbatch()
     return _in_place(keys.map(loaded, num_parallel_calls=2, deterministic=True).prefetch(2))
 
 
@@ -194,10 +201,13 @@ def _reader(array: np.ndarray, side: int, ordered: bool = False) -> Callable:
     return read
 
 
-def shuffled(position: int, count: int, seed: int) -> tuple[int, int]:
-    """The epoch of a position in the stream, and the photograph that comes there."""
-    epoch, within = divmod(position, count)
-    return epoch, int(order(seed, epoch, count)[within])
+def shuffled(positions: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """The epochs of rising positions in the stream, and the photographs that come there: int64 (N, 2)."""
+    epochs, within = np.divmod(positions, count)
+    first, starts = np.unique(epochs, return_index=True)
+    parts = np.split(within, starts[1:])
+    rows = [order(seed, int(e), count)[p] for e, p in zip(first, parts, strict=True)]
+    return np.stack([epochs, np.concatenate([np.empty(0, "int32"), *rows])], axis=1)
 
 
 @functools.lru_cache(maxsize=16)

@@ -3,12 +3,13 @@
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from cervix_tf.data import STILL, RandomView, SquareRows, training_stream
 from cervix_tf.errors import UserError
@@ -139,7 +140,7 @@ class Loop:
         note = ""
         while state.stage_step < length and not state.stage_over:
             asked = time.perf_counter()
-            batch = next(stream)
+            batch = _next(stream)
             waited += time.perf_counter() - asked
             state.pending.append(stepper(*batch))  # left on the device: the next step need not wait
             state.step += 1
@@ -253,6 +254,20 @@ def view_of(recipe: Recipe, size: int) -> RandomView:
     options = recipe.augment.model_dump() if recipe.augment else STILL
     jit = None if recipe.jit == "auto" else recipe.jit
     return RandomView(size, seed=recipe.seed, jit=jit, **options)
+
+
+def _next(stream: Iterator) -> tuple:
+    """The next batch; what the pipeline cannot do ends here in one line."""
+    try:
+        return next(stream)
+    except tf.errors.ResourceExhaustedError as error:
+        raise UserError(
+            "A batch of photographs does not fit into memory: take fewer a step "
+            "(--set batch_size=...)."
+        ) from error
+    except tf.errors.OpError as error:
+        reason = str(error).splitlines()[0][:200]
+        raise UserError(f"The photographs' cache cannot be read: {reason}") from error
 
 
 def stage_lengths(recipe: Recipe, photographs: int) -> list[int]:

@@ -25,6 +25,7 @@ from cervix_tf.models import build, set_trainable, spec
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Calibration, Run, environment, fingerprint, load
+from cervix_tf.training.batch_memory import check_batch
 from cervix_tf.training.determinism import repeatable
 from cervix_tf.training.devices import Asked, Devices, devices_of
 from cervix_tf.training.loop import LabelledSquares, Loop, stage_lengths
@@ -143,6 +144,7 @@ def _prepared(
 ) -> tuple[keras.Model, pd.DataFrame, np.ndarray]:
     """Build the model, and decode the labelled photographs of both sides; mistakes end here."""
     model = untrained(recipe, len(class_names(manifest)))
+    check_batch(recipe.batch_size, model.input_shape[1])
     for stage in recipe.stages:  # what cannot be done ends here, not after the first stage
         probing = stage.train == "probe"
         set_trainable(model, "head" if probing else stage.train)
