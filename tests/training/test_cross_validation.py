@@ -211,9 +211,9 @@ def test_two_processes_one_killed_and_restarted_end_with_the_same_ensemble(
         assert first.poll() is None
         assert second.poll() is None
         time.sleep(0.02)
-    locks = [Path(f"/proc/{p.pid}/fd") for p in (first, second)]
-    held = [any(Path(f).resolve().name == "1-1.lock" for f in fds.iterdir()) for fds in locks]
-    killed, other = (first, second) if held[0] else (second, first)
+    (lease,) = (out / "locks/1-1").iterdir()
+    held = json.loads(lease.read_text())["pid"] == first.pid
+    killed, other = (first, second) if held else (second, first)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert not (out / "runs/1-1/report.html").is_file(), "killed in the middle"

@@ -18,8 +18,8 @@ from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
 from cervix_tf.recipes import load_recipe
 from cervix_tf.recipes.recipe_files import to_yaml
-from cervix_tf.training import search
-from tests.planted import shortcuts
+from cervix_tf.training import hyperparameter_search, leases, search
+from tests.planted import postgres, shortcuts
 
 pytest.importorskip("optuna")
 ROOT = Path(__file__).parents[2]
@@ -121,8 +121,6 @@ def test_the_worse_half_is_pruned(curves, recipe, phantoms, tmp_path, prune):
 
 
 def test_an_interrupted_trial_is_gone_on_with(curves, recipe, phantoms, tmp_path, monkeypatch):
-    from cervix_tf.training import hyperparameter_search
-
     given = {"space": {"optimizer.learning_rate": [0.1, 0.2]}, "study": tmp_path / "study"}
     fake = hyperparameter_search.fit
 
@@ -164,14 +162,16 @@ SPACE = {"optimizer.learning_rate": [1e-3, 1e-2, 3e-2], "model.l2": [0.0, 1e-4]}
 PROGRAM = """
 import os, signal, sys
 import pytest
-from cervix_tf.training import loop
+from cervix_tf.training import leases, loop
 from tests.planted import shortcuts
 from tests.training import test_hyperparameter_search as here
 
 patch = pytest.MonkeyPatch()
 shortcuts.bare_fits(patch)
-data, tiny, study, cache, log = sys.argv[1:]
+data, tiny, study, cache, log, storage = sys.argv[1:]
 here.noted_trials(patch, log)
+if storage:  # as if on another machine
+    leases._machine, leases.BEAT = lambda: "another", here.QUICK[0]
 save = loop.save_variables
 
 def save_variables(path, variables, state=None):
@@ -182,13 +182,16 @@ def save_variables(path, variables, state=None):
 
 loop.save_variables = save_variables
 with shortcuts.uncompiled():
-    here.search(here.read_manifest(data), here.load_recipe(tiny), here.SPACE, study=study, cache=cache)
+    here.search(
+        here.read_manifest(data), here.load_recipe(tiny), here.SPACE, study=study, cache=cache,
+        storage=storage or None,
+    )
 """
+QUICK = 0.5, 5.0  # seconds between signs of life, and without any until another takes over
 
 
 def noted_trials(patch, log) -> None:
     """Write down which process begins a trial, or goes on with one."""
-    from cervix_tf.training import hyperparameter_search
 
     def noted(name, folder_of, resumed):
         run = getattr(hyperparameter_search, name)
@@ -204,24 +207,48 @@ def noted_trials(patch, log) -> None:
     noted("resume", lambda run, *rest: run.folder, True)
 
 
+@pytest.fixture(params=["journal", "PostgreSQL"])
+def storage(request):
+    """Where the trials are kept: a URL, or none."""
+    if request.param == "journal":
+        yield ""
+    elif postgres.binaries() is None:
+        pytest.skip("PostgreSQL's initdb is not installed here")
+    else:
+        with postgres.server() as url:
+            yield url
+
+
 @pytest.mark.slow
-def test_two_processes_one_killed(phantoms, recipe, tmp_path, monkeypatch):
+def test_two_processes_one_killed(phantoms, recipe, tmp_path, monkeypatch, storage):
     """Six trials: none is lost, none run twice, that of the killed one is resumed by the other.
 
-    The other is this process, where TensorFlow is imported.
+    The other is this process, where TensorFlow is imported. With PostgreSQL they are two machines.
     """
+    monkeypatch.setattr(leases, "BEAT", QUICK[0])
+    monkeypatch.setattr(leases, "GRACE", QUICK[1])
+    monkeypatch.setattr(hyperparameter_search, "WAIT", 0.1)
     stages = [{"train": "all", "steps": 6}]
     tiny, study, cache, log = (tmp_path / name for name in ("tiny.yaml", "study", "cache", "log"))
     tiny.write_text(to_yaml(recipe(stages=stages)))
     log.touch()
-    command = [sys.executable, "-c", PROGRAM, *map(str, (phantoms, tiny, study, cache, log))]
+    command = [
+        sys.executable,
+        "-c",
+        PROGRAM,
+        *map(str, (phantoms, tiny, study, cache, log)),
+        storage,
+    ]
     one = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     while not log.read_text():
         assert one.poll() is None, one.stderr.read()[-2000:]
         time.sleep(0.02)
     noted_trials(monkeypatch, log)
     with shortcuts.uncompiled():
-        search(read_manifest(phantoms), load_recipe(tiny), SPACE, study=study, cache=cache)
+        search(
+            read_manifest(phantoms), load_recipe(tiny), SPACE, study=study, cache=cache,
+            storage=storage or None,
+        )  # fmt: skip
     _, errors = one.communicate()
     assert one.returncode == -signal.SIGKILL, errors[-2000:]
 
