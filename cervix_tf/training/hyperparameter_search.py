@@ -4,7 +4,7 @@ import gc
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ import keras
 import pandas as pd
 
 from cervix_tf.data.manifests import validated
-from cervix_tf.errors import UserError, listed, unknown
+from cervix_tf.errors import UserError, unknown
 from cervix_tf.evaluation.estimates import uncalibrated
 from cervix_tf.files import write_csv, write_text
 from cervix_tf.models import spec
@@ -30,7 +30,6 @@ from cervix_tf.training.trainer import fit, quiet_fits, resume
 from cervix_tf.training.trial_plots import plot_trials
 
 log = logging.getLogger(__name__)
-WAIT = 1.0  # seconds between two looks at trials that other processes run
 
 
 def search(
@@ -111,7 +110,7 @@ def search(
         opened = Study(Path(study), space, same, database)
         wanted = opened.enqueue_grid(trials, seed) if sampler == "grid" else trials or 0
         with bar("Trials", wanted, progress=progress) as shown:
-            for claim in islice(_claims(opened, sampler, wanted, seed), max_trials):
+            for claim in islice(opened.claims(sampler, wanted, seed), max_trials):
                 shown(claim.trial.number, wanted, note=f"trial {claim.trial.number}")
                 trial_recipe = space.apply(base, settings, claim.values)
                 log.info(f"trial {claim.trial.number:03d} of {wanted}: {_worded(claim.values)}")
@@ -133,23 +132,6 @@ def search(
     if (table["state"] == "complete").any():
         plot_trials(table, opened.space, opened.folder / "trials.png")
     return table
-
-
-def _claims(study: Study, sampler: str, wanted: int, seed: int) -> Iterator[Claim]:
-    """Trials to run, until all are over: a process that runs one may be killed."""
-    told = False
-    while True:
-        if claim := study.claim(sampler, wanted, seed):
-            told = False
-            yield claim
-            continue
-        if not (running := study.running()):
-            return
-        if not told:
-            names = listed(f"{number:03d}" for number in running)
-            log.info(f"waiting for trials of other processes: {names}")
-            told = True
-        time.sleep(WAIT)
 
 
 def _run(

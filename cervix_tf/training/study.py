@@ -1,21 +1,25 @@
 """A study: trials of one search in a folder, shared by several processes, whole after any kill."""
 
+import logging
+import time
 import uuid
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import yaml
 
-from cervix_tf.errors import UserError
+from cervix_tf.errors import UserError, listed
 from cervix_tf.files import disk_errors, write_text
 from cervix_tf.recipes import Range, Space
 from cervix_tf.training.leases import Lease
 from cervix_tf.training.storages import Database, journal, optuna
 
 distributions, TrialState = optuna.distributions, optuna.trial.TrialState
+log = logging.getLogger(__name__)
+WAIT = 1.0  # seconds between two looks at trials that other processes run
 SAMPLERS = ("grid", "random", "tpe")
 
 
@@ -109,10 +113,22 @@ class Study:
             assert lease is not None, "a new trial has no other owner"
             return self._claimed(trial, lease)
 
-    def running(self) -> list[int]:
-        """The numbers of the trials that are running."""
-        every = self.optuna.get_trials(deepcopy=False)
-        return [frozen.number for frozen in every if frozen.state == TrialState.RUNNING]
+    def claims(self, sampler: str, trials: int, seed: int) -> Iterator[Claim]:
+        """Claim trials until all are over: a process that runs one may be killed."""
+        told = False
+        while True:
+            if claim := self.claim(sampler, trials, seed):
+                told = False
+                yield claim
+                continue
+            every = self.optuna.get_trials(deepcopy=False)
+            running = [t.number for t in every if t.state == TrialState.RUNNING]
+            if not running:
+                return
+            if not told:
+                log.info(f"waiting for other processes' trials: {listed(running)}")
+                told = True
+            time.sleep(WAIT)
 
     def tell(
         self, claim: Claim, value: float | None = None, state: TrialState | None = None

@@ -18,8 +18,8 @@ from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
 from cervix_tf.recipes import load_recipe
 from cervix_tf.recipes.recipe_files import to_yaml
-from cervix_tf.training import hyperparameter_search, leases, search
-from tests.planted import postgres, shortcuts
+from cervix_tf.training import hyperparameter_search, search
+from tests.planted import shortcuts
 
 pytest.importorskip("optuna")
 ROOT = Path(__file__).parents[2]
@@ -162,16 +162,14 @@ SPACE = {"optimizer.learning_rate": [1e-3, 1e-2, 3e-2], "model.l2": [0.0, 1e-4]}
 PROGRAM = """
 import os, signal, sys
 import pytest
-from cervix_tf.training import leases, loop
+from cervix_tf.training import loop
 from tests.planted import shortcuts
 from tests.training import test_hyperparameter_search as here
 
 patch = pytest.MonkeyPatch()
 shortcuts.bare_fits(patch)
-data, tiny, study, cache, log, storage = sys.argv[1:]
+data, tiny, study, cache, log = sys.argv[1:]
 here.noted_trials(patch, log)
-if storage:  # as if on another machine
-    leases._machine, leases.BEAT = lambda: "another", here.QUICK[0]
 save = loop.save_variables
 
 def save_variables(path, variables, state=None):
@@ -182,12 +180,8 @@ def save_variables(path, variables, state=None):
 
 loop.save_variables = save_variables
 with shortcuts.uncompiled():
-    here.search(
-        here.read_manifest(data), here.load_recipe(tiny), here.SPACE, study=study, cache=cache,
-        storage=storage or None,
-    )
+    here.search(here.read_manifest(data), here.load_recipe(tiny), here.SPACE, study=study, cache=cache)
 """
-QUICK = 0.5, 5.0  # seconds between signs of life, and without any until another takes over
 
 
 def noted_trials(patch, log) -> None:
@@ -207,48 +201,24 @@ def noted_trials(patch, log) -> None:
     noted("resume", lambda run, *rest: run.folder, True)
 
 
-@pytest.fixture(params=["journal", "PostgreSQL"])
-def storage(request):
-    """Where the trials are kept: a URL, or none."""
-    if request.param == "journal":
-        yield ""
-    elif postgres.binaries() is None:
-        pytest.skip("PostgreSQL's initdb is not installed here")
-    else:
-        with postgres.server() as url:
-            yield url
-
-
 @pytest.mark.slow
-def test_two_processes_one_killed(phantoms, recipe, tmp_path, monkeypatch, storage):
+def test_two_processes_one_killed(phantoms, recipe, tmp_path, monkeypatch):
     """Six trials: none is lost, none run twice, that of the killed one is resumed by the other.
 
-    The other is this process, where TensorFlow is imported. With PostgreSQL they are two machines.
+    The other is this process, where TensorFlow is imported.
     """
-    monkeypatch.setattr(leases, "BEAT", QUICK[0])
-    monkeypatch.setattr(leases, "GRACE", QUICK[1])
-    monkeypatch.setattr(hyperparameter_search, "WAIT", 0.1)
     stages = [{"train": "all", "steps": 6}]
     tiny, study, cache, log = (tmp_path / name for name in ("tiny.yaml", "study", "cache", "log"))
     tiny.write_text(to_yaml(recipe(stages=stages)))
     log.touch()
-    command = [
-        sys.executable,
-        "-c",
-        PROGRAM,
-        *map(str, (phantoms, tiny, study, cache, log)),
-        storage,
-    ]
+    command = [sys.executable, "-c", PROGRAM, *map(str, (phantoms, tiny, study, cache, log))]
     one = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     while not log.read_text():
         assert one.poll() is None, one.stderr.read()[-2000:]
         time.sleep(0.02)
     noted_trials(monkeypatch, log)
     with shortcuts.uncompiled():
-        search(
-            read_manifest(phantoms), load_recipe(tiny), SPACE, study=study, cache=cache,
-            storage=storage or None,
-        )  # fmt: skip
+        search(read_manifest(phantoms), load_recipe(tiny), SPACE, study=study, cache=cache)
     _, errors = one.communicate()
     assert one.returncode == -signal.SIGKILL, errors[-2000:]
 
@@ -269,6 +239,42 @@ def test_two_processes_one_killed(phantoms, recipe, tmp_path, monkeypatch, stora
     steps = pd.read_csv(folder / "history.csv")["step"]
     assert steps.is_monotonic_increasing
     assert steps.is_unique
+
+
+def test_trials_in_a_database(curves, recipe, phantoms, tmp_path):
+    url = f"sqlite:///{tmp_path}/trials.db"
+    given = {"space": {"optimizer.learning_rate": [0.1, 0.2]}, "study": tmp_path / "study"}
+    manifest = read_manifest(phantoms)
+    table = search(manifest, recipe(), storage=url, max_trials=1, **given)
+    assert table["state"].tolist() == ["complete", "waiting"]
+    assert not (tmp_path / "study/journal.log").exists()
+    assert (search(manifest, recipe(), storage=url, **given)["state"] == "complete").all()
+    assert [name for name, _ in curves] == ["000", "001"]
+    with pytest.raises(UserError, match="trials are in sqlite:///.*: give that --storage"):
+        search(manifest, recipe(), **given)
+    with pytest.raises(UserError, match="a search with another recipe"):
+        search(manifest, recipe(seed=5), storage=url, **given)
+
+
+def test_what_another_took_over_is_left_to_it(
+    curves, recipe, phantoms, tmp_path, monkeypatch, caplog
+):
+    fake = hyperparameter_search.fit
+
+    def stalled(manifest, recipe, run, cache, on_validation):
+        monkeypatch.setattr(hyperparameter_search, "fit", fake)
+        (file,) = (tmp_path / "study/locks/000").iterdir()
+        file.rename(file.with_name("2")).write_text("free")  # another has had it, and is killed
+        return fake(manifest, recipe, run, cache, on_validation)
+
+    monkeypatch.setattr(hyperparameter_search, "fit", stalled)
+    table = search(
+        read_manifest(phantoms), recipe(), {"optimizer.learning_rate": [0.1, 0.2]},
+        study=tmp_path / "study",
+    )  # fmt: skip
+    assert "Trial 000 is left to another process" in caplog.text
+    assert (table["state"] == "complete").all()
+    assert [name for name, _ in curves] == ["000", "000", "001"]
 
 
 def test_a_call_runs_no_more_trials_than_it_may(curves, recipe, phantoms, tmp_path):
