@@ -63,18 +63,19 @@ class Study:
         self.leases: dict[int, Lease] = {}  # kept, for they watch their holders
         self.distributions = {key: _distribution(space, key) for key in space.space}
         with self.lock:
-            stored = {**same, "storage": database.shown if database else None}
-            name = _same(folder / "study.yaml", stored)
             optuna.logging.set_verbosity(optuna.logging.WARNING)
+            storage = database.open() if database else None  # may fail, and leave nothing behind
+            where = database.shown if database else None
+            name = _same(folder / "study.yaml", {**same, "storage": where})
             self.optuna = optuna.create_study(
-                storage=database.open() if database else journal(folder),
+                storage=storage or journal(folder),
                 study_name=name if database else "study",
                 load_if_exists=True,
                 direction="minimize",
             )
             if (folder / "trials").exists() and not self.optuna.get_trials(deepcopy=False):
                 raise UserError(
-                    f"The trials of {folder} are not in {database.shown if database else 'its journal'} "
+                    f"The trials of {folder} are not in {where or 'its journal'} "
                     "any more: bring them back, or choose another --study folder."
                 )
 

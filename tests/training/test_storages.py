@@ -121,6 +121,7 @@ def test_a_server_that_refuses(url, tmp_path, change, message):
     database = Database(url.replace(*change))
     with pytest.raises(UserError, match=message) as caught, database.errors():
         Study(tmp_path / "study", load_space(SPACE), {}, database)
+    assert not (tmp_path / "study/study.yaml").exists(), "another URL may follow"
     words = str(caught.value)
     assert "\n" not in words
     assert not any(
