@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -30,7 +31,7 @@ def environment(manifest: pd.DataFrame, seed: int) -> dict:
     """
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": _without_passwords(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in PACKAGES},
@@ -39,6 +40,12 @@ def environment(manifest: pd.DataFrame, seed: int) -> dict:
         "git_commit": _git_commit(),
         "data_fingerprint": fingerprint(manifest),
     }
+
+
+def _without_passwords(command: str) -> str:
+    """The command line as it may be shown: with those of `--storage` left out."""
+    command = re.sub(r"(://[^/\s:@]*):\S*@", r"\1:***@", command)
+    return re.sub(r"(password)=[^&\s]*", r"\1=***", command)
 
 
 def devices() -> list[str]:
