@@ -12,6 +12,7 @@ import pandas as pd
 import platformdirs
 
 from cervix_tf.data.cache_file import CacheFile, checksum, photograph_keys
+from cervix_tf.data.clusters import check_cluster
 from cervix_tf.data.crops import Crop, regions
 from cervix_tf.data.decoding_pass import Photograph, See, Store, decode_all
 from cervix_tf.data.photographs import Progress
@@ -94,6 +95,7 @@ def prepare(
     cache: Path | str | Literal["memory", "none"] | None = None,
     progress: Progress | None = None,
     crop: Crop = "square",
+    ray: str | None = None,
 ) -> Squares:
     """Decode the photographs of a manifest to squares, once, on every core.
 
@@ -112,13 +114,16 @@ def prepare(
             lie within the photograph, cut out at decoding (columns `box_x`, `box_y`, `box_w`,
             `box_h`); `mask`, the centred square with all black that its mask leaves out (column
             `mask`). Photographs flagged "cervix not located" keep the whole centred square.
+        ray: Decode on a Ray cluster (extra `ray`): `local`, `auto`, or `HOST:PORT`, as
+            [predicting](../predicting.md#on-a-ray-cluster) says. The squares come here, where they are
+            kept; the photographs have the same paths on every machine.
 
     Returns:
         The squares, in the order of the manifest, read-only if they lie in a folder.
 
     Raises:
         UserError: Photographs cannot be read (all of them are named), the crop's columns are
-            missing, the folder cannot be written or the disk is full.
+            missing, the folder cannot be written or the disk is full, or the cluster cannot be reached.
 
     Warns:
         UserWarning: Cached squares were found damaged and are decoded again, another process is
@@ -130,13 +135,16 @@ def prepare(
     """
     if manifest.empty:
         raise UserError("The manifest has no photographs: there is nothing to prepare.")
+    if ray is not None:
+        check_cluster(ray)
     used = regions(manifest, crop)
     paths = [Path(path).absolute() for path in manifest["path"]]
     photographs = list(zip(paths, used, strict=True))
     if cache in ("memory", "none"):
-        return _unkept(photographs, size, cache == "memory", progress)
+        return _unkept(photographs, size, cache == "memory", progress, ray)
     with cache_folder(cache) as folder:
-        return kept(photographs, CacheFile(folder, size, photograph_keys(paths, used)), progress)
+        file = CacheFile(folder, size, photograph_keys(paths, used))
+        return kept(photographs, file, progress, ray=ray)
 
 
 @contextmanager
@@ -159,7 +167,11 @@ def cache_folder(cache: Path | str | None) -> Iterator[Path]:
 
 
 def _unkept(
-    photographs: list[Photograph], size: int, keep: bool, progress: Progress | None
+    photographs: list[Photograph],
+    size: int,
+    keep: bool,
+    progress: Progress | None,
+    ray: str | None,
 ) -> Squares:
     array = np.empty((len(photographs), size, size, 3), np.uint8) if keep else None
     sums = np.zeros(len(photographs), np.uint64)
@@ -169,7 +181,7 @@ def _unkept(
         if array is not None:
             array[row] = pixels
 
-    decode_all(photographs, size, range(len(photographs)), store, progress)
+    decode_all(photographs, size, range(len(photographs)), store, progress, ray=ray)
     return Squares(array if keep else _Decoding(photographs, size), sums)  # type: ignore[arg-type]
 
 
@@ -178,19 +190,24 @@ def kept(
     file: CacheFile,
     progress: Progress | None,
     see: See | None = None,
+    ray: str | None = None,
 ) -> Squares:
     """Complete the squares in a folder and open them; arguments as of `decode_all`."""
     if not file.path.is_file() or len(file.missing(file.path)):
         waiting = f"{file.path}: another process is preparing the same squares; waiting for it."
         with file.locked(lambda: warnings.warn(waiting, stacklevel=5)):
-            _complete(photographs, file, progress, see)
+            _complete(photographs, file, progress, see, ray)
     if progress:
         progress(len(photographs), len(photographs))
     return Squares(file.open(), file.sums(), file.path)
 
 
 def _complete(
-    photographs: list[Photograph], file: CacheFile, progress: Progress | None, see: See | None
+    photographs: list[Photograph],
+    file: CacheFile,
+    progress: Progress | None,
+    see: See | None,
+    ray: str | None,
 ) -> None:
     # Another process may have done it all while the lock was waited for.
     published = file.path.is_file()
@@ -204,7 +221,7 @@ def _complete(
         )
     with file.writing(missing) as write:
         rest = borrow(file, missing, write)
-        decode_all(photographs, file.shape[1], rest, write, progress, see)
+        decode_all(photographs, file.shape[1], rest, write, progress, see, ray)
 
 
 def borrow(file: CacheFile, missing: np.ndarray, write: Store) -> list[int]:
