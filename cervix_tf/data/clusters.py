@@ -22,7 +22,7 @@ from cervix_tf.errors import UserError, need_package
 RETRIES = 4  # of an item whose worker died
 # Of Ray Data: a slow part, or a queue for the cluster, is no failure.
 SETTINGS = {"enable_progress_bars": False, "execution_no_progress_timeout_s": -1}
-_OBJECTS = 256 << 20  # bytes for items and results on their way, on this machine
+OBJECTS = 256 << 20  # bytes for items and results on their way, on this machine
 _PATIENCE = 5.0  # seconds for a cluster to answer
 
 Work = Callable[[Any], Any]
@@ -100,9 +100,7 @@ def each(
         room = workers(nodes, whole, gpus)
         count = min(room.count, len(items))
         rows = [{"item": pickle.dumps(item)} for item in items]
-        with (
-            warnings.catch_warnings()
-        ):  # 2.60 has no other way to say how often
+        with warnings.catch_warnings():  # 2.60 has no other way to say how often
             warnings.simplefilter("ignore")
             done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
                 _Worker,
@@ -193,7 +191,7 @@ def _cluster(address: str) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(contextlib.redirect_stdout(_WithoutRay(sys.stdout)))
         if not ray.is_initialized():
-            _connect(address, stack)
+            connect(address, stack)
         elif address not in ("local", "auto", ray.get_runtime_context().gcs_address):
             raise UserError(
                 f"--ray {address}: this process is connected to another cluster: call ray.shutdown()."
@@ -207,7 +205,16 @@ def _cluster(address: str) -> Iterator[None]:
         yield
 
 
-def _connect(address: str, stack: ExitStack) -> None:
+def connect(address: str, stack: ExitStack) -> None:
+    """Connect this process to a cluster, or start one, until the stack is unwound.
+
+    Args:
+        address: As `check_cluster` takes it.
+        stack: What closes it.
+
+    Raises:
+        UserError: Nobody answers.
+    """
     import ray
 
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
@@ -215,7 +222,7 @@ def _connect(address: str, stack: ExitStack) -> None:
         # Of its own, since another user's lies in Ray's; short, for the paths of sockets.
         folder = tempfile.mkdtemp(prefix="ray-", dir=os.environ.get("RAY_TMPDIR", "/tmp"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        quiet |= {"num_cpus": cores(), "object_store_memory": _OBJECTS, "include_dashboard": False}
+        quiet |= {"num_cpus": cores(), "object_store_memory": OBJECTS, "include_dashboard": False}
         quiet |= {"_temp_dir": folder}
     stack.callback(ray.shutdown)
     try:
