@@ -132,7 +132,8 @@ def workers(nodes: Sequence[dict[str, float]], whole: bool, gpus: bool = False) 
 
     Args:
         nodes: The `CPU` and `GPU` of each.
-        whole: As `each` takes it; machines of several sizes are shared out by the smallest.
+        whole: As `each` takes it. Of machines of several sizes a worker takes the largest with which
+            three quarters of the cores work; with GPUs, what the least of them has.
         gpus: As `each` takes it.
 
     Returns:
@@ -153,8 +154,13 @@ def workers(nodes: Sequence[dict[str, float]], whole: bool, gpus: bool = False) 
     known = [cpu for cpu, _ in sizes if cpu]
     if not known:
         raise UserError("The Ray cluster has no CPU to work on: see `ray status`.")
-    cpus = min(known) if whole else 1
-    return Workers(cpus, 0, sum(cpu // cpus for cpu in known))
+
+    def working(cpus: int) -> int:
+        return cpus * sum(cpu // cpus for cpu in known)
+
+    enough = 0.75 * sum(known)
+    cpus = max(known, key=lambda cpus: (min(working(cpus), enough), cpus)) if whole else 1
+    return Workers(cpus, 0, working(cpus) // cpus)
 
 
 @dataclass(frozen=True)
@@ -175,7 +181,7 @@ class _Worker:
         try:
             result = self._make()(pickle.loads(batch["item"][0]))
         except UserError as error:
-            result = _Mistake(str(error))
+            result = _Mistake(f"On {socket.gethostname()}: {error}")
         return {"result": [pickle.dumps(result)]}
 
 
@@ -228,8 +234,16 @@ def connect(address: str, stack: ExitStack) -> None:
     try:
         with _mute():
             ray.init(address, **quiet)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise _unreachable(address) from error
+    except Exception as error:  # Ray's have no class in common
+        if address == "auto" and isinstance(error, ConnectionError):
+            raise _unreachable(address) from error
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise UserError(
+            f"--ray {address}: Ray cannot be used ({reason}). The machine that gives the command must be "
+            "part of the cluster: `ray start --address=HOST:PORT` makes it so."
+            if address != "local"
+            else f"Ray cannot be started here ({reason}): predict or prepare without --ray."
+        ) from error
 
 
 @contextmanager
@@ -265,7 +279,7 @@ class _WithoutRay:
 
 
 def _unreachable(address: str) -> UserError:
-    where = "on this machine" if address in ("auto", "local") else f"at {address}"
+    where = "on this machine" if address == "auto" else f"at {address}"
     return UserError(
         f"No Ray cluster answers {where}: start one with `ray start --head`, or give --ray local."
     )

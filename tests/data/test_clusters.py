@@ -15,6 +15,7 @@ TWO_GPUS, FOUR_GPUS = {"CPU": 16.0, "GPU": 2.0}, {"CPU": 12.0, "GPU": 4.0}
     [
         ([CPU_16], True, True, Workers(16, 0, 1)),
         ([CPU_16, CPU_6, {}], True, True, Workers(6, 0, 3)),
+        ([CPU_16, CPU_16, {"CPU": 2.0}], True, True, Workers(16, 0, 2)),
         ([CPU_16, CPU_6, {}], False, False, Workers(1, 0, 22)),
         ([CPU_16, TWO_GPUS], True, True, Workers(8, 1, 2)),
         ([CPU_16, TWO_GPUS, FOUR_GPUS], True, True, Workers(3, 1, 6)),
