@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Data
+from cervix_tf.commands.options import Cache, Data, Ray
 
 
 def phantom(
@@ -58,18 +58,22 @@ def prepare(
     crop: Annotated[
         str, typer.Option(help="square, or box or mask with a manifest that has them.")
     ] = "square",
+    ray: Ray = None,
 ) -> None:
     """Decode every photograph once, so that training starts at once.
 
     Example: cervix-tf prepare --data data --size 224
     """
     from cervix_tf.data import prepare, read_manifest, square_size
+    from cervix_tf.data.clusters import check_cluster
     from cervix_tf.data.readers import find_data
     from cervix_tf.progress import bar
 
+    if ray is not None:
+        check_cluster(ray)
     manifest = read_manifest(find_data(data), labelled=False)
     with bar("Decoding", len(manifest)) as progress:
-        squares = prepare(manifest, square_size(size), cache, progress, crop=crop)
+        squares = prepare(manifest, square_size(size), cache, progress, crop=crop, ray=ray)
     print(squares)
 
 

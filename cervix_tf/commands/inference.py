@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Per, Raw, Views
+from cervix_tf.commands.options import Cache, Per, Raw, Ray, Views
 from cervix_tf.commands.printing import import_tensorflow
 
 
@@ -44,6 +44,7 @@ def predict(
         str | None,
         typer.Option(metavar="I/N", help="Only the I-th of N shares of the photographs, from 1/N."),
     ] = None,
+    ray: Ray = None,
 ) -> None:
     """Predict photographs: a folder, a CSV or single files; several runs are averaged.
 
@@ -62,7 +63,7 @@ def predict(
 
     share = level if level is not None else SET_LEVEL if sets else None
     more = {"per": per, "sets": share, "flags": flags, "engine": engine}
-    more |= {"on_error": on_error, "shard": shard}
+    more |= {"on_error": on_error, "shard": shard, "ray": ray}
     done = _predicted(runs, photographs, tta, cache, raw, out=out, **more)
     if out is None:
         print(done.to_csv(index=False, float_format="%.6f"), end="")
@@ -107,14 +108,17 @@ def _predicted(
     **more,
 ):
     from cervix_tf.data import read_manifest
+    from cervix_tf.data.clusters import check_cluster
     from cervix_tf.inference.engines import engines
     from cervix_tf.progress import bar
 
-    engine = more.get("engine", "keras")
+    engine, ray = more.get("engine", "keras"), more.get("ray")
+    if ray is not None:
+        check_cluster(ray)
     if engine == "keras":
         engines(runs, raw=raw)  # what is no run is named before any photograph is read
     manifest = read_manifest(photographs, labelled=False)
-    if engine == "keras":
+    if engine == "keras" and ray is None:
         import_tensorflow()
     from cervix_tf.inference import predict, write_predictions
 

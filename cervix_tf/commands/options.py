@@ -42,6 +42,13 @@ Cache = Annotated[
         "cache folder."
     ),
 ]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        metavar="local|auto|HOST:PORT",
+        help="Work on a Ray cluster: one of this machine, the one that runs here, or its address.",
+    ),
+]
 Additional = Annotated[
     bool,
     typer.Option("--additional", help="Take Kaggle's additional photographs as well (full data)."),
