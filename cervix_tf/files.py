@@ -1,6 +1,7 @@
 """Files written whole or not at all."""
 
 import contextlib
+import csv
 import errno
 import os
 import tempfile
@@ -70,8 +71,11 @@ def write_csv(
         index: Whether the rows' names come first.
         digits: The format of numbers, such as `%.17g`; by default the shortest that reads back the same.
     """
+    text = table.select_dtypes(["object", "string"])
+    returns = any(text[name].astype(str).str.contains("\r", regex=False).any() for name in text)
+    quoting = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL  # which leaves a bare \r bare
     with replacing(path) as part:
-        table.to_csv(part, index=index, float_format=digits, lineterminator="\n")
+        table.to_csv(part, index=index, float_format=digits, lineterminator="\n", quoting=quoting)
 
 
 @contextlib.contextmanager

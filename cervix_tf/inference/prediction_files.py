@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from cervix_tf.data.cache_file import photograph_keys
 from cervix_tf.data.crops import regions
-from cervix_tf.data.manifests import read_table
+from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError, need_package
 from cervix_tf.files import disk_errors, replacing, write_csv
 from cervix_tf.inference.engines import Runs

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.manifests import read_table
+from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError, listed
 from cervix_tf.files import write_csv
 from cervix_tf.inference.prediction_table import predict

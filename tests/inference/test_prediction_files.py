@@ -10,7 +10,7 @@ import pytest
 
 import cervix_tf as cx
 from cervix_tf.data import read_manifest
-from cervix_tf.data.manifests import read_table
+from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError
 from cervix_tf.inference import prediction_stream, write_predictions
 from tests.planted.engines import CLASSES, colours, plant
