@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Data
+from cervix_tf.commands.options import Cache, Data, Strict
 
 
 def phantom(
@@ -58,6 +58,7 @@ def prepare(
     crop: Annotated[
         str, typer.Option(help="square, or box or mask with a manifest that has them.")
     ] = "square",
+    strict: Strict = False,
 ) -> None:
     """Decode every photograph once, so that training starts at once.
 
@@ -67,7 +68,7 @@ def prepare(
     from cervix_tf.data.readers import find_data
     from cervix_tf.progress import bar
 
-    manifest = read_manifest(find_data(data), labelled=False)
+    manifest = read_manifest(find_data(data), labelled=False, strict=strict)
     with bar("Decoding", len(manifest)) as progress:
         squares = prepare(manifest, square_size(size), cache, progress, crop=crop)
     print(squares)

@@ -1,11 +1,12 @@
 """Verbs that predict."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Per, Raw, Views
+from cervix_tf.commands.options import Cache, Per, Raw, Strict, Views
 from cervix_tf.commands.printing import import_tensorflow
 
 
@@ -44,6 +45,7 @@ def predict(
         str | None,
         typer.Option(metavar="I/N", help="Only the I-th of N shares of the photographs, from 1/N."),
     ] = None,
+    strict: Strict = False,
 ) -> None:
     """Predict photographs: a folder, a CSV or single files; several runs are averaged.
 
@@ -62,7 +64,7 @@ def predict(
 
     share = level if level is not None else SET_LEVEL if sets else None
     more = {"per": per, "sets": share, "flags": flags, "engine": engine}
-    more |= {"on_error": on_error, "shard": shard}
+    more |= {"on_error": on_error, "shard": shard, "strict": strict}
     done = _predicted(runs, photographs, tta, cache, raw, out=out, **more)
     if out is None:
         print(done.to_csv(index=False, float_format="%.6f"), end="")
@@ -85,14 +87,18 @@ def submit(
     tta: Views = 1,
     cache: Cache = "none",
     raw: Raw = False,
+    strict: Strict = False,
 ) -> None:
     """Write a Kaggle CSV of class probabilities.
 
     Example: cervix-tf submit runs/first --test data/test --out kaggle_submission/first.csv
     """
-    from cervix_tf.inference import write_submission
+    from cervix_tf.inference.submission import check_submission, write_submission
 
-    table = _predicted(run, test, tta, cache, raw)
+    table = _predicted(
+        run, test, tta, cache, raw, strict=strict,
+        check=lambda classes, images: check_submission(classes, images, sample, floor),
+    )  # fmt: skip
     write_submission(table, out, sample=sample, floor=floor)
     print(f"{len(table)} rows in {out}")
 
@@ -104,6 +110,8 @@ def _predicted(
     cache: str | None,
     raw: bool,
     out: Path | None = None,
+    strict: bool = False,
+    check: Callable[[list[str], list[str]], object] | None = None,
     **more,
 ):
     from cervix_tf.data import read_manifest
@@ -111,9 +119,10 @@ def _predicted(
     from cervix_tf.progress import bar
 
     engine = more.get("engine", "keras")
-    if engine == "keras":
-        engines(runs, raw=raw)  # what is no run is named before any photograph is read
-    manifest = read_manifest(photographs, labelled=False)
+    opened = engines(runs, raw=raw) if engine == "keras" else []
+    manifest = read_manifest(photographs, labelled=False, strict=strict)
+    if check:  # what cannot be done ends here, before the work
+        check(opened[0].class_names, manifest["image"].tolist())
     if engine == "keras":
         import_tensorflow()
     from cervix_tf.inference import predict, write_predictions

@@ -13,11 +13,8 @@ log = logging.getLogger(__name__)
 
 NOT_READ = "photographs in folders that are not read"
 
-# Tables that belong to a set of photographs, whether they are read or not.
-_TABLES = {
-    "manifest.csv", "metadata.csv", "phantom.csv", "phantom.json", "solution.csv",
-    "fixed_labels_v2.csv", "removed_files.csv", "solution_stg1_release.csv",
-}  # fmt: skip
+# Kaggle's tables, which are read with its photographs.
+_TABLES = {"fixed_labels_v2.csv", "removed_files.csv", "solution_stg1_release.csv"}  # fmt: skip
 _NAMED = 3  # files, folders or endings that the line names of a reason
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from cervix_tf.data.class_folders import labelled_rows, plain_rows, split_folders
-from cervix_tf.data.folder_walk import PHOTOGRAPHS, walk
+from cervix_tf.data.folder_walk import PHOTOGRAPHS, Walk, walk
 from cervix_tf.data.kaggle.download import COMPETITION
 from cervix_tf.data.kaggle.folders import find_root, is_download, read_kaggle
 from cervix_tf.data.left_out import accounted
@@ -21,7 +21,8 @@ def read_manifest(path: Path | str, labelled: bool = True, strict: bool = False)
     """Read a manifest from a CSV, a folder-a-class tree or Kaggle's folders.
 
     Of a folder every file is a photograph of the manifest, or is left out: hidden files, those of other
-    kinds than `PHOTOGRAPHS`, links that lead nowhere ... One line on the logger tells their numbers.
+    kinds, links that lead nowhere, photographs that its CSV does not name. A line on the logger tells
+    how many.
 
     Args:
         path: One of
@@ -66,7 +67,8 @@ def read_manifest(path: Path | str, labelled: bool = True, strict: bool = False)
     for name in LISTS:
         if os.path.isfile(path / name):
             manifest = read_csv(path / name, labelled)
-            return accounted(manifest, walk(path), f"photographs not in {name}", strict=strict)
+            listed = Walk(walk(path).root)  # only a photograph can be missing from the list
+            return accounted(manifest, listed, f"photographs not in {name}", strict=strict)
     found = walk(path)
     if not found.root.count:
         accounted(pd.DataFrame({"path": []}), found)
