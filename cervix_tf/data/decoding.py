@@ -8,6 +8,7 @@ part of a truncated JPEG as grey.
 """
 
 import io
+import os
 import re
 import struct
 
@@ -16,7 +17,10 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from cervix_tf.data.picture_formats import UnreadableError, decode_other, other_size
+from cervix_tf.data.picture_formats import UnreadableError, decode_other, decode_tiff, other_size
+
+if "OPENCV_LOG_LEVEL" not in os.environ:  # a damaged file is named, with its reason, by the caller
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 JPEG = b"\xff\xd8"
 
@@ -60,6 +64,9 @@ def decode(data: bytes, size: int = 1) -> np.ndarray:
     except cv2.error as error:
         raise UnreadableError("damaged, or not a picture") from error
     if picture is None:
+        tiff = decode_tiff(data)
+        if tiff is not None:
+            return tiff
         raise UnreadableError("not a picture, or damaged")
     return picture[..., ::-1]
 
