@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cervix_tf.errors import UserError
 
@@ -73,7 +73,9 @@ def write_csv(
     """
     text = table.select_dtypes(["object", "string"])
     returns = any(text[name].astype(str).str.contains("\r", regex=False).any() for name in text)
-    quoting = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL  # which leaves a bare \r bare
+    quoting: Literal[0, 2] = (
+        csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
+    )  # which leaves a bare \r bare
     with replacing(path) as part:
         table.to_csv(part, index=index, float_format=digits, lineterminator="\n", quoting=quoting)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -63,9 +63,9 @@ def predict(
     from cervix_tf.runs.conformal import SET_LEVEL
 
     share = level if level is not None else SET_LEVEL if sets else None
-    more = {"per": per, "sets": share, "flags": flags, "engine": engine}
-    more |= {"on_error": on_error, "shard": shard, "strict": strict}
-    done = _predicted(runs, photographs, tta, cache, raw, out=out, **more)
+    more: dict[str, Any] = {"per": per, "sets": share, "flags": flags, "engine": engine}
+    more |= {"on_error": on_error, "shard": shard}
+    done = _predicted(runs, photographs, tta, cache, raw, strict, out=out, **more)
     if out is None:
         print(done.to_csv(index=False, float_format="%.6f"), end="")
         return
@@ -96,7 +96,7 @@ def submit(
     from cervix_tf.inference.submission import check_submission, write_submission
 
     table = _predicted(
-        run, test, tta, cache, raw, strict=strict,
+        run, test, tta, cache, raw, strict,
         check=lambda classes, images: check_submission(classes, images, sample, floor),
     )  # fmt: skip
     write_submission(table, out, sample=sample, floor=floor)
@@ -109,10 +109,10 @@ def _predicted(
     tta: int,
     cache: str | None,
     raw: bool,
+    strict: bool,
     out: Path | None = None,
-    strict: bool = False,
     check: Callable[[list[str], list[str]], object] | None = None,
-    **more,
+    **more: Any,
 ):
     from cervix_tf.data import read_manifest
     from cervix_tf.inference.engines import engines

@@ -15,7 +15,7 @@ def plain_rows(root: Folder) -> tuple[list[dict], int]:
     top = root
     while not top.photographs and len(top.folders) == 1:  # as Kaggle's test/test
         top = top.folders[0]
-    return [{"path": str(p)} for p in root.every()], top.count - len(top.photographs)
+    return [{"path": path} for path in root.every()], top.count - len(top.photographs)
 
 
 def labelled_rows(found: Walk, labelled: bool) -> tuple[list[dict], int]:
@@ -82,7 +82,7 @@ def _split_rows(parts: list[tuple[Folder, str]]) -> tuple[list[dict], int]:
         if side != "train" or divided:  # else `fit` divides them
             more["split"] = side
         if side == "test" and not known.intersection(f.path.name for f in _classes(part)):
-            rows += [{"path": str(path), "label": None, **more} for path in part.every()]
+            rows += [{"path": path, "label": None, **more} for path in part.every()]
             continue
         if part.photographs:
             raise UserError(
@@ -96,7 +96,7 @@ def _split_rows(parts: list[tuple[Folder, str]]) -> tuple[list[dict], int]:
 
 def _of_classes(root: Folder, more: dict) -> tuple[list[dict], int]:
     rows = [
-        {"path": str(path), "label": folder.path.name, **more}
+        {"path": path, "label": folder.path.name, **more}
         for folder in _classes(root)
         for path in folder.every()
     ]

@@ -35,17 +35,17 @@ class Folder:
 
     Attributes:
         path: Where it is, absolute.
-        photographs: Those that lie in it directly, in natural order: 2.jpg before 10.jpg.
+        photographs: The paths of those that lie in it directly, in natural order: 2.jpg before 10.jpg.
         folders: The folders in it, in the same order; not hidden ones.
         count: The photographs in it and below.
     """
 
     path: Path
-    photographs: list[Path] = field(default_factory=list)
+    photographs: list[str] = field(default_factory=list)
     folders: list["Folder"] = field(default_factory=list)
     count: int = 0
 
-    def every(self) -> list[Path]:
+    def every(self) -> list[str]:
         """The photographs in it, then those of each folder below."""
         return [photograph for folder in self._below() for photograph in folder.photographs]
 
@@ -67,11 +67,11 @@ class Walk:
     """
 
     root: Folder
-    left_out: dict[str, list[Path]] = field(default_factory=dict)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
 
     def leave(self, reason: str, path: str | Path) -> None:
         """Count a file as left out."""
-        self.left_out.setdefault(reason, []).append(Path(path))
+        self.left_out.setdefault(reason, []).append(os.fspath(path))
 
 
 def walk(folder: Path | str) -> Walk:
@@ -123,11 +123,11 @@ def walk(folder: Path | str) -> Walk:
             elif reason or kind != "file":
                 found.leave(reason or kind, entry.path)
             elif os.path.splitext(entry.name)[1].lower() in PHOTOGRAPHS:
-                here.photographs.append(Path(entry.path))
+                here.photographs.append(entry.path)
             else:
                 found.leave(OTHER_KIND, entry.path)
     for one in reversed(order):
-        one.photographs.sort(key=lambda path: natural(path.name))
+        one.photographs.sort(key=lambda path: natural(os.path.basename(path)))
         one.folders.sort(key=lambda below: natural(below.path.name))
         one.count = len(one.photographs) + sum(below.count for below in one.folders)
     return found

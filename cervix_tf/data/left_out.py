@@ -45,7 +45,7 @@ def accounted(
         {'hidden or system files': 2, 'files of other kinds': 1}
     """
     left = {why: list(paths) for why, paths in found.left_out.items()}
-    left[OTHER_KIND] = [p for p in left.get(OTHER_KIND, []) if p.name not in _TABLES]
+    left[OTHER_KIND] = [p for p in left.get(OTHER_KIND, []) if Path(p).name not in _TABLES]
     left[reason] = _unused(manifest, found.root.every())
     left = {why: paths for why, paths in left.items() if paths}
     manifest.attrs["left_out"] = {why: len(paths) for why, paths in left.items()}
@@ -61,11 +61,11 @@ def accounted(
     return manifest
 
 
-def _unused(manifest: pd.DataFrame, photographs: list[Path]) -> list[Path]:
+def _unused(manifest: pd.DataFrame, photographs: list[str]) -> list[str]:
     """The photographs that the manifest names neither as such nor as masks."""
     columns = [column for column in ("path", "mask", "tz_mask") if column in manifest]
     used = {path for column in columns for path in manifest[column].dropna()}
-    others = [path for path in photographs if str(path) not in used]
+    others = [path for path in photographs if path not in used]
     if not others:
         return []
     folders: dict[str, str] = {}
@@ -77,17 +77,17 @@ def _unused(manifest: pd.DataFrame, photographs: list[Path]) -> list[Path]:
         return os.path.join(folders[folder], name)
 
     known = {real(path) for path in used}  # the CSV may name them by way of a link
-    return [path for path in others if real(str(path)) not in known]
+    return [path for path in others if real(path) not in known]
 
 
-def _words(reason: str, paths: list[Path], root: Path) -> str:
+def _words(reason: str, paths: list[str], root: Path) -> str:
     """A reason, how many files, and some of them."""
     if reason == HIDDEN:
         return f"{reason} ({len(paths)})"
     if reason == OTHER_KIND:
-        names = sorted({path.suffix.lower() or "without an ending" for path in paths})
+        names = sorted({Path(path).suffix.lower() or "without an ending" for path in paths})
     elif reason == NOT_READ:
-        names = sorted({path.parent.relative_to(root).as_posix() for path in paths})
+        names = sorted({os.path.relpath(os.path.dirname(path), root) for path in paths})
     else:
-        names = sorted(path.relative_to(root).as_posix() for path in paths)
+        names = sorted(os.path.relpath(path, root) for path in paths)
     return f"{reason} ({len(paths)}: {listed(names, _NAMED)})"

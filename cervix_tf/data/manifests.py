@@ -255,7 +255,7 @@ def validated(
     return manifest[COLUMNS + [c for c in manifest.columns if c not in COLUMNS]]
 
 
-def _located(folder: Path, file: object) -> object:
+def _located(folder: Path, file: object) -> str | None:
     """The absolute path of a cell; blanks at its end count only where a file is called so."""
     if pd.isna(file) or not str(file).strip():  # type: ignore[call-overload]
         return None

@@ -188,10 +188,10 @@ def _grey(values: np.ndarray, found: Any) -> np.ndarray:
     values = apply_modality_lut(values, found)
     if "VOILUTSequence" in found:
         values = apply_voi(values.astype(np.int64), found)
-        low, high = 0, 2 ** int(found.VOILUTSequence[0].LUTDescriptor[2]) - 1
+        low, high = 0.0, 2.0 ** int(found.VOILUTSequence[0].LUTDescriptor[2]) - 1
     elif "WindowCenter" in found:
-        ends = apply_windowing(np.array([-1e12, 1e12]), found)
-        values, low, high = apply_windowing(values, found), *ends.tolist()
+        low, high = apply_windowing(np.array([-1e12, 1e12]), found).tolist()
+        values = apply_windowing(values, found)
     else:
         low, high = (float(values.min()), float(values.max())) if deep else (0, 255)
     shown = _bytes(values, low, high)

@@ -13,7 +13,10 @@ from cervix_tf.errors import UserError, listed
 
 DELIMITERS = ",;\t"
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-_ARCHIVES = (b"PK\3\4", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"7z\xbc\xaf\x27\x1c", b"Rar!")
+_ARCHIVES = (
+    b"PK\3\4", b"PK\5\6", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"7z\xbc\xaf\x27\x1c", b"Rar!",
+    b"\x28\xb5\x2f\xfd", b"\xd0\xcf\x11\xe0",
+)  # fmt: skip
 _HEAD = 4096  # bytes that tell an encoding
 
 

@@ -1,5 +1,6 @@
 """The folders of the Kaggle competition "Intel & MobileODT Cervical Cancer Screening"."""
 
+import os
 import warnings
 from pathlib import Path
 
@@ -94,9 +95,9 @@ def read_kaggle(
         rows += _labelled(directories, "additional", needed=False)
     for source in ("test", "test_stg2"):
         photographs = _photographs(root / source)
-        rows += [{"path": str(p), "source": source, "split": "test"} for p in photographs]
+        rows += [{"path": p, "source": source, "split": "test"} for p in photographs]
     table = pd.DataFrame(rows)
-    table["image"] = [Path(p).name for p in table["path"]]
+    table["image"] = table["path"].map(os.path.basename)
     for column in ("label", "split"):
         if column not in table:
             table[column] = None
@@ -147,9 +148,9 @@ def _labelled(folders: dict[str, list[Path]], source: str, needed: bool) -> list
         photographs = [p for d in directories for p in _photographs(d)]
         if needed and not photographs:
             raise UserError(f"The class folder {directories[0]} holds no photograph: fill it.")
-        rows += [{"path": str(p), "label": label, "source": source} for p in photographs]
+        rows += [{"path": p, "label": label, "source": source} for p in photographs]
     return rows
 
 
-def _photographs(folder: Path) -> list[Path]:
+def _photographs(folder: Path) -> list[str]:
     return walk(folder).root.every() if folder.is_dir() else []
