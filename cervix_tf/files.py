@@ -73,9 +73,8 @@ def write_csv(
     """
     text = table.select_dtypes(["object", "string"])
     returns = any(text[name].astype(str).str.contains("\r", regex=False).any() for name in text)
-    quoting: Literal[0, 2] = (
-        csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
-    )  # which leaves a bare \r bare
+    # Python's csv does not quote a cell for a carriage return alone.
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
     with replacing(path) as part:
         table.to_csv(part, index=index, float_format=digits, lineterminator="\n", quoting=quoting)
 
