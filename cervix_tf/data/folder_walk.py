@@ -9,7 +9,7 @@ from cervix_tf.data.names import natural
 from cervix_tf.errors import UserError
 
 PHOTOGRAPHS = {
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif",
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif",
     ".avif", ".dcm", ".dicom",
 }  # fmt: skip
 

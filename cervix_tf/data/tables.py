@@ -101,7 +101,7 @@ def encoding_of(path: Path | str) -> str:
             head = file.read(_HEAD)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {_reason(error)}.") from error
-    if head.startswith(_ARCHIVES):
+    if head.startswith(_ARCHIVES) or head[257:262] == b"ustar":  # the latter of tar
         raise UserError(
             f"{path} is an archive or a workbook: unpack it and give its folder, or save it as CSV."
         )

@@ -15,7 +15,7 @@ _SIGNATURES = {
     (".webp",): (b"RIFF",),
 }
 _KINDS = {
-    "HEIC": (".heic", ".heif"),
+    "HEIC": (".heic", ".heif", ".hif"),
     "AVIF": (".avif",),
     "DICOM": (".dcm", ".dicom"),
 }  # told by more than the first bytes
