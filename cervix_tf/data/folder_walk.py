@@ -177,4 +177,4 @@ def _kind(entry: os.DirEntry) -> str:
             return "file"
     except OSError:  # a link to itself
         return DANGLING
-    return DANGLING if entry.is_symlink() else SPECIAL
+    return SPECIAL if os.path.exists(entry.path) else DANGLING

@@ -90,4 +90,5 @@ def _words(reason: str, paths: list[str], root: Path) -> str:
         names = sorted({os.path.relpath(os.path.dirname(path), root) for path in paths})
     else:
         names = sorted(os.path.relpath(path, root) for path in paths)
-    return f"{reason} ({len(paths)}: {listed(names, _NAMED)})"
+    shown = ["".join(c if c.isprintable() else ascii(c)[1:-1] for c in name) for name in names]
+    return f"{reason} ({len(paths)}: {listed(shown, _NAMED)})"

@@ -141,7 +141,9 @@ def summary(manifest: pd.DataFrame) -> pd.DataFrame:
     Example:
         >>> print(summary(read_manifest("data")))
     """
-    label = manifest["label"].astype("object").where(manifest["label"].notna(), "no label")
+    own = {name: f"{name} (class)" for name in ("no label", "all")}  # two columns are not to be one
+    label = manifest["label"].astype("object").replace(own)
+    label = label.where(label.notna(), "no label")
     table = pd.crosstab(manifest["source"], label)
     names = sorted((c for c in table.columns if c != "no label"), key=natural)
     table = table[names + ["no label"] * ("no label" in table.columns)]

@@ -80,7 +80,7 @@ class Run:
     @functools.cached_property
     def history(self) -> pd.DataFrame:
         """Loss and accuracy by step."""
-        return pd.read_csv(self._existing("history.csv"))
+        return read_table(self._existing("history.csv"), text=())
 
     @functools.cached_property
     def predictions(self) -> pd.DataFrame:

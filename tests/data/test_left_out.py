@@ -105,3 +105,12 @@ def test_kaggles_photographs_that_were_not_asked_for(tmp_path, photograph, caplo
     assert "files of other kinds (1: .7z)" in caplog.text
     (tmp_path / "test_stg2.7z").unlink()
     assert len(read_kaggle(tmp_path, additional=True, strict=True)) == 6
+
+
+def test_a_line_stays_one_line_whatever_files_are_called(tmp_path, photograph, caplog):
+    photograph(tmp_path / "A/1.jpg")
+    (tmp_path / "A/two\nlines.jpg").symlink_to("nowhere")
+    (tmp_path / "A" / os.fsdecode(b"\xe9.jpg")).symlink_to("nowhere")
+    read_manifest(tmp_path, labelled=False)
+    (line,) = caplog.messages
+    assert line.endswith(r"links that lead nowhere (2: A/two\nlines.jpg, A/\udce9.jpg).")
