@@ -1,12 +1,13 @@
 """Files written whole or not at all."""
 
 import contextlib
+import csv
 import errno
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cervix_tf.errors import UserError
 
@@ -70,8 +71,12 @@ def write_csv(
         index: Whether the rows' names come first.
         digits: The format of numbers, such as `%.17g`; by default the shortest that reads back the same.
     """
+    text = table.select_dtypes(["object", "string"])
+    returns = any(text[name].astype(str).str.contains("\r", regex=False).any() for name in text)
+    # Python's csv does not quote a cell for a carriage return alone.
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
     with replacing(path) as part:
-        table.to_csv(part, index=index, float_format=digits, lineterminator="\n")
+        table.to_csv(part, index=index, float_format=digits, lineterminator="\n", quoting=quoting)
 
 
 @contextlib.contextmanager

@@ -113,6 +113,7 @@ def test_photographs(attached: Path, data: Path, sample: Path | None):
     import pandas as pd
 
     import cervix_tf as cx
+    from cervix_tf.data.tables import read_table
 
     kaggle = cx.data.read_kaggle(data)
     test = kaggle[kaggle["split"] == "test"]
@@ -122,7 +123,10 @@ def test_photographs(attached: Path, data: Path, sample: Path | None):
             test = pd.concat([test, second.assign(source="test_stg2")])
             break
     if sample is not None:
-        wanted = pd.read_csv(sample, dtype=str)["image_name"]
+        table = read_table(sample)
+        if "image_name" not in table:
+            raise cx.UserError(f"{sample} has no column 'image_name'.")
+        wanted = table["image_name"]
         absent = wanted[~wanted.isin(test["image"])]
         if len(absent):
             raise cx.UserError(

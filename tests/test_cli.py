@@ -87,7 +87,7 @@ def test_no_data_names_every_way_to_get_some(mistake, tmp_path, monkeypatch):
     assert "elsewhere does not exist" in mistake("fit", "--model", "cervixnet2")
 
 
-def test_additional_is_for_kaggle(mistake, tmp_path, photograph):
+def test_additional_is_for_kaggle(mistake, tmp_path, photograph, capsys):
     fit = ("fit", "--recipe", "cervixnet1-row2", "--additional", "--data")
     photograph(tmp_path / "train/Type_1/0.jpg", 1)
     (tmp_path / "list.csv").write_text("path,label\ntrain/Type_1/0.jpg,Type_1\n")
@@ -99,6 +99,7 @@ def test_additional_is_for_kaggle(mistake, tmp_path, photograph):
         photograph(tmp_path / f"additional/Type_{number}/0.jpg", 10 + number)
     assert len(photographs(tmp_path, additional=False)) == 3
     assert len(photographs(tmp_path, additional=True)) == 6
+    capsys.readouterr()  # what was left out
     photograph(tmp_path / "other/a/0.jpg")
     assert "not Kaggle's download" in mistake(*fit, tmp_path / "other" / "a")
     assert "leave out --additional" in mistake("fit", "--resume", tmp_path, "--additional")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Data, Drop
+from cervix_tf.commands.options import Cache, Data, Drop, Strict
 from cervix_tf.commands.printing import import_tensorflow, print_table
 from cervix_tf.commands.training import photographs
 from cervix_tf.errors import need_package
@@ -44,6 +44,7 @@ def audit(
         bool, typer.Option("--additional", help="Take Kaggle's additional photographs too.")
     ] = False,
     cache: Cache = None,
+    strict: Strict = False,
 ) -> None:
     """Find damaged, repeated, leaking and mislabelled photographs; nothing is changed or deleted.
 
@@ -71,7 +72,7 @@ def audit(
     # Whatever can be wrong in what was typed ends here, before the photographs are read -------------
     source = find_data(data)
     check_out(out, source)
-    manifest = photographs(source, additional, labelled=False)
+    manifest = photographs(source, additional, labelled=False, strict=strict)
     if cleanvision:
         need_package("cleanvision", "audit")
     check_flags(drop or [], manifest)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Data, Ray
+from cervix_tf.commands.options import Cache, Data, Ray, Strict
 
 
 def phantom(
@@ -59,6 +59,7 @@ def prepare(
         str, typer.Option(help="square, or box or mask with a manifest that has them.")
     ] = "square",
     ray: Ray = None,
+    strict: Strict = False,
 ) -> None:
     """Decode every photograph once, so that training starts at once.
 
@@ -71,7 +72,7 @@ def prepare(
 
     if ray is not None:
         check_cluster(ray)
-    manifest = read_manifest(find_data(data), labelled=False)
+    manifest = read_manifest(find_data(data), labelled=False, strict=strict)
     with bar("Decoding", len(manifest)) as progress:
         squares = prepare(manifest, square_size(size), cache, progress, crop=crop, ray=ray)
     print(squares)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Per, Raw, Run, Views
+from cervix_tf.commands.options import Cache, Per, Raw, Run, Strict, Views
 from cervix_tf.commands.printing import import_tensorflow, print_evaluation
 
 
@@ -50,6 +50,7 @@ def evaluate(
     level: Annotated[
         float, typer.Option(help="Share of prediction sets that shall hold the true class.")
     ] = 0.9,
+    strict: Strict = False,
     json: Annotated[bool, typer.Option("--json", help="Print every figure as JSON.")] = False,
 ) -> None:
     """Print a run's figures with 95 % intervals beside those of the class prior.
@@ -68,7 +69,7 @@ def evaluate(
     import_tensorflow()
     from cervix_tf.evaluation import evaluate
 
-    manifest = read_manifest(data) if data else None
+    manifest = read_manifest(data, strict=strict) if data else None
     with bar("Decoding", 0) as progress:
         figures = evaluate(
             run, manifest, tta, out, cache, progress, raw, per, by, positive, at, level

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Run
+from cervix_tf.commands.options import Cache, Run, Strict
 from cervix_tf.commands.printing import import_tensorflow, print_table
 
 
@@ -30,6 +30,7 @@ def explain(
     photographs: Annotated[int, typer.Option(min=1, max=24, help="How many to show.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Which are shown, and SmoothGrad's noise.")] = 0,
     cache: Cache = None,
+    strict: Strict = False,
 ) -> None:
     """Draw saliency maps over photographs that the run got right and others it got wrong.
 
@@ -40,7 +41,7 @@ def explain(
     from cervix_tf.runs import load
 
     opened = load(run)
-    manifest = read_manifest(data, labelled=False) if data else None
+    manifest = read_manifest(data, labelled=False, strict=strict) if data else None
     import_tensorflow()
     from cervix_tf.explanation import explain
     from cervix_tf.explanation.attribution import METHODS

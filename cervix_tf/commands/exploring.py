@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Data
+from cervix_tf.commands.options import Cache, Data, Strict
 from cervix_tf.commands.printing import import_tensorflow
 
 
@@ -30,6 +30,7 @@ def explore(
     size: Annotated[int, typer.Option(min=8, help="Side of the raw squares in pixels.")] = 64,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     cache: Cache = None,
+    strict: Strict = False,
 ) -> None:
     """Draw classes, sizes, samples, mean images, PCA and t-SNE, and one HTML page of them.
 
@@ -42,7 +43,7 @@ def explore(
 
     options = dict(parse_setting(setting, "alpha=0.25") for setting in settings or [])
     source = find_data(data)
-    manifest = read_manifest(source, labelled=False)
+    manifest = read_manifest(source, labelled=False, strict=strict)
     if backbone:
         from cervix_tf.models import spec
 

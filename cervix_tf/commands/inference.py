@@ -1,11 +1,12 @@
 """Verbs that predict."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from cervix_tf.commands.options import Cache, Per, Raw, Ray, Views
+from cervix_tf.commands.options import Cache, Per, Raw, Ray, Strict, Views
 from cervix_tf.commands.printing import import_tensorflow
 
 
@@ -45,6 +46,7 @@ def predict(
         typer.Option(metavar="I/N", help="Only the I-th of N shares of the photographs, from 1/N."),
     ] = None,
     ray: Ray = None,
+    strict: Strict = False,
 ) -> None:
     """Predict photographs: a folder, a CSV or single files; several runs are averaged.
 
@@ -62,9 +64,9 @@ def predict(
     from cervix_tf.runs.conformal import SET_LEVEL
 
     share = level if level is not None else SET_LEVEL if sets else None
-    more = {"per": per, "sets": share, "flags": flags, "engine": engine}
+    more: dict[str, Any] = {"per": per, "sets": share, "flags": flags, "engine": engine}
     more |= {"on_error": on_error, "shard": shard, "ray": ray}
-    done = _predicted(runs, photographs, tta, cache, raw, out=out, **more)
+    done = _predicted(runs, photographs, tta, cache, raw, strict, out=out, **more)
     if out is None:
         print(done.to_csv(index=False, float_format="%.6f"), end="")
         return
@@ -86,14 +88,18 @@ def submit(
     tta: Views = 1,
     cache: Cache = "none",
     raw: Raw = False,
+    strict: Strict = False,
 ) -> None:
     """Write a Kaggle CSV of class probabilities.
 
     Example: cervix-tf submit runs/first --test data/test --out kaggle_submission/first.csv
     """
-    from cervix_tf.inference import write_submission
+    from cervix_tf.inference.submission import check_submission, write_submission
 
-    table = _predicted(run, test, tta, cache, raw)
+    table = _predicted(
+        run, test, tta, cache, raw, strict,
+        check=lambda classes, images: check_submission(classes, images, sample, floor),
+    )  # fmt: skip
     write_submission(table, out, sample=sample, floor=floor)
     print(f"{len(table)} rows in {out}")
 
@@ -104,8 +110,10 @@ def _predicted(
     tta: int,
     cache: str | None,
     raw: bool,
+    strict: bool,
     out: Path | None = None,
-    **more,
+    check: Callable[[list[str], list[str]], object] | None = None,
+    **more: Any,
 ):
     from cervix_tf.data import read_manifest
     from cervix_tf.data.clusters import check_cluster
@@ -115,9 +123,10 @@ def _predicted(
     engine, ray = more.get("engine", "keras"), more.get("ray")
     if ray is not None:
         check_cluster(ray)
-    if engine == "keras":
-        engines(runs, raw=raw)  # what is no run is named before any photograph is read
-    manifest = read_manifest(photographs, labelled=False)
+    opened = engines(runs, raw=raw) if engine == "keras" else []
+    manifest = read_manifest(photographs, labelled=False, strict=strict)
+    if check:  # what cannot be done ends here, before the work
+        check(opened[0].class_names, manifest["image"].tolist())
     if engine == "keras" and ray is None:
         import_tensorflow()
     from cervix_tf.inference import predict, write_predictions

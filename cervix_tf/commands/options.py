@@ -53,6 +53,13 @@ Additional = Annotated[
     bool,
     typer.Option("--additional", help="Take Kaggle's additional photographs as well (full data)."),
 ]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict",
+        help="Files of the folder that are left out (hidden, of other kinds ...) are an error.",
+    ),
+]
 Views = Annotated[int, typer.Option("--tta", min=1, max=8, help="Views a photograph.")]
 Raw = Annotated[
     bool, typer.Option("--raw", help="The networks' own probabilities, without calibration.")

@@ -47,11 +47,15 @@ def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
 
 
 class Messages(logging.Handler):
-    """Prints a record's message as a line, at once; a bar under way moves down for it."""
+    """Prints a record's message as a line, at once; a bar under way moves down for it.
+
+    Warnings go to standard error: a table on standard output stays a table.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the message alone."""
-        print(record.getMessage(), flush=True)
+        warns = record.levelno >= logging.WARNING
+        print(record.getMessage(), file=sys.stderr if warns else None, flush=True)
 
 
 def print_messages() -> None:

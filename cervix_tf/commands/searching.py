@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Additional, Cache, Data, Model, RecipeFile, Settings, Weights
+from cervix_tf.commands.options import (
+    Additional,
+    Cache,
+    Data,
+    Model,
+    RecipeFile,
+    Settings,
+    Strict,
+    Weights,
+)
 from cervix_tf.commands.printing import import_tensorflow, print_table
 from cervix_tf.commands.training import photographs, read_recipe
 
@@ -45,6 +54,7 @@ def search(
             "journal in the study's folder.",
         ),
     ] = None,
+    strict: Strict = False,
 ) -> None:
     """Search a space of settings; run it several times at once to share the trials out.
 
@@ -56,7 +66,7 @@ def search(
 
     loaded = read_recipe(model, recipe, weights, settings)
     ready = load_space(space)
-    manifest = photographs(data, additional)
+    manifest = photographs(data, additional, strict=strict)
     _quiet_tensorflow()
     from cervix_tf.training import search
 

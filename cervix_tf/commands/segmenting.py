@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cervix_tf.commands.options import Strict
+
 
 def segment(
     data: Annotated[Path, typer.Argument(help="A folder or CSV of photographs, or a single one.")],
@@ -24,6 +26,7 @@ def segment(
         str | None, typer.Option(help="Superpixels: colours compared in rgb or lab [rgb].")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads; one a core.")] = None,
+    strict: Strict = False,
 ) -> None:
     """Find the cervix: masks, boxes, and sheets to look through; a killed call is taken up again.
 
@@ -39,7 +42,7 @@ def segment(
         raise UserError(f"{out} lies within the photographs' folder: name a folder outside {data}.")
     given = {"segments": segments, "keep": keep, "space": space}
     options = {name: value for name, value in given.items() if value is not None}
-    manifest = read_manifest(data, labelled=False)
+    manifest = read_manifest(data, labelled=False, strict=strict)
     if method == "localizer":
         import_tensorflow()
     with bar("Segmenting", len(manifest)) as progress:

@@ -15,6 +15,7 @@ from cervix_tf.commands.options import (
     Precision,
     RecipeFile,
     Settings,
+    Strict,
     Weights,
 )
 from cervix_tf.commands.printing import import_tensorflow, print_metrics, print_table
@@ -33,6 +34,7 @@ def fit(
     drop: Drop = None,
     cache: Cache = None,
     additional: Additional = False,
+    strict: Strict = False,
 ) -> None:
     """Train a model and write a run folder.
 
@@ -44,6 +46,7 @@ def fit(
         given = {
             "--model": model, "--recipe": recipe, "--data": data, "--weights": weights, "--run": run,
             "--set": settings, "--additional": additional, "--drop": drop, "--precision": precision,
+            "--strict": strict,
         }  # fmt: skip
         if clash := [name for name, value in given.items() if value]:
             raise UserError(
@@ -55,7 +58,7 @@ def fit(
         _print_run(go_on(resume, cache=cache, devices=devices))
         return
     loaded = read_recipe(model, recipe, weights, settings, precision)
-    manifest = _without(photographs(data, additional), drop)
+    manifest = _without(photographs(data, additional, strict=strict), drop)
     import_tensorflow()
     from cervix_tf.training import fit
 
@@ -78,6 +81,7 @@ def crossfit(
     drop: Drop = None,
     cache: Cache = None,
     additional: Additional = False,
+    strict: Strict = False,
 ) -> None:
     """Train a run a patient fold; their mean, calibrated out of fold, is an ensemble.
 
@@ -86,7 +90,7 @@ def crossfit(
     Example: cervix-tf crossfit --model inception --data data --out ensembles/first
     """
     loaded = read_recipe(model, recipe, weights, settings, precision)
-    manifest = _without(photographs(data, additional), drop)
+    manifest = _without(photographs(data, additional, strict=strict), drop)
     import_tensorflow()
     from cervix_tf.training import crossfit
 
@@ -106,13 +110,14 @@ def probe(
     drop: Drop = None,
     cache: Cache = None,
     additional: Additional = False,
+    strict: Strict = False,
 ) -> None:
     """Fit a logistic regression on a frozen network's features; it is a run like any other.
 
     Example: cervix-tf probe --model inception --data data --run runs/probe
     """
     loaded = read_recipe(model, recipe, weights, settings)
-    manifest = _without(photographs(data, additional), drop)
+    manifest = _without(photographs(data, additional, strict=strict), drop)
     import_tensorflow()
     from cervix_tf.training import probe
 
@@ -190,7 +195,7 @@ def read_recipe(
     return load_recipe(recipe or "", [*overrides, *(settings or [])])
 
 
-def photographs(data: Path | None, additional: bool, labelled: bool = True):
+def photographs(data: Path | None, additional: bool, labelled: bool = True, strict: bool = False):
     """Read the manifest that `--data` and `--additional` ask for."""
     from cervix_tf.data import read_kaggle, read_manifest
     from cervix_tf.data.readers import find_data
@@ -201,7 +206,9 @@ def photographs(data: Path | None, additional: bool, labelled: bool = True):
         raise UserError(
             f"--additional reads Kaggle's download, and {source} is a file: leave it out."
         )
-    return read_kaggle(source, additional=True) if additional else read_manifest(source, labelled)
+    if additional:
+        return read_kaggle(source, additional=True, strict=strict)
+    return read_manifest(source, labelled, strict)
 
 
 def _without(manifest, drop: list[str] | None):

@@ -1,12 +1,14 @@
 """The bytes of a photograph become an upright RGB picture no larger than is needed.
 
 JPEG is read by libjpeg-turbo (through simplejpeg) scaled down inside the inverse cosine transform,
-which leaves little but the entropy decoding to be done. Everything else is read by OpenCV. A strict
+which leaves little but the entropy decoding to be done. PNG, BMP, WebP and TIFF are read by OpenCV,
+HEIC, AVIF and DICOM as `picture_formats` does. A strict
 reading is what tells a damaged file from a whole one: OpenCV and TensorFlow hand out the missing
 part of a truncated JPEG as grey.
 """
 
 import io
+import os
 import re
 import struct
 
@@ -14,6 +16,11 @@ import cv2
 import numpy as np
 import simplejpeg
 from PIL import Image
+
+from cervix_tf.data.picture_formats import UnreadableError, decode_other, decode_tiff, other_size
+
+if "OPENCV_LOG_LEVEL" not in os.environ:  # a damaged file is named, with its reason, by the caller
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 JPEG = b"\xff\xd8"
 
@@ -29,16 +36,12 @@ _UPRIGHT: dict[int, tuple[bool, tuple[int, ...]]] = {
 }
 
 
-class UnreadableError(Exception):
-    """A photograph that cannot be decoded; its text is the reason, without the file's name."""
-
-
 def decode(data: bytes, size: int = 1) -> np.ndarray:
     """Decode a photograph to the smallest scale whose shorter side still covers `size`.
 
     Args:
-        data: The content of the file: JPEG (also grey, CMYK, progressive), PNG, BMP or whatever
-            else OpenCV reads, of 8 or 16 bits.
+        data: The content of the file: JPEG (also grey, CMYK, progressive), PNG, BMP, WebP, TIFF or
+            whatever else OpenCV reads, of 8 or 16 bits; HEIC (extra `heif`), AVIF, DICOM (extra `dicom`).
         size: Pixels that the shorter side must keep, unless the photograph has fewer. Only JPEG is
             scaled, by n/8.
 
@@ -46,17 +49,24 @@ def decode(data: bytes, size: int = 1) -> np.ndarray:
         RGB, uint8, (H, W, 3), upright: the EXIF orientation is honoured where it can be read.
 
     Raises:
-        UnreadableError: The file is empty, truncated, damaged or no picture.
+        UnreadableError: The file is empty, truncated, damaged or no picture, or of a kind whose extra is
+            not installed.
     """
     if not data:
         raise UnreadableError("the file is empty (zero bytes)")
     if data[:2] == JPEG:
         return _turn(_decode_jpeg(data, size), orientation(data))
+    other = decode_other(data)
+    if other is not None:
+        return other
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise UnreadableError("damaged, or not a picture") from error
     if picture is None:
+        tiff = decode_tiff(data)
+        if tiff is not None:
+            return tiff
         raise UnreadableError("not a picture, or damaged")
     return picture[..., ::-1]
 
@@ -74,6 +84,8 @@ def dimensions(data: bytes) -> tuple[int, int]:
         if data[:2] == JPEG:
             height, width = simplejpeg.decode_jpeg_header(data, strict=False)[:2]
             turned = orientation(data) >= 5
+        elif known := other_size(data):
+            return known
         else:
             with Image.open(io.BytesIO(data)) as picture:
                 width, height = picture.size

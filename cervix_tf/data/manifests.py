@@ -1,12 +1,12 @@
 """A manifest: one row a photograph, its columns, and the CSV that keeps it."""
 
 import os
-import re
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
+from cervix_tf.data.names import check_class_names, natural, normal
+from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError, listed, unknown
 from cervix_tf.files import write_csv
 
@@ -17,7 +17,7 @@ ALIASES = {"case": "group", "patient": "group"}
 TEXT = (*COLUMNS, *ALIASES, *FILES[1:], "cluster", "flags", "sha256", "decision")
 WHOLE = ("width", "height")  # whole numbers, of which some may be missing
 SPLITS = ("train", "validation", "test")
-PHOTOGRAPHS = {".jpg", ".jpeg", ".png", ".bmp"}
+NAMES = ("label", "group", "source")  # one name however its letters are written
 PHANTOMS = "phantoms (drawn photographs)"
 
 
@@ -33,7 +33,7 @@ def read_csv(path: Path | str, labelled: bool = True, existing: bool = True) -> 
         The manifest, as `validated` gives it, all its paths absolute.
     """
     path = Path(path)
-    table = read_table(path, TEXT)
+    table = read_table(path, TEXT, FILES)
     for alias, name in ALIASES.items():
         if alias in table and name not in table:
             table = table.rename(columns={alias: name})
@@ -46,12 +46,12 @@ def read_csv(path: Path | str, labelled: bool = True, existing: bool = True) -> 
     if labelled and "label" not in table:
         raise UserError(f"{path} has no column 'label'; it has: {', '.join(table.columns)}.")
     for column in [c for c in FILES if c in table]:
-        table[column] = [
-            p if pd.isna(p) else os.path.abspath(path.parent / p) for p in table[column].tolist()
-        ]
-    table = validated(table, str(path), existing)
+        table[column] = [_located(path.parent, file) for file in table[column].tolist()]
+    table = validated(table, str(path), existing, first=2)
     if labelled and table["label"].isna().all():
         raise UserError(f"{path}: the column 'label' is empty in every row.")
+    if labelled:
+        check_class_names(table["label"].dropna().unique(), str(path))
     return table
 
 
@@ -77,43 +77,13 @@ def write_manifest(manifest: pd.DataFrame, path: Path | str, movable: bool = Fal
             return file
         absolute = Path(os.path.abspath(str(file)))
         within = movable and absolute.is_relative_to(folder)
-        return absolute.relative_to(folder).as_posix() if within else str(absolute)
+        name = absolute.relative_to(folder).as_posix() if within else str(absolute)
+        return name if name == name.lstrip() else f"./{name}"
 
     table = manifest.copy()
     for column in [c for c in FILES if c in table]:
         table[column] = table[column].map(named)
     write_csv(table, path)
-
-
-def read_table(path: Path | str, text: Iterable[str] | None = None) -> pd.DataFrame:
-    """Read a CSV in UTF-8, with commas or, as some spreadsheets write it, semicolons.
-
-    Only an empty cell is missing: a class may be called None, NA or null.
-
-    Args:
-        path: The CSV.
-        text: The columns that are text; by default all are.
-
-    Returns:
-        The table as it stands there, text that is missing as NaN.
-    """
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            head = file.readline()
-        return pd.read_csv(
-            path,
-            sep=";" if ";" in head and "," not in head else ",",
-            dtype=str if text is None else dict.fromkeys(text, str),
-            encoding="utf-8-sig",
-            keep_default_na=False,
-            na_values=[""],
-            compression=None,
-            float_precision="round_trip",
-            low_memory=False,  # a column's type is that of all its values, however many they are
-        )
-    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise UserError(f"{path} cannot be read as a CSV: {reason}.") from error
 
 
 def class_names(manifest: pd.DataFrame) -> list[str]:
@@ -126,7 +96,7 @@ def class_names(manifest: pd.DataFrame) -> list[str]:
         The class names; a label's index in this list is its class index everywhere.
 
     Raises:
-        UserError: There are fewer than two classes.
+        UserError: There are fewer than two classes, or one is called as a column of the tables is.
 
     Example:
         >>> class_names(read_manifest("data"))
@@ -136,7 +106,8 @@ def class_names(manifest: pd.DataFrame) -> list[str]:
     if len(names) < 2:
         few = ", ".join(sorted(names)) or "none"
         raise UserError(f"At least two classes are needed to train; found: {few}.")
-    return sorted(names, key=_natural)
+    check_class_names(names, "The manifest")
+    return sorted(names, key=natural)
 
 
 def labels(manifest: pd.DataFrame, classes: list[str]):
@@ -170,9 +141,11 @@ def summary(manifest: pd.DataFrame) -> pd.DataFrame:
     Example:
         >>> print(summary(read_manifest("data")))
     """
-    label = manifest["label"].astype("object").where(manifest["label"].notna(), "no label")
+    own = {name: f"{name} (class)" for name in ("no label", "all")}  # two columns are not to be one
+    label = manifest["label"].astype("object").replace(own)
+    label = label.where(label.notna(), "no label")
     table = pd.crosstab(manifest["source"], label)
-    names = sorted((c for c in table.columns if c != "no label"), key=_natural)
+    names = sorted((c for c in table.columns if c != "no label"), key=natural)
     table = table[names + ["no label"] * ("no label" in table.columns)]
     table.index.name = table.columns.name = None
     table["all"] = table.sum(axis=1)
@@ -225,13 +198,16 @@ def identities(manifest: pd.DataFrame) -> pd.Series:
     return name.where(~name.duplicated(keep=False), manifest["path"]).astype("object")
 
 
-def validated(manifest: pd.DataFrame, where: str, existing: bool = True) -> pd.DataFrame:
+def validated(
+    manifest: pd.DataFrame, where: str, existing: bool = True, first: int = 0
+) -> pd.DataFrame:
     """Check a manifest's values and put its columns in order.
 
     Args:
         manifest: A DataFrame with at least `path`.
         where: What the error messages call it, such as the CSV's path.
         existing: Whether every photograph must exist.
+        first: The number of the first row in error messages; 2 as an editor shows a CSV.
 
     Returns:
         The manifest with every column of `COLUMNS`, in their order, others behind. Text is of the
@@ -242,7 +218,6 @@ def validated(manifest: pd.DataFrame, where: str, existing: bool = True) -> pd.D
     if manifest.empty:
         raise UserError(f"{where} names no photograph.")
     manifest = manifest.reset_index(drop=True)
-    first = 2 if where.endswith(".csv") else 0  # a CSV's own line numbers, as an editor shows them
     empty = manifest["path"].isna()
     if empty.any():
         raise UserError(f"{where}, row {int(empty.argmax()) + first}: the column 'path' is empty.")
@@ -266,9 +241,9 @@ def validated(manifest: pd.DataFrame, where: str, existing: bool = True) -> pd.D
                 f"{', '.join(SPLITS)}."
             )
     for column in [c for c in TEXT if c in manifest]:  # one dtype whatever was read
-        values = [_text(value) for value in manifest[column].tolist()]
+        values = [_text(value, column) for value in manifest[column].tolist()]
         manifest[column] = pd.Series(values, dtype="object")
-    manifest["image"] = manifest["image"].fillna(manifest["path"].map(os.path.basename))
+    manifest["image"] = manifest["image"].fillna(manifest["path"].map(_name))
     for column in [c for c in WHOLE if c in manifest]:
         numbers = pd.to_numeric(manifest[column], errors="coerce")
         if (numbers % 1 == 0).equals(manifest[column].notna()):
@@ -282,18 +257,24 @@ def validated(manifest: pd.DataFrame, where: str, existing: bool = True) -> pd.D
     return manifest[COLUMNS + [c for c in manifest.columns if c not in COLUMNS]]
 
 
-def photographs_in(folder: Path) -> list[Path]:
-    """List the photographs directly in a folder, in natural order: 2.jpg before 10.jpg."""
-    files = (p for p in folder.iterdir() if p.suffix.lower() in PHOTOGRAPHS and p.is_file())
-    return sorted(files, key=lambda p: _natural(p.name))
-
-
-def _natural(name: str) -> list:
-    """Sort key that puts Type_2 before Type_10."""
-    return [(0, int(t), "") if t.isdigit() else (1, 0, t) for t in re.split(r"(\d+)", name) if t]
-
-
-def _text(value: object) -> str | None:
-    if value is None or pd.isna(value) or str(value).strip() == "":  # type: ignore[call-overload]
+def _located(folder: Path, file: object) -> str | None:
+    """The absolute path of a cell; blanks at its end count only where a file is called so."""
+    if pd.isna(file) or not str(file).strip():  # type: ignore[call-overload]
         return None
-    return str(value)
+    path = os.path.abspath(folder / str(file))
+    bare = os.path.abspath(folder / str(file).strip())
+    return path if path == bare or os.path.lexists(path) else bare
+
+
+def _name(path: str) -> str:
+    return os.path.basename(path).strip() or os.path.basename(path)
+
+
+def _text(value: object, column: str) -> str | None:
+    """A cell as text; whole numbers that pandas made 7.0 of, others missing, are 7."""
+    if value is None or pd.isna(value):  # type: ignore[call-overload]
+        return None
+    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    if column in FILES:
+        return text if text.strip() else None
+    return (normal(text) if column in NAMES else text.strip()) or None

@@ -23,7 +23,7 @@ def read_square(path: Path | str, size: int) -> np.ndarray:
     """Read the square of the shorter side of a photograph, from its centre.
 
     Args:
-        path: A photograph: JPEG, PNG, BMP or whatever else OpenCV reads.
+        path: A photograph, as `decode` takes its content: JPEG, PNG, TIFF, WebP, HEIC ...
         size: Side of the square in pixels, at least 1.
 
     Returns:

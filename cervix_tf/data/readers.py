@@ -5,16 +5,24 @@ from pathlib import Path
 
 import pandas as pd
 
+from cervix_tf.data.class_folders import labelled_rows, plain_rows, split_folders
+from cervix_tf.data.folder_walk import PHOTOGRAPHS, Walk, walk
 from cervix_tf.data.kaggle.download import COMPETITION
-from cervix_tf.data.kaggle.folders import find_root, read_kaggle
-from cervix_tf.data.manifests import PHOTOGRAPHS, photographs_in, read_csv, validated
+from cervix_tf.data.kaggle.folders import find_root, is_download, read_kaggle
+from cervix_tf.data.left_out import accounted
+from cervix_tf.data.manifests import read_csv, validated
+from cervix_tf.data.names import check_class_names
 from cervix_tf.errors import UserError
 
 LISTS = ("manifest.csv", "metadata.csv", "phantom.csv")
 
 
-def read_manifest(path: Path | str, labelled: bool = True) -> pd.DataFrame:
+def read_manifest(path: Path | str, labelled: bool = True, strict: bool = False) -> pd.DataFrame:
     """Read a manifest from a CSV, a folder-a-class tree or Kaggle's folders.
+
+    Of a folder every file is a photograph of the manifest, or is left out: hidden files, those of other
+    kinds, links that lead nowhere, photographs that its CSV does not name. A line on the logger tells
+    how many.
 
     Args:
         path: One of
@@ -25,9 +33,14 @@ def read_manifest(path: Path | str, labelled: bool = True) -> pd.DataFrame:
               that `phantom` drew, `phantom.csv`;
             - Kaggle's download, as `read_kaggle` takes it;
             - a folder with one subfolder of photographs for each class;
+            - a folder with `train`, and beside it `val`, `valid` or `validation`, and `test`, which hold
+              such subfolders;
             - with `labelled=False` also a plain folder of photographs, or a single photograph.
+
+            Photographs in subfolders of these belong to them too.
         labelled: Whether labels are needed, as for training. Single rows may lack one all the same:
             they are test photographs.
+        strict: Whether files that are left out are an error.
 
     Returns:
         A DataFrame with at least the columns `image` (file name), `path`, `label` (missing for test
@@ -35,29 +48,46 @@ def read_manifest(path: Path | str, labelled: bool = True) -> pd.DataFrame:
         (`train`, `validation`, `test`, or missing while undecided).
 
     Raises:
-        UserError: Nothing is there, a column or a file is missing, or a value is not allowed; the
-            message names file, row and column.
+        UserError: Nothing is there, a column or a file is missing, a value is not allowed, a folder may
+            not be read, or a class is called as a column of tables is; the message names file, row and
+            column.
 
     Example:
         >>> read_manifest("audit/manifest.csv")["label"].value_counts()
     """
     path = Path(path)
-    if not path.exists():
+    if not os.path.exists(path):  # not Path.exists, which fails on a name too long
         raise UserError(f"{path} does not exist: give a CSV or a folder of photographs.")
-    if path.is_file():
-        if path.suffix.lower() in PHOTOGRAPHS and not labelled:
-            return validated(pd.DataFrame({"path": [str(path)]}), str(path))
-        return read_csv(path, labelled)
+    if os.path.isfile(path):
+        if path.suffix.lower() not in PHOTOGRAPHS:
+            return read_csv(path, labelled)
+        if labelled:
+            raise UserError(f"{path} is one photograph: give a CSV or a folder, with labels.")
+        return validated(pd.DataFrame({"path": [str(path)]}), str(path))
     for name in LISTS:
-        if (path / name).is_file():
-            return read_csv(path / name, labelled)
-    if not labelled and (plain := _plain_folder(path)):
-        return validated(
-            pd.DataFrame({"path": [str(p) for p in photographs_in(plain)]}), str(plain)
+        if os.path.isfile(path / name):
+            manifest = read_csv(path / name, labelled)
+            listed = Walk(walk(path).root)  # only a photograph can be missing from the list
+            return accounted(manifest, listed, f"photographs not in {name}", strict=strict)
+    found = walk(path)
+    if not found.root.count:
+        accounted(pd.DataFrame({"path": []}), found)
+        raise UserError(
+            f"{path} holds no photograph ({', '.join(sorted(PHOTOGRAPHS))}) and no folder of photographs."
         )
-    if find_root(path) is not None:
-        return read_kaggle(path)
-    return _from_folders(path)
+    direct = found.root.photographs
+    root = None if direct and not labelled else find_root(path)
+    if root is not None and is_download(root):
+        return read_kaggle(path, strict=strict)
+    classes = [folder for folder in found.root.folders if folder.count]
+    if not labelled and (direct or len(classes) < 2) and not split_folders(found.root):
+        rows, nested = plain_rows(found.root)
+    else:
+        rows, nested = labelled_rows(found, labelled)
+    manifest = validated(pd.DataFrame(rows), str(path))
+    if labelled:
+        check_class_names(manifest["label"].dropna().unique(), str(path))
+    return accounted(manifest, found, nested=nested, strict=strict)
 
 
 def find_data(given: Path | None = None) -> Path:
@@ -81,32 +111,3 @@ def find_data(given: Path | None = None) -> Path:
         "No photographs: give --data FOLDER_OR_CSV, draw some with `cervix-tf phantom data`, or get "
         f"Kaggle's competition {COMPETITION} with `cervix-tf fetch`."
     )
-
-
-def _plain_folder(path: Path) -> Path | None:
-    """The folder itself if photographs lie in it, or its only subfolder, as Kaggle's test/test."""
-    if photographs_in(path):
-        return path
-    below = [p for p in path.iterdir() if p.is_dir() and not p.name.startswith(".")]
-    return below[0] if len(below) == 1 and photographs_in(below[0]) else None
-
-
-def _from_folders(folder: Path) -> pd.DataFrame:
-    classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    if not classes and not photographs_in(folder):
-        raise UserError(f"{folder} holds no photograph and no folder of photographs.")
-    if photographs_in(folder):
-        raise UserError(
-            f"{folder} holds photographs that are in no class folder, so they have no label: put them "
-            "in one folder for each class, or write a CSV with the columns path and label."
-        )
-    rows = []
-    for directory in classes:
-        photographs = photographs_in(directory)
-        if not photographs:
-            raise UserError(
-                f"The class folder {directory} holds no photograph "
-                f"({', '.join(sorted(PHOTOGRAPHS))}): fill it or remove it."
-            )
-        rows += [{"path": str(p), "label": directory.name} for p in photographs]
-    return validated(pd.DataFrame(rows), str(folder))

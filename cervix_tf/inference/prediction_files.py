@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from cervix_tf.data.cache_file import photograph_keys
 from cervix_tf.data.crops import regions
-from cervix_tf.data.manifests import read_table
+from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError, need_package
 from cervix_tf.files import disk_errors, replacing, write_csv
 from cervix_tf.inference.engines import Runs
@@ -114,7 +114,7 @@ def write_predictions(
             rows = _write_groups(stream, files.values(), errors, target)
         else:
             rows = len(stream.photographs.table) - (0 if errors is None else len(errors))
-            _write(files.values(), target)
+            _write(files.values(), target, stream.engines[0].class_names)
         if errors is None:
             errors_path.unlink(missing_ok=True)  # of an earlier prediction
             return Written(target, rows)
@@ -197,15 +197,16 @@ def _write_groups(
     return len(groups)
 
 
-def _write(files: Iterable[Path], target: Path) -> None:
+def _write(files: Iterable[Path], target: Path, classes: list[str]) -> None:
     """Join the parts to the file."""
     if target.suffix == ".parquet":
         _write_parquet((read_table(file, TEXT) for file in files), target)
         return
+    lines = 1 + sum(name.count("\n") for name in classes)  # of a part's head
     with replacing(target) as whole, whole.open("wb") as out:
         for number, file in enumerate(files):
             with file.open("rb") as part:
-                head = part.readline()
+                head = b"".join(part.readline() for _ in range(lines))
                 out.write(b"" if number else head)
                 shutil.copyfileobj(part, out)
 

@@ -51,6 +51,8 @@ def set_threshold(
             f"Sets are those of one ensemble, by its out-of-fold predictions: {len(opened)} are given."
         )
     run = opened[0]
+    if parted := [name for name in run.class_names if JOINED in name]:
+        raise UserError(f"Sets join class names by {JOINED}, which {parted[0]!r} holds: rename it.")
     table = run.predictions
     columns = [f"raw:{name}" if raw else name for name in run.class_names]
     labels = class_indices(table, run.class_names)

@@ -1,5 +1,7 @@
 """Kaggle's submission file."""
 
+import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.manifests import read_table
+from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError, listed
 from cervix_tf.files import write_csv
+from cervix_tf.inference.engines import engines
+from cervix_tf.inference.photographs import as_photographs
 from cervix_tf.inference.prediction_table import predict
 from cervix_tf.runs import Run
 
@@ -37,23 +41,16 @@ def write_submission(
         The path written.
 
     Raises:
-        UserError: A photograph is listed twice, a probability is no number, or the names differ from
-            the sample's; the message lists them.
+        UserError: As of `check_submission`, or a probability is no number.
 
     Example:
         >>> write_submission(predict("runs/first", test), "kaggle_submission/first.csv")
     """
-    if not 0 <= floor <= 0.1:
-        raise UserError(f"floor={floor}: give a probability from 0 to 0.1.")
     table = predictions.drop(columns="path", errors="ignore").rename(
         columns={"image": "image_name"}
     )
     classes = [c for c in table.columns if c != "image_name"]
-    if len(table) == 0:
-        raise UserError("There is no photograph to submit.")
-    repeated = table["image_name"][table["image_name"].duplicated()]
-    if len(repeated):
-        raise UserError(f"These photographs are there twice: {listed(repeated)}.")
+    names = check_submission(classes, table["image_name"].tolist(), sample, floor)
     values = table[classes].to_numpy("float64")
     broken = ~np.isfinite(values).all(axis=1) | (values < 0).any(axis=1) | (values.sum(axis=1) <= 0)
     if broken.any():
@@ -64,7 +61,7 @@ def write_submission(
         number = table["image_name"].str.extract(r"(\d+)", expand=False).astype("float64")
         table = table.iloc[np.lexsort((table["image_name"], number))]
     else:
-        table = _as_sample(table, classes, Path(sample))
+        table = table.set_index("image_name").loc[names, sorted(classes)].reset_index()
     write_csv(table, path, digits="%.17g")
     return Path(path)
 
@@ -91,18 +88,52 @@ def submit(
         What `predict` returned.
 
     Raises:
-        UserError: As `predict` and `write_submission` raise it.
+        UserError: As `predict` and `write_submission` raise it; what is wrong with the sample, before
+            anything is predicted.
 
     Example:
         >>> submit("runs/first", "data/test", "kaggle_submission/first.csv")
     """
-    predictions = predict(runs, photographs, **options)
+    given = as_photographs(photographs)
+    classes = engines(runs, options.get("engine", "keras"), options.get("raw", False))[
+        0
+    ].class_names
+    check_submission(classes, given.table["image"].tolist(), sample, floor)
+    predictions = predict(runs, photographs if given.pictures else given.table, **options)
     write_submission(predictions, path, sample=sample, floor=floor)
     return predictions
 
 
-def _as_sample(table: pd.DataFrame, classes: list[str], sample: Path) -> pd.DataFrame:
-    if not sample.is_file():
+def check_submission(
+    classes: list[str], images: list[str], sample: Path | str | None, floor: float = 1e-15
+) -> list[str]:
+    """Refuse what cannot be submitted; nothing but the names of photographs and classes is needed.
+
+    Args:
+        classes: The classes predicted.
+        images: The photographs' names.
+        sample: As for `write_submission`.
+        floor: As for `write_submission`.
+
+    Returns:
+        The names in the order of the sample, or as they are.
+
+    Raises:
+        UserError: The floor is out of range, there is no photograph, one is there twice, here or in the
+            sample, or the sample has other classes or photographs; the message lists them.
+
+    Example:
+        >>> check_submission(["Type_1", "Type_2", "Type_3"], ["0.jpg"], "sample_submission.csv")
+    """
+    if not 0 <= floor <= 0.1:
+        raise UserError(f"floor={floor}: give a probability from 0 to 0.1.")
+    if not images:
+        raise UserError("There is no photograph to submit.")
+    if repeated := _repeated(images):
+        raise UserError(f"These photographs are there twice: {listed(repeated)}.")
+    if sample is None:
+        return images
+    if not os.path.isfile(sample):
         raise UserError(f"The sample submission {sample} does not exist.")
     wanted = read_table(sample)
     if list(wanted.columns) != ["image_name", *sorted(classes)]:
@@ -110,11 +141,22 @@ def _as_sample(table: pd.DataFrame, classes: list[str], sample: Path) -> pd.Data
             f"{sample} has the columns {', '.join(wanted.columns)}; the run predicts "
             f"image_name, {', '.join(sorted(classes))}."
         )
-    names, have = list(wanted["image_name"]), set(table["image_name"])
+    if wanted["image_name"].isna().any():
+        row = int(wanted["image_name"].isna().argmax()) + 2
+        raise UserError(f"{sample}, row {row}: the column 'image_name' is empty.")
+    names, have = wanted["image_name"].tolist(), set(images)
+    if not names:
+        raise UserError(f"{sample} names no photograph.")
+    if repeated := _repeated(names):
+        raise UserError(f"{sample} names photographs twice: {listed(repeated)}.")
     missing = [n for n in names if n not in have]
     extra = sorted(have - set(names))
     if missing or extra:
         parts = [f"{len(missing)} missing: {listed(missing)}"] if missing else []
         parts += [f"{len(extra)} too many: {listed(extra)}"] if extra else []
         raise UserError(f"The photographs are not those of {sample}: {'; '.join(parts)}.")
-    return table.set_index("image_name").loc[names, sorted(classes)].reset_index()
+    return names
+
+
+def _repeated(names: list[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data.flags import flags_of, need_flags
-from cervix_tf.data.manifests import read_table
+from cervix_tf.data.names import normal
+from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.files import write_csv
 from cervix_tf.quality.exclusions import noted
@@ -211,7 +212,7 @@ def _absolute(path: Path, photograph: str) -> str:
 
 
 def _filled(value: object) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None
+    return normal(value) or None if isinstance(value, str) else None
 
 
 def _none_decided() -> pd.DataFrame:

@@ -3,17 +3,24 @@
 from pathlib import Path
 
 from cervix_tf.data.flags import TRUNCATED, UNREADABLE, WRONG_TYPE, ZERO_BYTES
+from cervix_tf.data.picture_formats import picture_kind
 
 # What the content of a file begins with, by the endings its name may have.
 _SIGNATURES = {
-    (".jpg", ".jpeg"): (b"\xff\xd8\xff",),
+    (".jpg", ".jpeg", ".jpe", ".jfif"): (b"\xff\xd8\xff",),
     (".png",): (b"\x89PNG\r\n\x1a\n",),
     (".bmp",): (b"BM",),
     (".gif",): (b"GIF87a", b"GIF89a"),
     (".tif", ".tiff"): (b"II*\0", b"MM\0*"),
     (".webp",): (b"RIFF",),
 }
+_KINDS = {
+    "HEIC": (".heic", ".heif", ".hif"),
+    "AVIF": (".avif",),
+    "DICOM": (".dcm", ".dicom"),
+}  # told by more than the first bytes
 _STARTS = {ending: starts for endings, starts in _SIGNATURES.items() for ending in endings}
+_ENDINGS = {ending for endings in (*_SIGNATURES, *_KINDS.values()) for ending in endings}
 
 
 def fault(path: Path, data: bytes | None, reason: str | None) -> str | None:
@@ -30,12 +37,13 @@ def fault(path: Path, data: bytes | None, reason: str | None) -> str | None:
     """
     if not data:
         return UNREADABLE if data is None else ZERO_BYTES
-    wanted = _STARTS.get(path.suffix.lower(), b"")
-    if reason is None and data.startswith(wanted):
+    ending = path.suffix.lower()
+    if reason is None and (ending not in _ENDINGS or data.startswith(_STARTS.get(ending, ()))):
         return None  # as nearly all are: there are many
     endings = next((e for e, starts in _SIGNATURES.items() if data.startswith(starts)), None)
+    endings = endings or _KINDS.get(picture_kind(data) or "")
     if reason is None:
-        return WRONG_TYPE if endings else None
+        return WRONG_TYPE if endings and ending not in endings else None
     if endings is None:
         return WRONG_TYPE
     # A file cut off in its header ends as one cut off later: without its end.

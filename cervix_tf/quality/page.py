@@ -54,7 +54,8 @@ def write_audit_report(
     """Write what an audit found as one HTML page with thumbnails, which needs no other file.
 
     Args:
-        audited: A manifest as `audit` returns it, before anything is dropped.
+        audited: A manifest as `audit` returns it, before anything is dropped. Files that
+            `read_manifest` left out of its folder are told by number.
         path: The page to write. The CSV and the manifest are expected beside it as `audit.csv` and
             `manifest.csv`.
         dropped: What was dropped and relabelled, as `changes` lists it.
@@ -96,6 +97,7 @@ def write_audit_report(
         findings=_findings(audited, counts),
         sources=list(dict.fromkeys(audited["source"])),
         table=summary(audited).to_html(border=0),
+        left_out=audited.attrs.get("left_out", {}),
         sections=sections,
         explained=explained,
         pictures=thumbnails(shown),

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data import square_size, write_manifest
-from cervix_tf.data.manifests import TEXT, read_csv, read_table
+from cervix_tf.data.manifests import TEXT, read_csv
+from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError
 from cervix_tf.files import write_csv, write_text
 from cervix_tf.keras_card import load_card, save_model
@@ -79,7 +80,7 @@ class Run:
     @functools.cached_property
     def history(self) -> pd.DataFrame:
         """Loss and accuracy by step."""
-        return pd.read_csv(self._existing("history.csv"))
+        return read_table(self._existing("history.csv"), text=())
 
     @functools.cached_property
     def predictions(self) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from cervix_tf.data.crops import BOX
 from cervix_tf.data.flags import NOT_LOCATED, flags_of, with_flags
+from cervix_tf.data.tables import read_lines
 from cervix_tf.errors import UserError, listed
 
 
@@ -15,9 +16,9 @@ def read_boxes(file: Path | str) -> pd.DataFrame:
     r"""Read a file of boxes: `path count x y w h ...`, one line a photograph.
 
     Args:
-        file: The file; words are parted by blanks or tabs, folders in the paths by `/` or `\`. After
-            the path come the number of boxes and for each its left, top, width and height in
-            pixels of the upright photograph.
+        file: The file, in UTF-8 or UTF-16; words are parted by blanks, tabs, commas or semicolons,
+            folders in the paths by `/` or `\`. After the path come the number of boxes and for each its
+            left, top, width and height in pixels of the upright photograph.
 
     Returns:
         A table, one row a line: `path` with `/` between its parts, and `box_x`, `box_y`, `box_w`,
@@ -34,10 +35,10 @@ def read_boxes(file: Path | str) -> pd.DataFrame:
     if not file.is_file():
         raise UserError(f"The file of boxes {file} does not exist.")
     rows: dict[str, tuple] = {}
-    for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), 1):
+    for number, line in enumerate(read_lines(file), 1):
         if not line.strip():
             continue
-        parsed = _parsed(line.split())
+        parsed = _parsed(line.strip())
         if parsed is None:
             raise UserError(
                 f"{file}, line {number}: write `path count x y w h ...`, as many fours of numbers as "
@@ -104,16 +105,21 @@ def add_boxes(manifest: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
     return with_flags(manifest.assign(**dict(zip(BOX, values.T, strict=True))), flags)
 
 
-def _parsed(words: list[str]) -> tuple[str, tuple] | None:
-    """Path and box of a line; the path may hold blanks."""
-    for at in range(1, len(words)):
-        if not words[at].isdigit() or len(words) - at - 1 != 4 * int(words[at]):
+def _parsed(line: str) -> tuple[str, tuple] | None:
+    """Path and box of a line; the path may hold what parts words."""
+    for count in re.finditer(r"[\s,;]+([0-9]+)(?=[\s,;]|$)", line):
+        words = [word for word in re.split(r"[\s,;]+", line[count.end() :]) if word]
+        if len(words) != 4 * int(count[1]):
             continue
         try:
-            numbers = [float(word) for word in words[at + 1 :]]
+            numbers = [float(word) for word in words]
         except ValueError:
             continue
-        path = "/".join(part for part in re.split(r"[\\/]+", " ".join(words[:at])) if part)
+        path = "/".join(
+            part for part in re.split(r"[\\/]+", line[: count.start()].strip('"')) if part
+        )
+        if not path:
+            return None
         if not numbers:
             return path, (None,) * 4
         lefts, tops, widths, heights = (numbers[k::4] for k in range(4))

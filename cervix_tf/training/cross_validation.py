@@ -14,7 +14,7 @@ import pandas as pd
 
 from cervix_tf.data import folds as divided
 from cervix_tf.data import prepare
-from cervix_tf.data.manifests import validated
+from cervix_tf.data.manifests import class_names, validated
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation.estimates import metrics_of, uncalibrated
 from cervix_tf.evaluation.learning_curves import plot_curves
@@ -90,6 +90,7 @@ def crossfit(
     size = recipe.image_size or spec(recipe.model.name).image_size
     recipe = recipe.model_copy(update={"image_size": size, "keep": "last", "patience": None})
     manifest = validated(manifest, "the manifest")
+    class_names(manifest)  # what cannot be trained is refused here
     devices_of(devices).check(recipe.batch_size)
     if repeats < 1:
         raise UserError(f"repeats={repeats}: give at least 1.")

@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import pandas as pd
 
-from cervix_tf.data.manifests import validated
+from cervix_tf.data.manifests import class_names, validated
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.evaluation.estimates import uncalibrated
 from cervix_tf.files import write_csv, write_text
@@ -99,6 +99,7 @@ def search(
     if sampler != "grid" and trials is None:
         raise UserError(f"A {sampler} search has no end of its own: give --trials N.")
     manifest = validated(manifest, "the manifest")
+    class_names(manifest)  # what cannot be trained is refused here
     same = {
         "recipe": base.model_dump(mode="json"),
         "space": space.model_dump(mode="json"),

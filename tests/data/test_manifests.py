@@ -92,6 +92,12 @@ def test_summary_counts_as_table_1(tmp_path, photograph):
     assert table.loc["share", "y"] == "66.7%"
 
 
+def test_summary_of_classes_called_as_its_columns():
+    table = pd.DataFrame({"source": "train", "label": ["all", "no label", "no label", None]})
+    counted = summary(table).loc["train"].to_dict()
+    assert counted == {"all (class)": 1, "no label (class)": 2, "no label": 1, "all": 4}
+
+
 def test_annocerv(shared):
     table = read_manifest(shared / "data/annocerv/metadata.csv")
     assert len(table) == 297
@@ -121,8 +127,7 @@ TRICKY = [
     "two\nlines",
     " x ",
 ]
-# Not the carriage return: Python's csv does not quote it where lines end in a line feed alone.
-CHARACTERS = string.printable.replace("\r", "") + "äß漢"
+CHARACTERS = string.printable + "äß漢"
 text = st.sampled_from(TRICKY) | st.text(CHARACTERS, max_size=8)
 missing_text = st.none() | text
 OWN = {

@@ -14,7 +14,7 @@ def test_folder_for_each_class(tmp_path, photograph):
     (tmp_path / "Type_2/notes.txt").write_text("no photograph")
     table = read_manifest(tmp_path)
     assert class_names(table) == ["Type_2", "Type_10"]
-    assert labels(table, ["Type_2", "Type_10"]).tolist() == [1, 0, 0]
+    assert labels(table, ["Type_2", "Type_10"]).tolist() == [0, 0, 1]
     assert table["group"].nunique() == 3
 
 

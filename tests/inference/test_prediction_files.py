@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import cervix_tf as cx
 from cervix_tf.data import read_manifest
-from cervix_tf.data.manifests import read_table
+from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError
 from cervix_tf.inference import prediction_stream, write_predictions
 from tests.planted.engines import CLASSES, colours, plant
@@ -249,3 +250,13 @@ def test_the_verb(finished, phantoms, tmp_path, run, mistake):
         assert run(*words, "--shard", f"{k}/2")[1] == f"{k + 1} photographs in {out}\n"
     assert not (tmp_path / "out.errors.csv").exists()
     assert "I/N" in mistake(*words, "--shard", "3/2")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_classes_of_any_name(folder, tmp_path, monkeypatch, ending):
+    names = ["None", "a\nb, c", "7"]
+    plant(monkeypatch, replace(colours(tmp_path / "in/0.jpg"), class_names=names))
+    path = write_predictions("run", folder, tmp_path / f"out.{ending}", **GIVEN).path
+    table = read_table(path) if ending == "csv" else pd.read_parquet(path)
+    assert list(table) == ["image", "path", *names]
+    assert table["image"].tolist() == [f"{k}.jpg" for k in range(COUNT) if k != 37]

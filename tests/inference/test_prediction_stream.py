@@ -129,3 +129,14 @@ def test_mistakes(folder):
     ]:
         with pytest.raises(UserError, match=message):
             cx.predict("run", folder, **given)
+
+
+def test_photographs_of_one_name_are_told_apart_by_their_path(folder):
+    for part in ("A", "B"):
+        (folder / part).mkdir()
+        (folder / part / "1.jpg").write_bytes((folder / f"{ord(part) % 30}.jpg").read_bytes())
+    table = cx.predict("run", folder)
+    same = table[table["image"] == "1.jpg"]
+    paths = [str(folder / name) for name in ("1.jpg", "A/1.jpg", "B/1.jpg")]
+    assert same["path"].tolist() == paths
+    assert same[CLASSES].drop_duplicates().shape[0] == 3

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cervix_tf.errors import UserError
-from cervix_tf.inference import write_submission
+from cervix_tf.inference import engines, submission, write_submission
+from tests.planted.engines import colours, plant
 
 TYPES = ["Type_1", "Type_2", "Type_3"]
 
@@ -59,3 +60,67 @@ def test_broken_predictions(tmp_path):
         write_submission(table(["0.jpg", "1.jpg"], [[1, 0, 0], [np.nan, 0, 1]]), tmp_path / "s.csv")
     with pytest.raises(UserError, match="no photograph"):
         write_submission(table([]), tmp_path / "s.csv")
+
+
+def refuse(*_, **__):
+    raise AssertionError("predicted before the sample was checked")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "it is empty"),
+        (b"image_name,Type_1,Type_2,Type_3\n", "names no photograph"),
+        (
+            b"image_name,Type_1,Type_2,Type_3\n0.jpg,1,0,0\n1.jpg,1,0,0\n0.jpg,1,0,0\n",
+            "twice: 0.jpg",
+        ),
+        (
+            b"image_name,Type_1,Type_2,Type_3\n0.jpg,1,0,0\n,1,0,0\n",
+            "row 3: the column 'image_name'",
+        ),
+        (
+            b"image_name,Type_1,Type_2\n0.jpg,1,0\n",
+            "the run predicts image_name, Type_1, Type_2, T",
+        ),
+        ("image_name;Type_1;Type_2;Type_3\n0.jpg;1;0;0\n".encode("utf-16"), "1 too many: 1.jpg"),
+        (b"\x1f\x8b", "archive"),
+        ("image_name,ä".encode("latin-1"), "neither UTF-8 nor UTF-16"),
+    ],
+)
+def test_a_sample_is_checked_before_anything_is_predicted(
+    tmp_path, photograph, monkeypatch, mistake, content, message
+):
+    for k in range(2):
+        photograph(tmp_path / f"in/{k}.jpg", k)
+    sample = tmp_path / "sample.csv"
+    sample.write_bytes(content)
+    for module in (engines, submission):
+        monkeypatch.setattr(module, "engines", lambda *_, **__: [colours(sample)])
+    monkeypatch.setattr(submission, "predict", refuse)
+    monkeypatch.setattr("cervix_tf.inference.prediction_table.predict", refuse)
+    monkeypatch.setattr("cervix_tf.commands.inference.import_tensorflow", refuse)
+    with pytest.raises(UserError, match=message):
+        submission.submit("run", tmp_path / "in", tmp_path / "s.csv", sample=sample)
+    said = mistake("submit", "run", "--test", tmp_path / "in", "--sample", sample)
+    assert message in said
+    assert not (tmp_path / "s.csv").exists()
+
+
+def test_a_sample_of_any_spreadsheet_and_names_that_repeat(
+    tmp_path, photograph, monkeypatch, mistake
+):
+    for k, name in enumerate(("A/1.jpg", "B/1.jpg", "B/2.jpg")):
+        photograph(tmp_path / name, k)
+    sample = tmp_path / "sample.csv"
+    sample.write_text("\ufeff image_name ;Type_1;Type_2;Type_3\n 2.jpg ;0;0;0\n1.jpg;0;0;0\n")
+    monkeypatch.setattr(engines, "engines", lambda *_, **__: [colours(sample)])
+    monkeypatch.setattr(submission, "engines", lambda *_, **__: [colours(sample)])
+    plant(monkeypatch, colours(sample))
+    submission.submit("run", tmp_path / "B", tmp_path / "s.csv", sample=sample)
+    assert pd.read_csv(tmp_path / "s.csv")["image_name"].tolist() == ["2.jpg", "1.jpg"]
+    monkeypatch.setattr(submission, "predict", refuse)
+    for folder in ("A", "B"):
+        (tmp_path / f"test/{folder}").parent.mkdir(exist_ok=True)
+        (tmp_path / folder).rename(tmp_path / f"test/{folder}")
+    assert "there twice: 1.jpg" in mistake("submit", "run", "--test", tmp_path / "test")

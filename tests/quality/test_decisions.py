@@ -167,3 +167,14 @@ def test_whatever_is_decided_is_done_and_nothing_else(tmp_path_factory, decision
         if decision != "drop":
             assert done.loc[f"{k}.jpg", "label"] == (new_label or "A")
     assert {"0.jpg", "1.jpg"} <= set(done.index)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_decisions_of_any_spreadsheet(audited, edited, encoding, delimiter):
+    path = edited({2: {"decision": " drop"}, 3: {"new_label": "Type_1 "}})
+    table = pd.read_csv(path, dtype=str)
+    path.write_bytes(table.to_csv(index=False, sep=delimiter).encode(encoding))
+    done = apply_decisions(audited, path)
+    assert len(done) == len(audited) - 1
+    assert done.loc[2, "label"] == "Type_1"

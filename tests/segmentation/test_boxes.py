@@ -83,3 +83,27 @@ def test_a_name_of_two_photographs_is_refused(boxes):
     assert add_boxes(manifest, whole)["box_x"].notna().tolist() == [True, False]
     with pytest.raises(UserError, match="None of the boxes' paths"):
         add_boxes(pd.DataFrame({"path": ["/d/9.jpg"]}), boxes)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", " ", ", "])
+def test_boxes_of_any_delimiter_and_encoding(tmp_path, encoding, delimiter):
+    file = tmp_path / "boxes.csv.gz"
+    lines = [
+        delimiter.join(["Type_1/ü, 1.jpg", "1", "10", "20", "30", "40"]),
+        "b.jpg" + delimiter + "0",
+    ]
+    file.write_bytes("\r\n".join(lines).encode(encoding))
+    table = read_boxes(file)
+    assert table["path"].tolist() == ["Type_1/ü, 1.jpg", "b.jpg"]
+    assert table[list(BOX)].iloc[0].tolist() == [10, 20, 30, 40]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"\x1f\x8b", "archive"), ("ä.jpg 0".encode("latin-1"), "UTF-8"), (b"\0" * 9, "no text")],
+)
+def test_what_is_no_text_is_said_in_a_line(tmp_path, content, reason):
+    (tmp_path / "boxes.txt").write_bytes(content)
+    with pytest.raises(UserError, match=reason):
+        read_boxes(tmp_path / "boxes.txt")

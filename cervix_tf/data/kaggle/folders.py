@@ -1,24 +1,41 @@
 """The folders of the Kaggle competition "Intel & MobileODT Cervical Cancer Screening"."""
 
+import os
 import warnings
 from pathlib import Path
 
 import pandas as pd
 
+from cervix_tf.data.class_folders import SPLIT_FOLDERS
+from cervix_tf.data.folder_walk import subfolders, walk
 from cervix_tf.data.kaggle.labels import TYPES, corrected_labels, known_flags, released_labels
-from cervix_tf.data.manifests import photographs_in, validated
+from cervix_tf.data.left_out import accounted
+from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError
 
 
 def find_root(folder: Path | str) -> Path | None:
-    """Find the folder that holds Kaggle's `train`, at most a level above or below."""
+    """Find the folder of Kaggle's `train`: that given, the one above `train`, or the only one below."""
     folder = Path(folder)
-    below = sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+    below = subfolders(folder)
     above = [folder.parent] if folder.name == "train" else []  # today's tree repeats the name
-    for root in (*above, folder, *below, folder.parent):
+    for root in (*above, folder, *(below if len(below) == 1 else [])):
         if _types_folder(root, "train") is not None:
             return root
     return None
+
+
+def is_download(root: Path) -> bool:
+    """Tell whether a root holds Kaggle's three types and no more classes, and no split of its own."""
+    train = _types_folder(root, "train")
+    own = any(
+        subfolders(folder)
+        for folder in subfolders(root)
+        if SPLIT_FOLDERS.get(folder.name.lower()) == "validation"
+    )
+    tests = [root / "test" / name for name in TYPES]
+    classes = {} if train is None else {folder.name for folder in subfolders(train)}
+    return classes == set(TYPES) and not own and not any(map(Path.is_dir, tests))
 
 
 def read_kaggle(
@@ -26,6 +43,7 @@ def read_kaggle(
     additional: bool = False,
     corrected: bool = True,
     drop_known_faults: bool = False,
+    strict: bool = False,
 ) -> pd.DataFrame:
     """Read the competition's photographs as a manifest.
 
@@ -37,13 +55,15 @@ def read_kaggle(
     Nothing on disk is changed.
 
     Args:
-        folder: The competition's folder, or one a level above or below it.
+        folder: The competition's folder, its `train`, or a folder that holds it alone.
         additional: Whether to take the `additional` photographs as well. The report (section 4) found
             that they did not help.
         corrected: Whether to take the labels as corrected after the first release: train's 80.jpg is of
             Type_3, its 968.jpg and 1120.jpg are of Type_1, and `fixed_labels_v2.csv` is followed. False
             takes the labels of the folders.
         drop_known_faults: Whether to leave out every photograph with a flag.
+        strict: Whether files of the folder that are left out, such as photographs of `additional` that
+            were not asked for, are an error. Otherwise one line tells their numbers.
 
     Returns:
         A manifest with the sources `train`, `additional`, `test` and `test_stg2`, and the column
@@ -74,13 +94,10 @@ def read_kaggle(
         _check_additional(directories, root)
         rows += _labelled(directories, "additional", needed=False)
     for source in ("test", "test_stg2"):
-        for directory in (root / source / source, root / source):
-            photographs = photographs_in(directory) if directory.is_dir() else []
-            if photographs:
-                rows += [{"path": str(p), "source": source, "split": "test"} for p in photographs]
-                break
+        photographs = _photographs(root / source)
+        rows += [{"path": p, "source": source, "split": "test"} for p in photographs]
     table = pd.DataFrame(rows)
-    table["image"] = [Path(p).name for p in table["path"]]
+    table["image"] = table["path"].map(os.path.basename)
     for column in ("label", "split"):
         if column not in table:
             table[column] = None
@@ -88,9 +105,10 @@ def read_kaggle(
     if corrected:
         table["label"] = corrected_labels(table, root)
     table["label"] = released_labels(table, root)
-    if drop_known_faults:
-        table = table[table["flags"].isna()]
-    return validated(table, str(root))
+    manifest = accounted(validated(table, str(root)), walk(folder), strict=strict)
+    return (
+        manifest[manifest["flags"].isna()].reset_index(drop=True) if drop_known_faults else manifest
+    )
 
 
 def _types_folder(root: Path, name: str) -> Path | None:
@@ -108,7 +126,7 @@ def _additional(root: Path, label: str) -> list[Path]:
         root / "additional" / f"{label}_v2",
         root / "additional" / "additional" / label,
     )
-    return [p for p in directories if p.is_dir() and photographs_in(p)][:1]
+    return [p for p in directories if _photographs(p)][:1]
 
 
 def _check_additional(directories: dict[str, list[Path]], root: Path) -> None:
@@ -127,8 +145,12 @@ def _check_additional(directories: dict[str, list[Path]], root: Path) -> None:
 def _labelled(folders: dict[str, list[Path]], source: str, needed: bool) -> list[dict]:
     rows = []
     for label, directories in folders.items():
-        photographs = [p for d in directories if d.is_dir() for p in photographs_in(d)]
+        photographs = [p for d in directories for p in _photographs(d)]
         if needed and not photographs:
             raise UserError(f"The class folder {directories[0]} holds no photograph: fill it.")
-        rows += [{"path": str(p), "label": label, "source": source} for p in photographs]
+        rows += [{"path": p, "label": label, "source": source} for p in photographs]
     return rows
+
+
+def _photographs(folder: Path) -> list[str]:
+    return walk(folder).root.every() if folder.is_dir() else []

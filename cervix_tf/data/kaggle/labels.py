@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from cervix_tf.data.flags import NO_CERVIX, REMOVED_BY_KAGGLE, TRUNCATED, ZERO_BYTES, join_flags
-from cervix_tf.data.manifests import read_table
+from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError
 
 TYPES = ("Type_1", "Type_2", "Type_3")
@@ -118,14 +118,13 @@ def _keys(table: pd.DataFrame) -> list[tuple[str, str | None, str]]:
 def _read(path: Path, columns: list[str]) -> pd.DataFrame:
     """Read one of Kaggle's CSVs as text and check that it has these columns, filled in every row."""
     table = read_table(path)
-    table.columns = [str(name).strip() for name in table.columns]
     for column in columns:
         if column not in table:
             raise UserError(f"{path} has no column '{column}'; it has: {', '.join(table.columns)}.")
         if table[column].isna().any():
             row = int(table[column].isna().argmax()) + 2
             raise UserError(f"{path}, row {row}: the column '{column}' is empty.")
-    return table.apply(lambda values: values.str.strip())
+    return table
 
 
 def _folders(filename: str) -> list[str]:

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from cervix_tf.data.manifests import PHANTOMS, TEXT, read_table
+from cervix_tf.data.manifests import PHANTOMS, TEXT
+from cervix_tf.data.tables import read_table
 from cervix_tf.evaluation.report.wording import NONE, number, span
 from cervix_tf.runs import Run
 

@@ -1,0 +1,63 @@
+"""Names of classes, patients and files: one spelling, an order, and what no class may be called."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from cervix_tf.errors import UserError, listed
+
+# Columns that tables of photographs have beside those of the classes; `raw:CLASS` is one too.
+BESIDE_CLASSES = (
+    "image", "image_name", "path", "label", "new_label", "group", "case", "patient", "source", "split",
+    "fold", "photographs", "set", "flags", "distance", "reason", "predicted", "explained", "mask",
+    "tz_mask", "cluster", "sha256", "decision", "no label", "all",
+)  # fmt: skip
+
+
+def normal(text: str) -> str:
+    """Take the blanks around a name away, and write each letter with its accent as one character.
+
+    File systems and spreadsheets differ in the latter, so that one class would be two.
+
+    Args:
+        text: A name.
+
+    Returns:
+        The name, in Unicode's normal form C.
+
+    Example:
+        >>> normal(" CIN1 ")
+        'CIN1'
+    """
+    return text.strip() if text.isascii() else unicodedata.normalize("NFC", text.strip())
+
+
+def natural(name: str) -> list:
+    """Sort key that puts Type_2 before Type_10.
+
+    Args:
+        name: A name.
+
+    Returns:
+        Its parts, numbers as numbers; names of equal parts, as 1 and 01, by their letters.
+    """
+    parts = [part for part in re.split(r"(\d+)", name) if part]
+    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts] + [(2, 0, name)]
+
+
+def check_class_names(names: Iterable[str], where: str) -> None:
+    """Refuse class names that tables have for other columns: two columns would be one.
+
+    Args:
+        names: The classes.
+        where: What the error message calls their source.
+
+    Raises:
+        UserError: A class is called so, or begins with `raw:`.
+    """
+    taken = sorted(n for n in names if n in BESIDE_CLASSES or n.startswith(("raw:", "Unnamed: ")))
+    if taken:
+        raise UserError(
+            f"{where}: a class cannot be called {listed(map(repr, taken))}, as a column of the tables "
+            "of predictions is: rename it."
+        )

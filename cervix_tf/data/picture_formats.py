@@ -1,0 +1,204 @@
+"""Photographs of kinds that OpenCV does not read: HEIC and AVIF of phones, DICOM of clinics, some TIFF.
+
+Nothing but the picture is taken: what a DICOM file says of the patient is never read into a table.
+"""
+
+import io
+import logging
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps, features
+
+_HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_AVIF = {b"avif", b"avis"}
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+# All that is read of a DICOM file: what tells how its picture is to be shown.
+_DICOM_TAGS = [
+    "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows",
+    "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "RescaleIntercept",
+    "RescaleSlope", "ModalityLUTSequence", "VOILUTSequence", "VOILUTFunction", "WindowCenter",
+    "WindowWidth", "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
+    "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData",
+    "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData",
+    "SegmentedRedPaletteColorLookupTableData", "SegmentedGreenPaletteColorLookupTableData",
+    "SegmentedBluePaletteColorLookupTableData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
+    "PixelData",
+]  # fmt: skip
+
+
+class UnreadableError(Exception):
+    """A photograph that cannot be decoded; its text is the reason, without the file's name."""
+
+
+def decode_other(data: bytes) -> np.ndarray | None:
+    """Decode HEIC, AVIF and DICOM.
+
+    Args:
+        data: The content of the file.
+
+    Returns:
+        RGB, uint8, (H, W, 3), upright; None if it is of another kind.
+
+    Raises:
+        UnreadableError: It is damaged, or the package that reads it is not installed.
+    """
+    kind = picture_kind(data)
+    if kind is None:
+        return None
+    if kind == "DICOM":
+        return _dicom_picture(_dicom(data))
+    return _by_pillow(data, kind)
+
+
+def decode_tiff(data: bytes) -> np.ndarray | None:
+    """Decode a TIFF that OpenCV does not read, such as one of CMYK; None if it is none.
+
+    Args:
+        data: The content of the file.
+
+    Returns:
+        RGB, uint8, (H, W, 3), upright.
+
+    Raises:
+        UnreadableError: It is damaged.
+    """
+    return _by_pillow(data, "TIFF") if data.startswith(_TIFF) else None
+
+
+def other_size(data: bytes) -> tuple[int, int] | None:
+    """Read height and width, upright, of what `decode_other` decodes, without decoding it.
+
+    Args:
+        data: The content of the file, or its head.
+
+    Returns:
+        Height and width; None if it is of another kind, or only decoding tells.
+    """
+    kind = picture_kind(data)
+    if kind is None:
+        return None
+    if kind == "DICOM":
+        found = _dicom(data, pixels=False)
+        return (int(found.Rows), int(found.Columns)) if "Rows" in found else None
+    turned = False
+    try:
+        if kind == "HEIC":  # upright already
+            width, height = _heif().open_heif(io.BytesIO(data)).size
+        else:
+            with _opened(data, kind) as picture:
+                width, height = picture.size
+                turned = picture.getexif().get(0x0112, 1) >= 5
+    except UnreadableError:
+        raise
+    except Exception as error:  # a head alone
+        raise UnreadableError(f"damaged {kind}") from error
+    return (width, height) if turned else (height, width)
+
+
+def picture_kind(data: bytes) -> str | None:
+    """Tell HEIC, AVIF and DICOM by what a file begins with; None for all other kinds.
+
+    Args:
+        data: The content of the file, or its first 132 bytes.
+
+    Returns:
+        `HEIC`, `AVIF`, `DICOM` or None.
+    """
+    if data[4:8] == b"ftyp":
+        brands = {data[8:12], *(data[k : k + 4] for k in range(16, min(data[3], 64), 4))}
+        return "AVIF" if brands & _AVIF else "HEIC" if brands & _HEIC else None
+    return "DICOM" if data[128:132] == b"DICM" else None
+
+
+def _by_pillow(data: bytes, kind: str) -> np.ndarray:
+    try:
+        with _opened(data, kind) as picture:
+            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+    except UnreadableError:
+        raise
+    except Exception as error:  # Pillow's plugins raise whatever their libraries do
+        raise UnreadableError(f"damaged {kind}") from error
+
+
+def _opened(data: bytes, kind: str) -> Image.Image:
+    if kind == "HEIC":
+        return _heif().open_heif(io.BytesIO(data)).to_pillow()
+    if kind == "AVIF" and not features.check("avif"):
+        raise UnreadableError("an AVIF photograph: this Pillow reads none; pip install -U pillow")
+    return Image.open(io.BytesIO(data))
+
+
+def _heif() -> ModuleType:
+    return _needed("pillow_heif", "heif", "HEIC")
+
+
+def _needed(name: str, extra: str, kind: str) -> ModuleType:
+    try:
+        return __import__(name)
+    except ImportError as error:
+        raise UnreadableError(
+            f'a {kind} photograph: pip install "cervix-tf[{extra}]" reads it'
+        ) from error
+
+
+def _dicom(data: bytes, pixels: bool = True) -> Any:
+    pydicom = _needed("pydicom", "dicom", "DICOM")
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # it would print what it cannot read
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    try:
+        return pydicom.dcmread(
+            io.BytesIO(data), stop_before_pixels=not pixels, specific_tags=_DICOM_TAGS
+        )
+    except Exception as error:
+        raise UnreadableError("damaged DICOM") from error
+
+
+def _dicom_picture(found: Any) -> np.ndarray:
+    """The first picture of a DICOM file as it is meant to be shown."""
+    from pydicom.pixels import apply_color_lut, pixel_array
+
+    if "PixelData" not in found:
+        raise UnreadableError("a DICOM file without a picture")
+    kind = str(found.get("PhotometricInterpretation", ""))
+    try:
+        values = pixel_array(found, index=0)  # YBR becomes RGB
+        if kind.startswith("MONOCHROME"):
+            return _grey(values, found)
+        full = 2 ** int(found.BitsStored) - 1
+        if kind == "PALETTE COLOR":
+            values = apply_color_lut(values, found)
+            full = np.iinfo(values.dtype).max
+    except Exception as error:  # pydicom's decoders raise whatever theirs do
+        stored = getattr(found.file_meta.get("TransferSyntaxUID"), "name", "nothing known")
+        raise UnreadableError(f"damaged DICOM, or one compressed as {stored}") from error
+    if values.ndim != 3 or values.shape[2] < 3:
+        raise UnreadableError(f"a DICOM file of colours {kind or 'unknown'}")
+    return _bytes(values[..., :3], 0, full)
+
+
+def _grey(values: np.ndarray, found: Any) -> np.ndarray:
+    """Grey by the file's window; without one 8 bits as they are, and deeper ones from least to most."""
+    from pydicom.pixels import apply_modality_lut, apply_voi, apply_windowing
+
+    deep = int(found.BitsStored) > 8 or found.get("PixelRepresentation", 0) == 1
+    values = apply_modality_lut(values, found)
+    if "VOILUTSequence" in found:
+        values = apply_voi(values.astype(np.int64), found)
+        low, high = 0.0, 2.0 ** int(found.VOILUTSequence[0].LUTDescriptor[2]) - 1
+    elif "WindowCenter" in found:
+        low, high = apply_windowing(np.array([-1e12, 1e12]), found).tolist()
+        values = apply_windowing(values, found)
+    else:
+        low, high = (float(values.min()), float(values.max())) if deep else (0, 255)
+    shown = _bytes(values, low, high)
+    shown = 255 - shown if found.PhotometricInterpretation == "MONOCHROME1" else shown
+    return np.repeat(shown[..., None], 3, axis=-1)
+
+
+def _bytes(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    shares = (values.astype("float64") - low) / max(high - low, 1e-12)
+    return np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)

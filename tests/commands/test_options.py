@@ -1,0 +1,55 @@
+import io
+
+import pandas as pd
+import pytest
+
+from cervix_tf.inference import engines
+from tests.planted.engines import CLASSES, colours, plant
+
+
+@pytest.fixture
+def folder(tmp_path, photograph, monkeypatch):
+    """Two classes of photographs, and a file that is left out."""
+    for k, name in enumerate(("A/1.jpg", "A/2.jpg", "B/3.jpg", "B/4.jpg")):
+        photograph(tmp_path / "in" / name, k)
+    (tmp_path / "in/A/notes.txt").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(engines, "engines", lambda *_, **__: [colours(tmp_path / "in/A/1.jpg")])
+    plant(monkeypatch, colours(tmp_path / "in/A/1.jpg"))
+    return tmp_path / "in"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "fit --model cervixnet2 --data in",
+        "crossfit --model cervixnet2 --out out --data in",
+        "probe --model cervixnet2 --data in",
+        "search --model cervixnet2 --space seed=[1,2] --study out --data in",
+        "audit --data in --out out",
+        "explore --data in --out out",
+        "prepare --data in",
+        "segment in --out out",
+        "predict run in",
+        "submit run --test in",
+    ],
+)
+def test_strict_refuses_what_is_left_out(folder, mistake, words):
+    said = mistake(*words.split(), "--strict")
+    assert "left out: files of other kinds (1: .txt)" in said
+    assert "leave out --strict" in said
+    assert not (folder.parent / "out").exists()
+
+
+def test_a_table_on_the_screen_stays_a_table(folder, run):
+    code, out, err = run("predict", "run", folder)
+    assert code == 0
+    assert pd.read_csv(io.StringIO(out)).columns.tolist() == ["image", "path", *CLASSES]
+    assert err.startswith(f"{folder}: 4 photographs; left out: files of other kinds (1: .txt).\n")
+
+
+def test_the_audit_tells_what_is_left_out(folder, run):
+    code, _, err = run("audit", "--data", folder, "--cache", "memory")
+    assert code == 0, err
+    page = (folder.parent / "audit/audit.html").read_text()
+    assert "Left out of the folder: files of other kinds (1)." in page
