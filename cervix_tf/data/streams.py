@@ -29,6 +29,7 @@ def training_stream(
     seed: int,
     start_step: int = 0,
     balanced: bool = False,
+    positions: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Stream full batches for training, for ever.
 
@@ -44,6 +45,7 @@ def training_stream(
         seed: Determines the order.
         start_step: Number of batches to leave out.
         balanced: Whether to show every class equally often.
+        positions: Which of each batch's photographs are wanted, from 0; by default all.
 
     Returns:
         A dataset of (images uint8 (B, P, P, 3), keys int32 (B, 2) with epoch and index of each
@@ -55,36 +57,78 @@ def training_stream(
     array = squares.array if isinstance(squares, Squares | SquareRows) else squares
     rows = squares.rows if isinstance(squares, SquareRows) else np.arange(len(array))
     labels = np.asarray(labels, "int32")
-    classes = [np.flatnonzero(labels == k) for k in np.unique(labels)]
-
-    def shown(position: int) -> tuple[int, int]:
-        if not balanced:
-            return shuffled(position, len(labels), seed)
-        number, turn = divmod(position, len(classes))
-        turns = np.random.default_rng([seed, number]).permutation(len(classes))
-        own = classes[turns[turn]]
-        epoch, row = shuffled(number, len(own), seed)
-        return epoch, own[row]
+    shown = _sequence(labels, seed, balanced)
+    positions = np.arange(batch_size) if positions is None else positions
+    count = len(positions)
 
     def drawn(step: np.int64) -> np.ndarray:
-        first, count = int(step) * batch_size, _DRAWN * batch_size
-        keys = np.array([shown(k) for k in range(first, first + count)], "int32")
-        return keys.reshape(_DRAWN, batch_size, 2)
+        steps = range(int(step), int(step) + _DRAWN)
+        keys = [shown(k * batch_size + p) for k in steps for p in positions.tolist()]
+        return np.array(keys, "int32").reshape(_DRAWN, count, 2)
 
     def keys_of(step):
         keys = tf.numpy_function(drawn, [step], tf.int32)
-        return tf.ensure_shape(keys, (_DRAWN, batch_size, 2))
+        return tf.ensure_shape(keys, (_DRAWN, count, 2))
 
     read = _reader(array, array.shape[1])
     classes_of, places = tf.constant(labels), tf.constant(rows, tf.int64)
 
     def loaded(keys):
         images = read(tf.gather(places, keys[:, 1]))
-        images = tf.ensure_shape(images, (batch_size, *array.shape[1:]))
+        images = tf.ensure_shape(images, (count, *array.shape[1:]))
         return images, keys, tf.gather(classes_of, keys[:, 1])
 
     keys = tf.data.Dataset.counter(start_step, _DRAWN).map(keys_of).unbatch()
     return _in_place(keys.map(loaded, num_parallel_calls=2, deterministic=True).prefetch(2))
+
+
+def rows_shown(
+    labels: np.ndarray,
+    batch_size: int,
+    seed: int,
+    steps: int,
+    positions: np.ndarray,
+    balanced: bool = False,
+) -> np.ndarray:
+    """Tell which photographs a `training_stream` shows at some positions of its batches.
+
+    Args:
+        labels: int32 (N,) class indices.
+        batch_size: As of the stream.
+        seed: As of the stream.
+        steps: Number of batches, from the first.
+        positions: Positions in each batch, from 0.
+        balanced: As of the stream.
+
+    Returns:
+        The numbers of the photographs, ascending.
+
+    Example:
+        >>> rows_shown(labels, 32, seed=0, steps=100, positions=np.arange(16))
+    """
+    shown = _sequence(np.asarray(labels), seed, balanced)
+    rows: set[int] = set()
+    for step in range(steps):
+        rows.update(int(shown(step * batch_size + p)[1]) for p in positions.tolist())
+        if len(rows) == len(labels):
+            break
+    return np.array(sorted(rows), "int64")
+
+
+def _sequence(labels: np.ndarray, seed: int, balanced: bool) -> Callable[[int], tuple[int, int]]:
+    """The function from a position in the stream to the epoch and the photograph that comes there."""
+    if not balanced:
+        return lambda position: shuffled(position, len(labels), seed)
+    classes = [np.flatnonzero(labels == k) for k in np.unique(labels)]
+
+    def shown(position: int) -> tuple[int, int]:
+        number, turn = divmod(position, len(classes))
+        turns = np.random.default_rng([seed, number]).permutation(len(classes))
+        own = classes[turns[turn]]
+        epoch, row = shuffled(number, len(own), seed)
+        return epoch, own[row]
+
+    return shown
 
 
 def batches(

@@ -30,6 +30,7 @@ from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Ensemble, Run, environment, fingerprint, geometric_mean
 from cervix_tf.runs.folders import ENSEMBLE
 from cervix_tf.training.devices import Asked, devices_of
+from cervix_tf.training.hosts import alone
 from cervix_tf.training.linear_probe import out_of_fold
 from cervix_tf.training.trainer import fit, quiet_fits, resume, untrained
 
@@ -88,6 +89,7 @@ def crossfit(
     size = recipe.image_size or spec(recipe.model.name).image_size
     recipe = recipe.model_copy(update={"image_size": size, "keep": "last", "patience": None})
     manifest = validated(manifest, "the manifest")
+    alone("crossfit", "start it on each, and they share out the folds", devices)
     devices_of(devices).check(recipe.batch_size)
     if repeats < 1:
         raise UserError(f"repeats={repeats}: give at least 1.")

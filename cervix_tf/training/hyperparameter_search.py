@@ -20,6 +20,7 @@ from cervix_tf.recipes import Range, Recipe, Space, load_space
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.recipes.search_spaces import with_values
 from cervix_tf.runs import Run, fingerprint
+from cervix_tf.training.hosts import alone
 from cervix_tf.training.loop import Diverged
 from cervix_tf.training.study import SAMPLERS, Claim, Study, optuna
 from cervix_tf.training.trainer import fit, quiet_fits, resume
@@ -82,6 +83,7 @@ def search(
         >>> space = ["model.dropout=[0.3, 0.5]"]
         >>> search(manifest, "cervixnet2", space, study="studies/dropout").nsmallest(1, "log_loss")
     """
+    alone("search", "start it on each, and they share out the trials")
     if sampler not in SAMPLERS:
         raise unknown("sampler", sampler, SAMPLERS)
     settings, space = list(settings), load_space(space)
