@@ -33,7 +33,10 @@ Precision = Annotated[
 ]
 Devices = Annotated[
     str | None,
-    typer.Option(help="GPUs that share each batch: all, how many, or numbers such as 0,2."),
+    typer.Option(
+        help="GPUs that share each batch: all, how many, numbers such as 0,2, or hosts: all of every "
+        "host that TF_CONFIG or Slurm names."
+    ),
 ]
 Cache = Annotated[
     str | None,

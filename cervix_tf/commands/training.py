@@ -55,14 +55,14 @@ def fit(
         import_tensorflow()
         from cervix_tf.training import resume as go_on
 
-        _print_run(go_on(resume, cache=cache, devices=devices))
+        _print_run(go_on(resume, cache=cache, devices=devices), devices)
         return
     loaded = read_recipe(model, recipe, weights, settings, precision)
     manifest = _without(photographs(data, additional, strict=strict), drop)
     import_tensorflow()
     from cervix_tf.training import fit
 
-    _print_run(fit(manifest, loaded, run=run, cache=cache, devices=devices))
+    _print_run(fit(manifest, loaded, run=run, cache=cache, devices=devices), devices)
 
 
 def crossfit(
@@ -121,7 +121,7 @@ def probe(
     import_tensorflow()
     from cervix_tf.training import probe
 
-    _print_run(probe(manifest, loaded, run, views, cache))
+    _print_run(probe(manifest, loaded, run, views, cache), None)
 
 
 def bench(
@@ -221,6 +221,10 @@ def _without(manifest, drop: list[str] | None):
     return left
 
 
-def _print_run(run) -> None:
+def _print_run(run, devices: str | None) -> None:
+    from cervix_tf.training.hosts import hosts_of
+
+    if not hosts_of(devices).chief:
+        return
     print_metrics(run.metrics)
     print(f"Run folder: {run.folder}")

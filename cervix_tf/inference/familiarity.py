@@ -50,7 +50,7 @@ def write_references(
     Example:
         >>> write_references(run, run.model, predictions.squares, predictions.squares)
     """
-    kept = SquareRows(training, _kept(len(training)))
+    kept = SquareRows(training, evenly_chosen(len(training)))
     references = unit_features(model, kept).astype("float16")
     held_out = _distances(model, validation, references)
     with replacing(run.path(FILE)) as part:
@@ -116,9 +116,9 @@ def has_references(run: Run) -> bool:
     return all(member.path(FILE).is_file() for member in run.members)
 
 
-def _kept(count: int) -> np.ndarray:
-    """Which of so many training photographs are kept, evenly chosen."""
-    return np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int))
+def evenly_chosen(count: int, most: int = MOST) -> np.ndarray:
+    """The numbers of so many training photographs that are kept, ascending."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
 def _read(run: Run) -> tuple[np.ndarray, np.ndarray]:
@@ -138,7 +138,7 @@ def kept_references(run: Run) -> tuple[pd.DataFrame, np.ndarray]:
     """Give the training photographs that a run keeps the features of: rows of `manifest`, (N, D)."""
     features = _read(run)[0].astype("float32")
     training = run.manifest[(run.manifest["split"] == "train") & run.manifest["label"].notna()]
-    return training.iloc[_kept(len(training))].reset_index(drop=True), features
+    return training.iloc[evenly_chosen(len(training))].reset_index(drop=True), features
 
 
 def unit_features(model: "keras.Model", squares: SquareArray) -> np.ndarray:

@@ -29,6 +29,7 @@ from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Ensemble, Run, environment, fingerprint, geometric_mean
 from cervix_tf.runs.folders import ENSEMBLE
 from cervix_tf.training.devices import Asked, devices_of
+from cervix_tf.training.hosts import alone
 from cervix_tf.training.leases import GRACE, Lease, LeaseLost
 from cervix_tf.training.linear_probe import out_of_fold
 from cervix_tf.training.trainer import fit, quiet_fits, resume, untrained
@@ -91,6 +92,7 @@ def crossfit(
     recipe = recipe.model_copy(update={"image_size": size, "keep": "last", "patience": None})
     manifest = validated(manifest, "the manifest")
     class_names(manifest)  # what cannot be trained is refused here
+    alone("crossfit", "start it on each, and they share out the folds", devices)
     devices_of(devices).check(recipe.batch_size)
     if repeats < 1:
         raise UserError(f"repeats={repeats}: give at least 1.")

@@ -22,6 +22,7 @@ from cervix_tf.recipes import Range, Recipe, Space, load_space
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.recipes.search_spaces import with_values
 from cervix_tf.runs import Run, fingerprint
+from cervix_tf.training.hosts import alone
 from cervix_tf.training.leases import GRACE, LeaseLost
 from cervix_tf.training.loop import Diverged
 from cervix_tf.training.storages import Database, optuna
@@ -91,6 +92,7 @@ def search(
         >>> space = ["model.dropout=[0.3, 0.5]"]
         >>> search(manifest, "cervixnet2", space, study="studies/dropout").nsmallest(1, "log_loss")
     """
+    alone("search", "start it on each, and they share out the trials")
     if sampler not in SAMPLERS:
         raise unknown("sampler", sampler, SAMPLERS)
     settings, space = list(settings), load_space(space)

@@ -20,6 +20,7 @@ from cervix_tf.runs import Run
 from cervix_tf.training.checkpoints import load_state, load_variables, save_variables
 from cervix_tf.training.devices import ONE, Devices
 from cervix_tf.training.linear_probe import fit_head
+from cervix_tf.training.shares import mixes, validation_rows
 from cervix_tf.training.steps import Stepper, balanced_weights
 
 log = logging.getLogger(__name__)
@@ -64,10 +65,11 @@ class Loop:
         model: The built model; trained in place.
         recipe: Stages, optimiser, seed and the rest.
         run: Where checkpoints go.
-        training, validation: The photographs of the two sides.
+        training, validation: The photographs of the two sides; on several hosts at least those squares
+            that the host takes part with.
         on_validation: Called with step and log loss after every validation; what it raises ends
             training.
-        devices: What shares each batch.
+        devices: What shares each batch. Of several hosts only the chief writes.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class Loop:
     def _stages(self, bar: Callable[..., None], resuming: bool) -> None:
         if resuming:
             self.state = State(**load_state(self.checkpoint))
+        self.devices.agree("checkpoint", str(self.state.step))
         for number in range(self.state.stage, len(self.recipe.stages)):
             stage = self.recipe.stages[number]
             if stage.train == "probe":
@@ -134,6 +137,7 @@ class Loop:
             training_stream(
                 self.training.squares, self.training.labels, self.recipe.batch_size,
                 self.recipe.seed, state.step, self.recipe.sampling == "balanced",
+                self.devices.positions(self.recipe.batch_size, mixes(self.recipe)),
             )
         )  # fmt: skip
         began, waited, taken = 0.0, 0.0, -1  # the first step is compiled, and not timed
@@ -159,7 +163,7 @@ class Loop:
                 note = f"loss {state.pending[-1][0]:.3f}  {self.rate('step'):.0f} images/s"
             if logging_now:
                 self._log(stepper, stage, validating)
-            if saving or state.stage_over:
+            if (saving or state.stage_over) and self.devices.hosts.chief:
                 save_variables(self.checkpoint, self._variables(stepper), asdict(state))
                 self.run.write_history(state.history)
             if logging_now or saving or not taken:
@@ -170,13 +174,18 @@ class Loop:
     def _probe(self, stage: Stage) -> None:
         """Set the logits to a logistic regression: one entry of the history, and no steps."""
         state, training, recipe = self.state, self.training, self.recipe
-        predicted = fit_head(
-            self.model, training.squares, training.labels, training.groups, recipe.balanced,
-            stage.views, recipe.seed,
-        )  # fmt: skip
-        right = predicted.argmax(axis=1) == training.labels
+        figures = np.zeros(2)
+        if self.devices.hosts.chief:
+            predicted = fit_head(
+                self.model, training.squares, training.labels, training.groups, recipe.balanced,
+                stage.views, recipe.seed,
+            )  # fmt: skip
+            right = predicted.argmax(axis=1) == training.labels
+            figures[:] = log_loss(training.labels, predicted), right.mean()
+        head = self.model.get_layer("logits")
+        head.set_weights([self.devices.from_chief(values) for values in head.get_weights()])
         state.step += 1
-        state.pending = [(log_loss(training.labels, predicted), right.mean())]
+        state.pending = [tuple(self.devices.from_chief(figures))]
         self._log(None, stage, validating=True)
         self._end_stage()
 
@@ -212,7 +221,7 @@ class Loop:
         }
         if validating:
             with stepper.averaged() if stepper else nullcontext():
-                self.probabilities = probabilities(self.model, self.validation.squares)
+                self.probabilities = self._validated()
                 predicted, targets = self.probabilities.argmax(axis=1), self.validation.labels
                 row["validation_loss"] = log_loss(targets, self.probabilities)
                 row["validation_accuracy"] = float((predicted == targets).mean())
@@ -226,13 +235,22 @@ class Loop:
         if validating and self.on_validation:
             self.on_validation(state.step, row["validation_loss"])
 
+    def _validated(self) -> np.ndarray:
+        """Predict the validation photographs, each host an equal part of them."""
+        squares = self.validation.squares
+        rows = validation_rows(len(squares), self.devices.hosts)
+        predicted = np.zeros((len(squares), self.model.output_shape[-1]))
+        predicted[rows] = probabilities(self.model, SquareRows(squares, rows))
+        return self.devices.total(predicted)
+
     def _compare(self, loss: float) -> None:
         """Keep the weights if they are the best so far; end the stage if patience is at its end."""
         state = self.state
         if loss < state.best:
             state.best, state.best_step = loss, state.step
             self.best_probabilities = self.probabilities
-            save_variables(self.best, self.model.variables, {"step": state.step})
+            if self.devices.hosts.chief:
+                save_variables(self.best, self.model.variables, {"step": state.step})
         if loss < state.stage_best:
             state.stage_best, state.waited = loss, 0
         else:
