@@ -9,7 +9,7 @@ import pandas as pd
 
 from cervix_tf.data.manifests import read_table
 from cervix_tf.errors import UserError, listed
-from cervix_tf.files import write_csv
+from cervix_tf.files import check_output, write_csv
 from cervix_tf.inference.prediction_table import predict
 from cervix_tf.runs import Run
 
@@ -96,6 +96,7 @@ def submit(
     Example:
         >>> submit("runs/first", "data/test", "kaggle_submission/first.csv")
     """
+    check_output(path)
     predictions = predict(runs, photographs, **options)
     write_submission(predictions, path, sample=sample, floor=floor)
     return predictions

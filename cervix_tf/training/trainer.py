@@ -1,10 +1,10 @@
 """Fit: a manifest and a recipe become a run."""
 
 import logging
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import keras
@@ -24,7 +24,9 @@ from cervix_tf.inference.familiarity import write_references
 from cervix_tf.models import build, set_trainable, spec
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
-from cervix_tf.runs import Calibration, Run, environment, fingerprint, load
+from cervix_tf.runs import Calibration, Run, environment, load
+from cervix_tf.runs.claims import check_free, claimed, new_folder
+from cervix_tf.runs.provenance import check_photographs
 from cervix_tf.training.determinism import repeatable
 from cervix_tf.training.devices import Asked, Devices, devices_of
 from cervix_tf.training.loop import LabelledSquares, Loop, stage_lengths
@@ -71,19 +73,21 @@ def fit(
         >>> fit(read_manifest("data"), "cervixnet2", run="runs/second").metrics["log_loss"]
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    if run and (Path(run) / "recipe.yaml").exists():
-        raise UserError(f"{run} holds a run already: choose another --run, or --resume {run}.")
+    if run:
+        check_free(Path(run))
     size = recipe.image_size or spec(recipe.model.name).image_size
     recipe = recipe.model_copy(update={"image_size": size})
     team = devices_of(devices)
     team.check(recipe.batch_size)
     manifest = _divided(validated(manifest, "the manifest"), recipe)
-    with team.scope():
+    begun = Run(Path(run) if run else new_folder(recipe.model.name))
+    with claimed(begun.folder), team.scope():
+        check_free(begun.folder)  # another process may have been faster
         model, sides, squares = _prepared(manifest, recipe, cache)
-        begun = Run(Path(run) if run else _new_folder(recipe))
         shutil.rmtree(begun.path("checkpoint"), ignore_errors=True)  # of a run deleted in part
         begun.write_inputs(recipe, manifest, environment(manifest, recipe.seed))
-        return _trained(begun, model, sides, squares, on_validation, progress, team)
+        with _resumable(begun):
+            return _trained(begun, model, sides, squares, on_validation, progress, team)
 
 
 def resume(
@@ -115,15 +119,26 @@ def resume(
         >>> resume("runs/first")
     """
     begun = load(run)
-    if begun.complete:
-        log.info(f"{begun.folder} is complete: nothing is left to train.")
-        return begun
     team = devices_of(devices)
     team.check(begun.recipe.batch_size)
-    _same_photographs(begun)
-    with team.scope():
-        prepared = _prepared(begun.manifest, begun.recipe, cache)
-        return _trained(begun, *prepared, on_validation, progress, team)
+    with nullcontext() if begun.complete else claimed(begun.folder):
+        if begun.complete:
+            log.info(f"{begun.folder} is complete: nothing is left to train.")
+            return begun
+        check_photographs(begun.manifest, begun.environment["data_fingerprint"], begun.folder)
+        with team.scope(), _resumable(begun):
+            prepared = _prepared(begun.manifest, begun.recipe, cache)
+            return _trained(begun, *prepared, on_validation, progress, team)
+
+
+@contextmanager
+def _resumable(run: Run) -> Iterator[None]:
+    """Ctrl+C from here on says how the run goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        command = shlex.join(["cervix-tf", "fit", "--resume", str(run.folder)])
+        raise KeyboardInterrupt(f"go on with {command}") from None
 
 
 @contextmanager
@@ -264,36 +279,3 @@ def _divided(manifest: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
     manifest = manifest.assign(split=manifest["split"].where(~undecided, "train"))
     check_split(manifest)
     return manifest
-
-
-def _same_photographs(run: Run) -> None:
-    """Refuse to go on where photographs have changed since the run began."""
-    try:
-        now = fingerprint(run.manifest)
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{error.filename} is gone: bring it back to go on with {run.folder}."
-        ) from None
-    if now != run.environment["data_fingerprint"]:
-        raise UserError(
-            f"The photographs have changed since {run.folder} began: bring the old ones back or "
-            "train anew."
-        )
-
-
-def _new_folder(recipe: Recipe) -> Path:
-    """Make a folder that no other fit has, not even one begun in the same second."""
-    name = f"{recipe.model.name.replace('keras:', '')}-{datetime.now():%Y%m%d-%H%M%S}"
-    folder, again = Path("runs") / name, 1
-    while True:
-        try:
-            folder.mkdir(parents=True)
-            return folder
-        except FileExistsError:
-            again += 1
-            folder = Path("runs") / f"{name}-{again}"
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise UserError(
-                f"{folder} cannot be made: {reason}; name another with --run."
-            ) from error
