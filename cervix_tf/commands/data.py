@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Data, Ray, Strict
+from cervix_tf.commands.options import Cache, Data, Ray, Strict, folder_out
 
 
 def phantom(
-    folder: Annotated[Path, typer.Argument(help="Where to draw.")],
+    folder: Annotated[Path, typer.Argument(callback=folder_out, help="Where to draw.")],
     per_class: Annotated[int, typer.Option(min=1, help="Training photographs of each type.")] = 60,
     test: Annotated[int, typer.Option(min=0, help="Test photographs.")] = 24,
     seed: Annotated[int, typer.Option(min=0)] = 0,
@@ -39,7 +39,8 @@ def phantom(
 
 def fetch(
     folder: Annotated[
-        Path | None, typer.Option(help="An empty folder; by default kagglehub's cache.")
+        Path | None,
+        typer.Option(callback=folder_out, help="An empty folder; by default kagglehub's cache."),
     ] = None,
 ) -> None:
     """Download Kaggle's photographs; needs an account, accepted rules and a token.

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cervix_tf.commands.options import Cache, Per, Raw, Ray, Strict, Views
+from cervix_tf.commands.options import Cache, Per, Raw, Ray, Strict, Views, file_out
 from cervix_tf.commands.printing import import_tensorflow
 
 
@@ -14,7 +14,9 @@ def predict(
     run: Annotated[list[Path], typer.Argument(help="Run folder(s), then the photographs.")],
     out: Annotated[
         Path | None,
-        typer.Option(help="A .csv or .parquet to write; by default to the screen."),
+        typer.Option(
+            callback=file_out, help="A .csv or .parquet to write; by default to the screen."
+        ),
     ] = None,
     tta: Views = 1,
     cache: Cache = "none",
@@ -78,7 +80,7 @@ def predict(
 def submit(
     run: Annotated[list[Path], typer.Argument(help="Run folder; several are averaged.")],
     test: Annotated[Path, typer.Option(help="Folder or CSV of the test photographs.")],
-    out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path(
+    out: Annotated[Path, typer.Option(callback=file_out, help="The CSV to write.")] = Path(
         "kaggle_submission/submission.csv"
     ),
     sample: Annotated[

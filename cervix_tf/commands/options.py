@@ -5,6 +5,25 @@ from typing import Annotated
 
 import typer
 
+
+def file_out(path: Path | None) -> Path | None:
+    """Refuse a file to write that cannot be written, before anything else is done."""
+    from cervix_tf.files import check_output
+
+    if path is not None:
+        check_output(path)
+    return path
+
+
+def folder_out(path: Path | None) -> Path | None:
+    """Refuse a folder to write into that cannot be written, before anything else is done."""
+    from cervix_tf.files import check_output
+
+    if path is not None:
+        check_output(path, "folder")
+    return path
+
+
 Run = Annotated[Path, typer.Argument(help="Run folder.")]
 Model = Annotated[
     str | None,

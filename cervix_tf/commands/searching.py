@@ -16,6 +16,7 @@ from cervix_tf.commands.options import (
     Settings,
     Strict,
     Weights,
+    folder_out,
 )
 from cervix_tf.commands.printing import import_tensorflow, print_table
 from cervix_tf.commands.training import photographs, read_recipe
@@ -32,7 +33,10 @@ def search(
             "KEY=[VALUES], KEY={low: 0.1, high: 1, points: 3}. May be repeated."
         ),
     ],
-    study: Annotated[Path, typer.Option(help="The study's folder; a begun one is gone on with.")],
+    study: Annotated[
+        Path,
+        typer.Option(callback=folder_out, help="The study's folder; a begun one is gone on with."),
+    ],
     model: Model = None,
     recipe: RecipeFile = None,
     data: Data = None,
@@ -107,7 +111,9 @@ def reproduce(
         ),
     ] = None,
     settings: Settings = None,
-    out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("reproduction"),
+    out: Annotated[Path, typer.Option(callback=folder_out, help="The folder to write.")] = Path(
+        "reproduction"
+    ),
     cache: Cache = None,
 ) -> None:
     """Run the report's experiments; its tables and figures beside ours on one page.

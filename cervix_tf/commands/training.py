@@ -17,6 +17,7 @@ from cervix_tf.commands.options import (
     Settings,
     Strict,
     Weights,
+    folder_out,
 )
 from cervix_tf.commands.printing import import_tensorflow, print_metrics, print_table
 
@@ -26,7 +27,9 @@ def fit(
     recipe: RecipeFile = None,
     data: Data = None,
     weights: Weights = None,
-    run: Annotated[Path | None, typer.Option(help="The run folder to write.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(callback=folder_out, help="The run folder to write.")
+    ] = None,
     precision: Precision = None,
     devices: Devices = None,
     settings: Settings = None,
@@ -67,7 +70,10 @@ def fit(
 
 def crossfit(
     out: Annotated[
-        Path, typer.Option(help="The ensemble's folder; the same call goes on with it.")
+        Path,
+        typer.Option(
+            callback=folder_out, help="The ensemble's folder; the same call goes on with it."
+        ),
     ],
     model: Model = None,
     recipe: RecipeFile = None,
@@ -104,7 +110,9 @@ def probe(
     recipe: RecipeFile = None,
     data: Data = None,
     weights: Weights = None,
-    run: Annotated[Path | None, typer.Option(help="The run folder to write.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(callback=folder_out, help="The run folder to write.")
+    ] = None,
     views: Annotated[int, typer.Option(min=1, max=8, help="Views a training photograph.")] = 1,
     settings: Settings = None,
     drop: Drop = None,

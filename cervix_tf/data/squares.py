@@ -104,7 +104,7 @@ def prepare(
         size: Side of the squares in pixels; `square_size` tells it for a network.
         cache: Where the squares are kept: a folder; by default the user's cache folder; "memory";
             or "none", which decodes them anew whenever they are asked for. In a folder they are
-            known by path, size and time of change of the photographs and of their masks, by their
+            known by path, size and times of change of the photographs and of their masks, by their
             boxes and by `size`: a changed photograph is decoded again and the others are not. A
             killed pass is taken up where it stopped, and several processes may prepare the same
             set.

@@ -16,7 +16,7 @@ from cervix_tf.data.cache_file import photograph_keys
 from cervix_tf.data.crops import regions
 from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError, need_package
-from cervix_tf.files import disk_errors, replacing, write_csv
+from cervix_tf.files import check_output, disk_errors, replacing, write_csv
 from cervix_tf.inference.engines import Runs
 from cervix_tf.inference.prediction_cluster import made_parts
 from cervix_tf.inference.prediction_stream import PredictionStream, Progress, prediction_stream
@@ -62,7 +62,7 @@ def write_predictions(
     """Predict photographs on disk into a file; the same call goes on after a kill where it stopped.
 
     Parts of 1024 photographs lie in the folder `FILE.parts` until the file is whole. A part counts only
-    for the same runs, options and photographs (path, size and time of change), so that nothing is mixed
+    for the same runs, options and photographs (path, size and times of change), so that nothing is mixed
     up. Memory does not grow with the number of photographs, but for some hundred bytes for each name.
 
     Args:
@@ -94,6 +94,7 @@ def write_predictions(
         >>> write_predictions("runs/first", "photographs", "predictions.csv").rows
     """
     target = Path(path)
+    check_output(target)
     if target.suffix == ".parquet":
         need_package("pyarrow", "parquet")
     check_row(per, sets, flags, shard)

@@ -17,7 +17,12 @@ from cervix_tf.evaluation import log_loss
 from cervix_tf.inference import probabilities
 from cervix_tf.recipes import Recipe, Stage
 from cervix_tf.runs import Run
-from cervix_tf.training.checkpoints import load_state, load_variables, save_variables
+from cervix_tf.training.checkpoints import (
+    check_best,
+    load_variables,
+    restored,
+    save_variables,
+)
 from cervix_tf.training.devices import ONE, Devices
 from cervix_tf.training.linear_probe import fit_head
 from cervix_tf.training.shares import mixes, validation_rows
@@ -103,18 +108,16 @@ class Loop:
 
     def train(self, bar: Callable[..., None]) -> None:
         """Go through the stages, from the last checkpoint if there is one; keep the weights asked for."""
-        try:
-            self._stages(bar, self.checkpoint.is_file())
-        except KeyboardInterrupt:
-            how = f"go on with cervix-tf fit --resume {self.run.folder}"
-            raise KeyboardInterrupt(how) from None
-        if self.recipe.keep == "best" and self.best.is_file():
+        self._stages(bar, self.checkpoint.exists())
+        if self.recipe.keep == "best" and self.state.best_step:
             load_variables(self.best, self.model.variables)
             self.probabilities = self.best_probabilities
 
     def _stages(self, bar: Callable[..., None], resuming: bool) -> None:
         if resuming:
-            self.state = State(**load_state(self.checkpoint))
+            self.state = restored(State, self.checkpoint)
+            if self.recipe.keep == "best" and self.state.best_step:
+                check_best(self.best, self.model.variables, self.state.best_step)
         self.devices.agree("checkpoint", str(self.state.step))
         for number in range(self.state.stage, len(self.recipe.stages)):
             stage = self.recipe.stages[number]
@@ -164,6 +167,7 @@ class Loop:
             if logging_now:
                 self._log(stepper, stage, validating)
             if (saving or state.stage_over) and self.devices.hosts.chief:
+                self.run.check_there()
                 save_variables(self.checkpoint, self._variables(stepper), asdict(state))
                 self.run.write_history(state.history)
             if logging_now or saving or not taken:
@@ -250,6 +254,7 @@ class Loop:
             state.best, state.best_step = loss, state.step
             self.best_probabilities = self.probabilities
             if self.devices.hosts.chief:
+                self.run.check_there()
                 save_variables(self.best, self.model.variables, {"step": state.step})
         if loss < state.stage_best:
             state.stage_best, state.waited = loss, 0

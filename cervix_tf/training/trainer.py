@@ -1,6 +1,7 @@
 """Fit: a manifest and a recipe become a run."""
 
 import logging
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -23,8 +24,10 @@ from cervix_tf.models import build, set_trainable, spec
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Calibration, Run, environment, load
+from cervix_tf.runs.claims import check_free, claimed, new_folder
+from cervix_tf.runs.provenance import check_photographs
 from cervix_tf.training.batch_memory import check_batch
-from cervix_tf.training.beginnings import divided, new_folder, same_photographs
+from cervix_tf.training.beginnings import divided
 from cervix_tf.training.determinism import repeatable
 from cervix_tf.training.devices import LOST, Asked, Devices, devices_of
 from cervix_tf.training.hosts import hosts_of
@@ -77,20 +80,23 @@ def fit(
     hosts = hosts_of(devices)
     if hosts.count > 1 and run is None:
         raise UserError(f"{hosts.count} hosts write one run: name its folder with --run.")
-    if run and hosts.chief and (Path(run) / "recipe.yaml").exists():
-        raise UserError(f"{run} holds a run already: choose another --run, or --resume {run}.")
+    if run and hosts.chief:
+        check_free(Path(run))
     size = recipe.image_size or spec(recipe.model.name).image_size
     recipe = recipe.model_copy(update={"image_size": size})
     team = devices_of(devices)
     team.check(recipe.batch_size)
     manifest = divided(validated(manifest, "the manifest"), recipe)
-    with _together(team, run):
+    begun = Run(Path(run) if run else new_folder(recipe.model.name))
+    with claimed(begun.folder) if hosts.chief else nullcontext(), _together(team, run):
+        if hosts.chief:
+            check_free(begun.folder)  # another process may have been faster
         model, sides, squares = _prepared(manifest, recipe, cache, team)
-        begun = Run(Path(run) if run else new_folder(recipe))
         if hosts.chief:
             shutil.rmtree(begun.path("checkpoint"), ignore_errors=True)  # of a run deleted in part
             begun.write_inputs(recipe, manifest, environment(manifest, recipe.seed))
-        return _trained(begun, model, sides, squares, on_validation, progress, team)
+        with _resumable(begun):
+            return _trained(begun, model, sides, squares, on_validation, progress, team)
 
 
 def resume(
@@ -122,15 +128,27 @@ def resume(
         >>> resume("runs/first")
     """
     begun = load(run)
-    if begun.complete:
-        log.info(f"{begun.folder} is complete: nothing is left to train.")
-        return begun
     team = devices_of(devices)
     team.check(begun.recipe.batch_size)
-    same_photographs(begun)
-    with _together(team, begun.folder):
-        prepared = _prepared(begun.manifest, begun.recipe, cache, team)
-        return _trained(begun, *prepared, on_validation, progress, team)
+    claim = nullcontext() if begun.complete or not team.hosts.chief else claimed(begun.folder)
+    with claim:
+        if begun.complete:
+            log.info(f"{begun.folder} is complete: nothing is left to train.")
+            return begun
+        check_photographs(begun.manifest, begun.environment["data_fingerprint"], begun.folder)
+        with _together(team, begun.folder), _resumable(begun):
+            prepared = _prepared(begun.manifest, begun.recipe, cache, team)
+            return _trained(begun, *prepared, on_validation, progress, team)
+
+
+@contextmanager
+def _resumable(run: Run) -> Iterator[None]:
+    """Ctrl+C from here on says how the run goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        command = shlex.join(["cervix-tf", "fit", "--resume", str(run.folder)])
+        raise KeyboardInterrupt(f"go on with {command}") from None
 
 
 @contextmanager
