@@ -137,7 +137,7 @@ def _own_folders() -> None:
             super().__init__(*words, **options)
             self.sha.update(os.urandom(16))
 
-    route_utils.GradioUploadFile = Upload  # type: ignore[misc]
+    route_utils.GradioUploadFile = Upload
 
 
 class _OwnPages:
