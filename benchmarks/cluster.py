@@ -4,7 +4,7 @@
 
 Hard links to phantoms of a camera's size; both take turns. A worker imports TensorFlow and opens the
 network before its first part: the rate is that from the end of the first 1,024 photographs on, and the
-time before it is told apart. The table of predictions must be the same to the bit, and so must the squares.
+time before it is told apart. Both must give the same table, or squares, to the bit.
 """
 
 import argparse
