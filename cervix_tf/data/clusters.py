@@ -290,6 +290,6 @@ def _refused(address: str, error: Exception) -> UserError:
     if address == "auto" and isinstance(error, ConnectionError) and not error.__cause__:
         return _unreachable(address)
     return UserError(
-        f"--ray {address}: Ray cannot be used ({reason}). The machine that gives the command must be part "
-        "of the cluster: `ray start --address=HOST:PORT` makes it so."
+        f"--ray {address}: Ray cannot be used ({reason}). The machine that gives the command must be "
+        "part of the cluster: `ray start --address=HOST:PORT` makes it so."
     )
