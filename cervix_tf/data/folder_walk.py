@@ -23,7 +23,7 @@ OF_A_RUN = "files of runs"
 
 # What Windows, macOS, NAS boxes and Linux leave in folders.
 _SYSTEM = {
-    "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin",
+    "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "#recycle", "$recycle.bin",
     "system volume information", "lost+found",
 }  # fmt: skip
 _RUN = "recipe.yaml"  # marks the folder of a run, whose plots are no photographs

@@ -9,7 +9,7 @@ from cervix_tf.data.class_folders import labelled_rows, plain_rows, split_folder
 from cervix_tf.data.folder_walk import PHOTOGRAPHS, Walk, walk
 from cervix_tf.data.kaggle.download import COMPETITION
 from cervix_tf.data.kaggle.folders import find_root, is_download, read_kaggle
-from cervix_tf.data.left_out import accounted
+from cervix_tf.data.left_out import accounted, left_out_words
 from cervix_tf.data.manifests import read_csv, validated
 from cervix_tf.data.names import check_class_names
 from cervix_tf.errors import UserError
@@ -71,9 +71,9 @@ def read_manifest(path: Path | str, labelled: bool = True, strict: bool = False)
             return accounted(manifest, listed, f"photographs not in {name}", strict=strict)
     found = walk(path)
     if not found.root.count:
-        accounted(pd.DataFrame({"path": []}), found)
         raise UserError(
-            f"{path} holds no photograph ({', '.join(sorted(PHOTOGRAPHS))}) and no folder of photographs."
+            f"{path} holds no photograph ({', '.join(sorted(PHOTOGRAPHS))}) and no folder of photographs"
+            f"{left_out_words(found)}."
         )
     direct = found.root.photographs
     root = None if direct and not labelled else find_root(path)
