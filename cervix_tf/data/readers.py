@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from cervix_tf.data.class_folders import labelled_rows, plain_rows, split_folders
-from cervix_tf.data.folder_walk import PHOTOGRAPHS, Walk, walk
+from cervix_tf.data.folder_walk import PHOTOGRAPHS, Walk, is_photograph, walk
 from cervix_tf.data.kaggle.download import COMPETITION
 from cervix_tf.data.kaggle.folders import find_root, is_download, read_kaggle
 from cervix_tf.data.left_out import accounted, left_out_words
@@ -59,7 +59,7 @@ def read_manifest(path: Path | str, labelled: bool = True, strict: bool = False)
     if not os.path.exists(path):  # not Path.exists, which fails on a name too long
         raise UserError(f"{path} does not exist: give a CSV or a folder of photographs.")
     if os.path.isfile(path):
-        if path.suffix.lower() not in PHOTOGRAPHS:
+        if not is_photograph(path):
             return read_csv(path, labelled)
         if labelled:
             raise UserError(f"{path} is one photograph: give a CSV or a folder, with labels.")
