@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cervix_tf.data.class_folders import labelled_rows, plain_rows, split_folders
+from cervix_tf.data.class_folders import labelled_rows, plain_rows, unpacked
 from cervix_tf.data.folder_walk import PHOTOGRAPHS, Walk, is_photograph, walk
 from cervix_tf.data.kaggle.download import COMPETITION
 from cervix_tf.data.kaggle.folders import find_root, is_download, read_kaggle
@@ -79,8 +79,9 @@ def read_manifest(path: Path | str, labelled: bool = True, strict: bool = False)
     root = None if direct and not labelled else find_root(path)
     if root is not None and is_download(root):
         return read_kaggle(path, strict=strict)
-    classes = [folder for folder in found.root.folders if folder.count]
-    if not labelled and (direct or len(classes) < 2) and not split_folders(found.root):
+    top = unpacked(found.root)
+    several = not top.photographs and sum(folder.count > 0 for folder in top.folders) > 1
+    if not labelled and not several:
         rows, nested = plain_rows(found.root)
     else:
         rows, nested = labelled_rows(found, labelled)
