@@ -24,8 +24,8 @@ import pandas as pd
 import cervix_tf as cx
 from benchmarks.tables import Row, machine, markdown, ratio, take_turns
 from cervix_tf.data.cache_file import photograph_keys
+from cervix_tf.data.decoding_pass import decode_all
 from cervix_tf.data.photographs import cores
-from cervix_tf.data.squares import decode_all
 
 SIDE, BATCH = 256, 32
 PIXELS = SIDE * SIDE * 3

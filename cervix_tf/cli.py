@@ -1,10 +1,14 @@
 """The command line: one verb a command; each parses, calls one public function and prints."""
 
+import contextlib
 import functools
+import io
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Callable
+from typing import NoReturn
 
 import typer
 
@@ -68,9 +72,8 @@ def _interruptible(verb: Callable) -> Callable:
         try:
             verb(**options)
         except KeyboardInterrupt as stop:
-            how = str(stop) or "give the same command again, which keeps what is finished"
-            print(f"Interrupted: {how}.", file=sys.stderr)
-            sys.exit(130)
+            how = str(stop) or f"go on with {shlex.join(['cervix-tf', *sys.argv[1:]])}"
+            _end(f"Interrupted: {how}", 130)
 
     return run
 
@@ -84,15 +87,44 @@ def main() -> None:
     from cervix_tf.errors import UserError
 
     warnings.showwarning = _warn
+    _write_any_text()
     print_messages()
     try:
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()  # what cannot be written is told here, not at the end of Python
     except UserError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(2)
+        _end(f"Error: {error}", 2)
     except BrokenPipeError:  # such as `| head`
+        _end(None, 1)
+    except (
+        OSError
+    ) as error:  # of files and disks alone: nothing in the package raises it by mistake
+        what = error.filename or "What was asked for"
+        _end(f"Error: {what} cannot be read or written: {error.strerror or error}.", 2)
+
+
+def _end(line: str | None, code: int) -> NoReturn:
+    """Say a last line, and end without another attempt to write what is left of the output."""
+    with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    with contextlib.suppress(OSError):
+        if line:
+            print(line, file=sys.stderr)
+    sys.exit(code)
+
+
+def _write_any_text() -> None:
+    """Let names be printed that the terminal's encoding lacks; `LC_ALL=C` is taken for UTF-8."""
+    for stream in (sys.stdout, sys.stderr):
+        if not isinstance(stream, io.TextIOWrapper):
+            continue
+        if stream.encoding.lower() in ("utf-8", "ascii", "ansi_x3.4-1968"):
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+        else:
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _warn(message, category, filename, lineno, file=None, line=None) -> None:

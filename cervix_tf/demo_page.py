@@ -2,9 +2,11 @@
 
 import importlib.util
 import os
+import signal
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     import gradio
 
 HOST = "127.0.0.1"
+HOSTS = [HOST, "localhost"]  # other names in a request come from other sites (DNS rebinding)
+LARGEST = "64mb"  # of a photograph
 MOST = 24  # photographs shown at a time
 TITLE = "Transformation-zone type"
 
@@ -38,9 +42,10 @@ def demo(
     browser: bool = False,
     ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve the page on this machine alone, until interrupted.
+    """Serve the page on this machine alone, until interrupted or terminated.
 
-    What is uploaded lies in a temporary folder while it is looked at, and is then deleted.
+    What is uploaded, 64 MB a photograph at most, lies in a temporary folder while it is looked at, and is
+    then deleted. Only pages of this server may send requests.
 
     Args:
         run: A run or its folder.
@@ -57,12 +62,21 @@ def demo(
     """
     if importlib.util.find_spec("gradio") is None:
         raise UserError("The page needs gradio: pip install 'cervix-tf[demo]'.")
-    with tempfile.TemporaryDirectory(prefix="cervix-tf-demo-") as uploads:
+    uploaded = tempfile.TemporaryDirectory(prefix="cervix-tf-demo-", ignore_cleanup_errors=True)
+    with _termination() as ended, uploaded as uploads:
         # Gradio reads both when it is imported.
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": uploads}
         import gradio
+        from starlette.middleware import Middleware
+        from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+        _own_folders()
         page = demo_page(run, localizer)
+        own_pages = {f"http://{host}:{port}" for host in HOSTS}
+        middleware = [
+            Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS),
+            Middleware(_OwnPages, origins=own_pages),
+        ]
         system = ("system-ui", "sans-serif")  # a theme's own fonts would come from the internet
         mono = ("ui-monospace", "monospace")
         try:
@@ -77,6 +91,8 @@ def demo(
                 css_paths=Path(__file__).parent / "demo_page.css",
                 footer_links=[],
                 share=False,
+                max_file_size=LARGEST,
+                app_kwargs={"middleware": middleware},
                 run_history=False,  # would keep the photographs in the browser
                 enable_monitoring=False,
                 mcp_server=False,
@@ -90,9 +106,55 @@ def demo(
         try:
             if ready:
                 ready(address)
-            threading.Event().wait()
+            ended.wait()
         finally:
             page.close(verbose=False)
+
+
+@contextmanager
+def _termination() -> Iterator[threading.Event]:
+    """An event that SIGTERM sets, so that the page ends as by Ctrl-C, also in the background."""
+    ended = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield ended  # signals are the main thread's
+        return
+    former = signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    try:
+        yield ended
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _own_folders() -> None:
+    """Give every upload a folder of its own.
+
+    Gradio's is named by the content: what is deleted for one user would be gone for another.
+    """
+    from gradio import route_utils
+
+    class Upload(route_utils.GradioUploadFile):
+        def __init__(self, *words, **options):
+            super().__init__(*words, **options)
+            self.sha.update(os.urandom(16))
+
+    route_utils.GradioUploadFile = Upload
+
+
+class _OwnPages:
+    """Middleware that refuses requests which another site's page sends."""
+
+    def __init__(self, app: Callable, origins: set[str]):
+        self.app, self.origins = app, origins
+
+    async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
+        from starlette.responses import PlainTextResponse
+
+        headers = dict(scope.get("headers", []))
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        answer = self.app
+        if origin and origin not in self.origins:
+            answer = PlainTextResponse("Requests of other pages are refused.", status_code=403)
+        await answer(scope, receive, send)
 
 
 def demo_page(

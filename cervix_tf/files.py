@@ -1,9 +1,11 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, and outputs that are checked before the work."""
 
 import contextlib
 import csv
 import errno
 import os
+import secrets
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +16,62 @@ from cervix_tf.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+LONGEST = 255  # bytes of a name on the file systems in use
+_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+_FULL_WORDS = ("No space left on device", "Disk quota exceeded", "File too large")
+_MENDABLE = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP,
+    errno.ENAMETOOLONG, errno.EINVAL, errno.EIO,
+)  # fmt: skip
+
+
+def check_output(path: Path | str, kind: Literal["file", "folder"] = "file") -> None:
+    """Refuse a place that cannot be written to, before the work whose result is to lie there.
+
+    Args:
+        path: The file or folder to write; it need not exist, nor the folders above it.
+        kind: Which of the two it is.
+
+    Raises:
+        UserError: It is a folder, a file in place of a folder, or a device; a name in it is longer than
+            255 bytes; or the folder above may not be written.
+
+    Example:
+        >>> check_output("predictions.csv")
+    """
+    path = Path(path)
+    for name in path.parts:
+        if len(os.fsencode(name)) > LONGEST:
+            raise UserError(
+                f"{path} cannot be written: the name {name[:20]}... is longer than {LONGEST} bytes; "
+                "choose a shorter one."
+            )
+    with disk_errors(path):
+        mode = path.stat().st_mode if path.exists() else None
+        if mode is not None and kind == "folder" and not stat.S_ISDIR(mode):
+            raise UserError(f"{path} is a file: name a folder to write into.")
+        if mode is not None and kind == "file" and stat.S_ISDIR(mode):
+            raise UserError(f"{path} is a folder: name the file to write.")
+        if mode is not None and kind == "file" and not stat.S_ISREG(mode):
+            raise UserError(f"{path} is no ordinary file: name another file to write.")
+        place = path if mode is not None and kind == "folder" else path.absolute().parent
+        while not place.exists():
+            place = place.parent
+        try:
+            tempfile.TemporaryFile(dir=place).close()  # what may be done, only doing it tells
+        except OSError as error:
+            raise UserError(
+                f"{path} cannot be written ({error.strerror}): choose another place."
+            ) from error
+
 
 @contextlib.contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
     """Give a temporary path to write to, which becomes `path` when the block ends without error.
 
     A kill or an exception at any moment leaves the old file, or none. The temporary file lies in the
-    same folder and keeps the suffix of `path`, since several libraries choose a format by it.
+    same folder and keeps the suffix of `path`, since several libraries choose a format by it. Who may
+    read it is as the umask has it, or as of the file that it replaces.
 
     Args:
         path: Where the file is to be; its folder is made.
@@ -36,10 +87,11 @@ def replacing(path: Path | str) -> Iterator[Path]:
     with disk_errors(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(path.suffix, f".{path.stem[:80]}-", path.parent)
+            part = beside(path)
+            handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
             os.close(handle)
-            part = Path(name)
-            part.chmod(0o644)
+            if path.is_file():
+                part.chmod(stat.S_IMODE(path.stat().st_mode) & 0o777)
             yield part
             with part.open("rb") as written:
                 os.fsync(written.fileno())
@@ -47,6 +99,13 @@ def replacing(path: Path | str) -> Iterator[Path]:
         finally:
             if part is not None:
                 part.unlink(missing_ok=True)
+
+
+def beside(path: Path) -> Path:
+    """Give a new hidden name in the folder of `path`, of its suffix, that is never too long."""
+    stem = "".join(letter for letter in path.stem[:40] if letter.isascii())
+    suffix = path.suffix if path.suffix.isascii() and len(path.suffix) < 20 else ""
+    return path.with_name(f".{stem}-{secrets.token_hex(4)}{suffix}")
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -91,13 +150,16 @@ def disk_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except UserError:
+        raise
+    except Exception as error:  # h5py's and TensorFlow's of a full disk have a text alone
+        number = error.errno if isinstance(error, OSError) else None
+        if number in _FULL or any(words in str(error) for words in _FULL_WORDS):
             raise UserError(
                 f"The disk is full: {path} could not be written. Free some space and run again."
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+        if isinstance(error, OSError) and number in _MENDABLE:
             raise UserError(
-                f"{path} cannot be written ({error.strerror}): choose another folder."
+                f"{path} cannot be written ({error.strerror}): choose another place."
             ) from error
         raise

@@ -44,8 +44,11 @@ def load_card(path: Path | str, card_name: str) -> dict[str, Any]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read(card_name))
-    except (zipfile.BadZipFile, KeyError) as error:
+            card = json.loads(archive.read(card_name))
+            if not isinstance(card, dict):
+                raise ValueError(f"{card_name} is no object")
+            return card
+    except Exception as error:  # a damaged archive fails in many ways
         raise UserError(
-            f"{path} holds no {card_name}: it was not written by cervix-tf; train again."
+            f"{path} holds no {card_name}: it was not written by cervix-tf, or is damaged; train again."
         ) from error

@@ -48,7 +48,7 @@ def test_full_disk_is_one_line(tmp_path):
 
 def test_a_file_in_the_place_of_a_folder(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="choose another folder"):
+    with pytest.raises(UserError, match="choose another place"):
         write_text(tmp_path / "file/a.txt", "")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Data, Drop, Strict
+from cervix_tf.commands.options import Cache, Data, Drop, Strict, folder_out
 from cervix_tf.commands.printing import import_tensorflow, print_table
 from cervix_tf.commands.training import photographs
 from cervix_tf.errors import need_package
@@ -15,7 +15,10 @@ from cervix_tf.errors import need_package
 def audit(
     data: Data = None,
     out: Annotated[
-        Path, typer.Option(help="Folder to write audit.html, audit.csv and manifest.csv into.")
+        Path,
+        typer.Option(
+            callback=folder_out, help="Folder to write audit.html, audit.csv and manifest.csv into."
+        ),
     ] = Path("audit"),
     drop: Drop = None,
     decisions: Annotated[

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Data, Strict
+from cervix_tf.commands.options import Cache, Data, Ray, Strict, folder_out
 
 
 def phantom(
-    folder: Annotated[Path, typer.Argument(help="Where to draw.")],
+    folder: Annotated[Path, typer.Argument(callback=folder_out, help="Where to draw.")],
     per_class: Annotated[int, typer.Option(min=1, help="Training photographs of each type.")] = 60,
     test: Annotated[int, typer.Option(min=0, help="Test photographs.")] = 24,
     seed: Annotated[int, typer.Option(min=0)] = 0,
@@ -39,7 +39,8 @@ def phantom(
 
 def fetch(
     folder: Annotated[
-        Path | None, typer.Option(help="An empty folder; by default kagglehub's cache.")
+        Path | None,
+        typer.Option(callback=folder_out, help="An empty folder; by default kagglehub's cache."),
     ] = None,
 ) -> None:
     """Download Kaggle's photographs; needs an account, accepted rules and a token.
@@ -58,6 +59,7 @@ def prepare(
     crop: Annotated[
         str, typer.Option(help="square, or box or mask with a manifest that has them.")
     ] = "square",
+    ray: Ray = None,
     strict: Strict = False,
 ) -> None:
     """Decode every photograph once, so that training starts at once.
@@ -65,12 +67,15 @@ def prepare(
     Example: cervix-tf prepare --data data --size 224
     """
     from cervix_tf.data import prepare, read_manifest, square_size
+    from cervix_tf.data.clusters import check_cluster
     from cervix_tf.data.readers import find_data
     from cervix_tf.progress import bar
 
+    if ray is not None:
+        check_cluster(ray)
     manifest = read_manifest(find_data(data), labelled=False, strict=strict)
     with bar("Decoding", len(manifest)) as progress:
-        squares = prepare(manifest, square_size(size), cache, progress, crop=crop)
+        squares = prepare(manifest, square_size(size), cache, progress, crop=crop, ray=ray)
     print(squares)
 
 

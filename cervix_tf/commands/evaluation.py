@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Per, Raw, Run, Strict, Views
+from cervix_tf.commands.options import Cache, Per, Raw, Run, Strict, Views, file_out, folder_out
 from cervix_tf.commands.printing import import_tensorflow, print_evaluation
 
 
@@ -19,8 +19,9 @@ def evaluate(
     out: Annotated[
         Path | None,
         typer.Option(
+            callback=folder_out,
             help="A folder for metrics.json, predictions.csv and plots; what is in RUN/test, "
-            "`report` shows beside the validation figures."
+            "`report` shows beside the validation figures.",
         ),
     ] = None,
     cache: Cache = None,
@@ -88,7 +89,8 @@ def report(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The HTML file; by default RUN/report.html, or comparison.html for several runs."
+            callback=file_out,
+            help="The HTML file; by default RUN/report.html, or comparison.html for several runs.",
         ),
     ] = None,
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Run, Strict
+from cervix_tf.commands.options import Cache, Run, Strict, file_out
 from cervix_tf.commands.printing import import_tensorflow, print_table
 
 
@@ -19,7 +19,9 @@ def explain(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="The PNG to write; by default plots/saliency.png in the run."),
+        typer.Option(
+            callback=file_out, help="The PNG to write; by default plots/saliency.png in the run."
+        ),
     ] = None,
     method: Annotated[
         list[str] | None,

@@ -5,13 +5,15 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Data, Strict
+from cervix_tf.commands.options import Cache, Data, Strict, folder_out
 from cervix_tf.commands.printing import import_tensorflow
 
 
 def explore(
     data: Data = None,
-    out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("explore"),
+    out: Annotated[Path, typer.Option(callback=folder_out, help="The folder to write.")] = Path(
+        "explore"
+    ),
     components: Annotated[
         int, typer.Option(min=2, help="Principal components that t-SNE gets.")
     ] = 4,

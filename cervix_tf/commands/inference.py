@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cervix_tf.commands.options import Cache, Per, Raw, Strict, Views
+from cervix_tf.commands.options import Cache, Per, Raw, Ray, Strict, Views, file_out
 from cervix_tf.commands.printing import import_tensorflow
 
 
@@ -14,7 +14,9 @@ def predict(
     run: Annotated[list[Path], typer.Argument(help="Run folder(s), then the photographs.")],
     out: Annotated[
         Path | None,
-        typer.Option(help="A .csv or .parquet to write; by default to the screen."),
+        typer.Option(
+            callback=file_out, help="A .csv or .parquet to write; by default to the screen."
+        ),
     ] = None,
     tta: Views = 1,
     cache: Cache = "none",
@@ -45,6 +47,7 @@ def predict(
         str | None,
         typer.Option(metavar="I/N", help="Only the I-th of N shares of the photographs, from 1/N."),
     ] = None,
+    ray: Ray = None,
     strict: Strict = False,
 ) -> None:
     """Predict photographs: a folder, a CSV or single files; several runs are averaged.
@@ -64,7 +67,7 @@ def predict(
 
     share = level if level is not None else SET_LEVEL if sets else None
     more: dict[str, Any] = {"per": per, "sets": share, "flags": flags, "engine": engine}
-    more |= {"on_error": on_error, "shard": shard}
+    more |= {"on_error": on_error, "shard": shard, "ray": ray}
     done = _predicted(runs, photographs, tta, cache, raw, strict, out=out, **more)
     if out is None:
         print(done.to_csv(index=False, float_format="%.6f"), end="")
@@ -77,7 +80,7 @@ def predict(
 def submit(
     run: Annotated[list[Path], typer.Argument(help="Run folder; several are averaged.")],
     test: Annotated[Path, typer.Option(help="Folder or CSV of the test photographs.")],
-    out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path(
+    out: Annotated[Path, typer.Option(callback=file_out, help="The CSV to write.")] = Path(
         "kaggle_submission/submission.csv"
     ),
     sample: Annotated[
@@ -115,15 +118,18 @@ def _predicted(
     **more: Any,
 ):
     from cervix_tf.data import read_manifest
+    from cervix_tf.data.clusters import check_cluster
     from cervix_tf.inference.engines import engines
     from cervix_tf.progress import bar
 
-    engine = more.get("engine", "keras")
+    engine, ray = more.get("engine", "keras"), more.get("ray")
+    if ray is not None:
+        check_cluster(ray)
     opened = engines(runs, raw=raw) if engine == "keras" else []
     manifest = read_manifest(photographs, labelled=False, strict=strict)
     if check:  # what cannot be done ends here, before the work
         check(opened[0].class_names, manifest["image"].tolist())
-    if engine == "keras":
+    if engine == "keras" and ray is None:
         import_tensorflow()
     from cervix_tf.inference import predict, write_predictions
 

@@ -5,6 +5,25 @@ from typing import Annotated
 
 import typer
 
+
+def file_out(path: Path | None) -> Path | None:
+    """Refuse a file to write that cannot be written, before anything else is done."""
+    from cervix_tf.files import check_output
+
+    if path is not None:
+        check_output(path)
+    return path
+
+
+def folder_out(path: Path | None) -> Path | None:
+    """Refuse a folder to write into that cannot be written, before anything else is done."""
+    from cervix_tf.files import check_output
+
+    if path is not None:
+        check_output(path, "folder")
+    return path
+
+
 Run = Annotated[Path, typer.Argument(help="Run folder.")]
 Model = Annotated[
     str | None,
@@ -33,13 +52,23 @@ Precision = Annotated[
 ]
 Devices = Annotated[
     str | None,
-    typer.Option(help="GPUs that share each batch: all, how many, or numbers such as 0,2."),
+    typer.Option(
+        help="GPUs that share each batch: all, how many, numbers such as 0,2, or hosts: all of every "
+        "host that TF_CONFIG or Slurm names."
+    ),
 ]
 Cache = Annotated[
     str | None,
     typer.Option(
         help="Where prepared squares are kept: a folder, 'memory' or 'none'; by default the user's "
         "cache folder."
+    ),
+]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        metavar="local|auto|HOST:PORT",
+        help="Work on a Ray cluster: one of this machine, the one that runs here, or its address.",
     ),
 ]
 Additional = Annotated[

@@ -13,8 +13,8 @@ VALUES = 20  # of a column that are printed at most
 def import_tensorflow() -> None:
     """Import TensorFlow without its start-up lines, written before its own log level is in force.
 
-    What they say of devices, `fit` says itself. Its warnings of retracing are left out too: each run of a
-    crossfit or search is another network, which has to be traced.
+    What they say of devices, `fit` says itself, as of a host that has gone. Its warnings of retracing are
+    left out too: each run of a crossfit or search is another network, which has to be traced.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
@@ -30,11 +30,12 @@ def import_tensorflow() -> None:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
-    logging.getLogger("tensorflow").addFilter(_no_retracing)
+    logging.getLogger("tensorflow").addFilter(_worth_saying)
 
 
-def _no_retracing(record: logging.LogRecord) -> bool:
-    return "tf.function retracing" not in record.getMessage()
+def _worth_saying(record: logging.LogRecord) -> bool:
+    said = record.getMessage()
+    return not any(part in said for part in ("tf.function retracing", "seems down", "check alive"))
 
 
 def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

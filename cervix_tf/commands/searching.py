@@ -16,6 +16,7 @@ from cervix_tf.commands.options import (
     Settings,
     Strict,
     Weights,
+    folder_out,
 )
 from cervix_tf.commands.printing import import_tensorflow, print_table
 from cervix_tf.commands.training import photographs, read_recipe
@@ -32,7 +33,10 @@ def search(
             "KEY=[VALUES], KEY={low: 0.1, high: 1, points: 3}. May be repeated."
         ),
     ],
-    study: Annotated[Path, typer.Option(help="The study's folder; a begun one is gone on with.")],
+    study: Annotated[
+        Path,
+        typer.Option(callback=folder_out, help="The study's folder; a begun one is gone on with."),
+    ],
     model: Model = None,
     recipe: RecipeFile = None,
     data: Data = None,
@@ -46,9 +50,19 @@ def search(
     seed: Annotated[int, typer.Option(min=0, help="Draws the order or the values.")] = 0,
     prune: Annotated[bool, typer.Option(help="End trials that are worse than the median.")] = True,
     cache: Cache = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="A database for the trials, such as postgresql://USER@HOST/DATABASE; by default a "
+            "journal in the study's folder.",
+        ),
+    ] = None,
     strict: Strict = False,
 ) -> None:
     """Search a space of settings; run it several times at once to share the trials out.
+
+    The processes may run on several machines that share the study's folder.
 
     Example: cervix-tf search --recipe resnet-report --space 6.3 --study studies/resnet
     """
@@ -62,10 +76,10 @@ def search(
 
     table = search(
         manifest, loaded, ready, trials=trials, sampler=sampler, study=study, seed=seed,
-        settings=settings or (), prune=prune, cache=cache, max_trials=TRIALS_A_PROCESS,
+        settings=settings or (), prune=prune, cache=cache, max_trials=TRIALS_A_PROCESS, storage=storage,
     )  # fmt: skip
-    waiting = (table["state"] == "waiting").any()
-    if waiting or (sampler != "grid" and len(table) < (trials or 0)):
+    wanted = len(table) if sampler == "grid" else trials or 0
+    if (table["state"] != "waiting").sum() < wanted or (table["state"] == "running").any():
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, "-m", "cervix_tf.cli", *sys.argv[1:]])
     keys = list(ready.space)
@@ -97,7 +111,9 @@ def reproduce(
         ),
     ] = None,
     settings: Settings = None,
-    out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("reproduction"),
+    out: Annotated[Path, typer.Option(callback=folder_out, help="The folder to write.")] = Path(
+        "reproduction"
+    ),
     cache: Cache = None,
 ) -> None:
     """Run the report's experiments; its tables and figures beside ours on one page.

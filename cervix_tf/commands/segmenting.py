@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Strict
+from cervix_tf.commands.options import Strict, folder_out
 
 
 def segment(
     data: Annotated[Path, typer.Argument(help="A folder or CSV of photographs, or a single one.")],
-    out: Annotated[Path, typer.Option(help="A folder for masks, sheets and manifest.csv.")],
+    out: Annotated[
+        Path, typer.Option(callback=folder_out, help="A folder for masks, sheets and manifest.csv.")
+    ],
     method: Annotated[str, typer.Option(help="How: superpixels or localizer.")] = "superpixels",
     model: Annotated[
         Path | None,

@@ -17,6 +17,7 @@ from cervix_tf.commands.options import (
     Settings,
     Strict,
     Weights,
+    folder_out,
 )
 from cervix_tf.commands.printing import import_tensorflow, print_metrics, print_table
 
@@ -26,7 +27,9 @@ def fit(
     recipe: RecipeFile = None,
     data: Data = None,
     weights: Weights = None,
-    run: Annotated[Path | None, typer.Option(help="The run folder to write.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(callback=folder_out, help="The run folder to write.")
+    ] = None,
     precision: Precision = None,
     devices: Devices = None,
     settings: Settings = None,
@@ -55,19 +58,22 @@ def fit(
         import_tensorflow()
         from cervix_tf.training import resume as go_on
 
-        _print_run(go_on(resume, cache=cache, devices=devices))
+        _print_run(go_on(resume, cache=cache, devices=devices), devices)
         return
     loaded = read_recipe(model, recipe, weights, settings, precision)
     manifest = _without(photographs(data, additional, strict=strict), drop)
     import_tensorflow()
     from cervix_tf.training import fit
 
-    _print_run(fit(manifest, loaded, run=run, cache=cache, devices=devices))
+    _print_run(fit(manifest, loaded, run=run, cache=cache, devices=devices), devices)
 
 
 def crossfit(
     out: Annotated[
-        Path, typer.Option(help="The ensemble's folder; the same call goes on with it.")
+        Path,
+        typer.Option(
+            callback=folder_out, help="The ensemble's folder; the same call goes on with it."
+        ),
     ],
     model: Model = None,
     recipe: RecipeFile = None,
@@ -104,7 +110,9 @@ def probe(
     recipe: RecipeFile = None,
     data: Data = None,
     weights: Weights = None,
-    run: Annotated[Path | None, typer.Option(help="The run folder to write.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(callback=folder_out, help="The run folder to write.")
+    ] = None,
     views: Annotated[int, typer.Option(min=1, max=8, help="Views a training photograph.")] = 1,
     settings: Settings = None,
     drop: Drop = None,
@@ -121,7 +129,7 @@ def probe(
     import_tensorflow()
     from cervix_tf.training import probe
 
-    _print_run(probe(manifest, loaded, run, views, cache))
+    _print_run(probe(manifest, loaded, run, views, cache), None)
 
 
 def bench(
@@ -221,6 +229,10 @@ def _without(manifest, drop: list[str] | None):
     return left
 
 
-def _print_run(run) -> None:
+def _print_run(run, devices: str | None) -> None:
+    from cervix_tf.training.hosts import hosts_of
+
+    if not hosts_of(devices).chief:
+        return
     print_metrics(run.metrics)
     print(f"Run folder: {run.folder}")

@@ -49,9 +49,9 @@ def photograph_keys(paths: list[Path], regions: list[Region] | None = None) -> n
         regions: What of each is used, as `crops.regions` gives it; by default the centred square.
 
     Returns:
-        (N,) keys of 16 bytes from path, size in bytes and time of the last change, as `make` and
-        Git tell a changed file; and from the box, or path, size and time of the mask. A photograph
-        that is not there has a key too.
+        (N,) keys of 16 bytes from path, size in bytes and the times of the last change of content and of
+        the file's entry, as Git tells a changed file: the second cannot be set back. And from the box,
+        or path, size and times of the mask. A photograph that is not there has a key too.
     """
     keys = []
     for path, region in zip(paths, regions or [None] * len(paths), strict=True):
@@ -70,7 +70,7 @@ def _state(path: Path) -> str:
         state = path.stat()
     except OSError:
         return f"{path}\0missing"
-    return f"{path}\0{state.st_size}\0{state.st_mtime_ns}"
+    return f"{path}\0{state.st_size}\0{state.st_mtime_ns}\0{state.st_ctime_ns}"
 
 
 def checksum(pixels: bytes | memoryview) -> int:

@@ -147,8 +147,19 @@ def check_split(manifest: pd.DataFrame) -> None:
     for side in ("train", "validation"):
         if not (labelled["split"] == side).any():
             raise UserError(f"The manifest has no labelled photograph whose split is '{side}'.")
+    _check_trained(labelled, labelled["split"] == "train")
     _warn_of_leaks(manifest)
     _warn_of_shares({"": manifest})
+
+
+def _check_trained(labelled: pd.DataFrame, trained: pd.Series) -> None:
+    """Refuse classes none of whose photographs are trained on."""
+    for name in sorted(set(labelled["label"]) - set(labelled["label"][trained])):
+        sides = sorted(labelled["split"][labelled["label"] == name].dropna().unique())
+        raise UserError(
+            f"Class {name}: no photograph of it trains, all are in {' and '.join(map(repr, sides))}, so "
+            "it cannot be learned. Change the column 'split', or leave the class out."
+        )
 
 
 def _warn_of_leaks(manifest: pd.DataFrame) -> None:
@@ -168,7 +179,9 @@ def _warn_of_leaks(manifest: pd.DataFrame) -> None:
 
 def _divisible(manifest: pd.DataFrame) -> pd.DataFrame:
     """The rows that may train or validate, in an order that is the same whatever the manifest's."""
-    photographs = manifest[manifest["label"].notna() & (manifest["split"] != "test")]
+    labelled = manifest[manifest["label"].notna()]
+    _check_trained(labelled, labelled["split"] != "test")
+    photographs = labelled[labelled["split"] != "test"]
     for name, groups in photographs.groupby("label")["group"].nunique().items():
         if groups < 2:
             raise UserError(

@@ -10,8 +10,9 @@ import pandas as pd
 
 from cervix_tf.data.cache_file import CacheFile, photograph_keys
 from cervix_tf.data.crops import Crop, regions
+from cervix_tf.data.decoding_pass import Photograph
 from cervix_tf.data.photographs import square
-from cervix_tf.data.squares import Photograph, borrow, cache_folder
+from cervix_tf.data.squares import borrow, cache_folder
 
 Read = Callable[[int], np.ndarray]
 

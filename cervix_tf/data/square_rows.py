@@ -28,6 +28,28 @@ class SquareRows:
         self.rows: np.ndarray = numbers
         self.shape, self.dtype, self.ndim = (len(numbers), *array.shape[1:]), array.dtype, 4
 
+    @classmethod
+    def of_part(cls, array: Any, here: np.ndarray, count: int) -> "SquareRows":
+        """Number the squares of a set of which only some are here; to read another is an error.
+
+        Args:
+            array: uint8 (M, P, P, 3), those that are here.
+            here: (M,) their numbers in the set.
+            count: How many the set has.
+
+        Returns:
+            The set: uint8 (count, P, P, 3).
+
+        Example:
+            >>> SquareRows.of_part(squares, [4, 8, 15], 20)[8].shape
+            (256, 256, 3)
+        """
+        whole = cls(array, slice(0, 0))
+        whole.rows = np.full(count, len(array))  # beyond the last
+        whole.rows[here] = np.arange(len(array))
+        whole.shape = (count, *array.shape[1:])
+        return whole
+
     def __len__(self) -> int:
         return len(self.rows)
 

@@ -1,10 +1,8 @@
 """The photographs of a manifest become squares of uint8, decoded once and kept."""
 
 import hashlib
-import os
-import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -14,35 +12,11 @@ import pandas as pd
 import platformdirs
 
 from cervix_tf.data.cache_file import CacheFile, checksum, photograph_keys
-from cervix_tf.data.crops import Crop, Region, regions
-from cervix_tf.data.decoding import UnreadableError
-from cervix_tf.data.photographs import Progress, read_bytes, square
-from cervix_tf.data.threads import spread
+from cervix_tf.data.clusters import check_cluster
+from cervix_tf.data.crops import Crop, regions
+from cervix_tf.data.decoding_pass import Photograph, See, Store, decode_all
+from cervix_tf.data.photographs import Progress
 from cervix_tf.errors import UserError
-
-Store = Callable[[int, np.ndarray], None]
-See = Callable[[int, np.ndarray, bytes], None]
-Photograph = tuple[Path, Region]  # where it is, and what of it is used
-
-
-class UnreadablePhotographs(UserError):
-    """Photographs of a set cannot be read.
-
-    Attributes:
-        reasons: What is wrong with each, by its row.
-    """
-
-    def __init__(self, paths: list[Path], reasons: dict[int, str]):
-        root = os.path.commonpath([path.parent for path in paths])
-        alike: dict[str, list[str]] = {}  # one reason may be that of thousands
-        for k in sorted(reasons):
-            alike.setdefault(reasons[k], []).append(str(paths[k].relative_to(root)))
-        named = "; ".join(f"{', '.join(names)} ({why})" for why, names in alike.items())
-        super().__init__(
-            f"{len(reasons)} of {len(paths)} photographs in {root} cannot be read: {named}. Replace "
-            "them or take them out of the manifest, then run again."
-        )
-        self.reasons = reasons
 
 
 def square_size(image_size: int) -> int:
@@ -121,6 +95,7 @@ def prepare(
     cache: Path | str | Literal["memory", "none"] | None = None,
     progress: Progress | None = None,
     crop: Crop = "square",
+    ray: str | None = None,
 ) -> Squares:
     """Decode the photographs of a manifest to squares, once, on every core.
 
@@ -129,7 +104,7 @@ def prepare(
         size: Side of the squares in pixels; `square_size` tells it for a network.
         cache: Where the squares are kept: a folder; by default the user's cache folder; "memory";
             or "none", which decodes them anew whenever they are asked for. In a folder they are
-            known by path, size and time of change of the photographs and of their masks, by their
+            known by path, size and times of change of the photographs and of their masks, by their
             boxes and by `size`: a changed photograph is decoded again and the others are not. A
             killed pass is taken up where it stopped, and several processes may prepare the same
             set.
@@ -139,13 +114,16 @@ def prepare(
             lie within the photograph, cut out at decoding (columns `box_x`, `box_y`, `box_w`,
             `box_h`); `mask`, the centred square with all black that its mask leaves out (column
             `mask`). Photographs flagged "cervix not located" keep the whole centred square.
+        ray: Decode on a Ray cluster (extra `ray`): `local`, `auto`, or `HOST:PORT`, as
+            [predicting](../predicting.md#on-a-ray-cluster) says. The squares come here, where they are
+            kept; the photographs have the same paths on every machine.
 
     Returns:
         The squares, in the order of the manifest, read-only if they lie in a folder.
 
     Raises:
         UserError: Photographs cannot be read (all of them are named), the crop's columns are
-            missing, the folder cannot be written or the disk is full.
+            missing, the folder cannot be written or the disk is full, or the cluster cannot be reached.
 
     Warns:
         UserWarning: Cached squares were found damaged and are decoded again, another process is
@@ -157,13 +135,16 @@ def prepare(
     """
     if manifest.empty:
         raise UserError("The manifest has no photographs: there is nothing to prepare.")
+    if ray is not None:
+        check_cluster(ray)
     used = regions(manifest, crop)
     paths = [Path(path).absolute() for path in manifest["path"]]
     photographs = list(zip(paths, used, strict=True))
     if cache in ("memory", "none"):
-        return _unkept(photographs, size, cache == "memory", progress)
+        return _unkept(photographs, size, cache == "memory", progress, ray)
     with cache_folder(cache) as folder:
-        return kept(photographs, CacheFile(folder, size, photograph_keys(paths, used)), progress)
+        file = CacheFile(folder, size, photograph_keys(paths, used))
+        return kept(photographs, file, progress, ray=ray)
 
 
 @contextmanager
@@ -186,7 +167,11 @@ def cache_folder(cache: Path | str | None) -> Iterator[Path]:
 
 
 def _unkept(
-    photographs: list[Photograph], size: int, keep: bool, progress: Progress | None
+    photographs: list[Photograph],
+    size: int,
+    keep: bool,
+    progress: Progress | None,
+    ray: str | None,
 ) -> Squares:
     array = np.empty((len(photographs), size, size, 3), np.uint8) if keep else None
     sums = np.zeros(len(photographs), np.uint64)
@@ -196,7 +181,7 @@ def _unkept(
         if array is not None:
             array[row] = pixels
 
-    decode_all(photographs, size, range(len(photographs)), store, progress)
+    decode_all(photographs, size, range(len(photographs)), store, progress, ray=ray)
     return Squares(array if keep else _Decoding(photographs, size), sums)  # type: ignore[arg-type]
 
 
@@ -205,19 +190,24 @@ def kept(
     file: CacheFile,
     progress: Progress | None,
     see: See | None = None,
+    ray: str | None = None,
 ) -> Squares:
     """Complete the squares in a folder and open them; arguments as of `decode_all`."""
     if not file.path.is_file() or len(file.missing(file.path)):
         waiting = f"{file.path}: another process is preparing the same squares; waiting for it."
         with file.locked(lambda: warnings.warn(waiting, stacklevel=5)):
-            _complete(photographs, file, progress, see)
+            _complete(photographs, file, progress, see, ray)
     if progress:
         progress(len(photographs), len(photographs))
     return Squares(file.open(), file.sums(), file.path)
 
 
 def _complete(
-    photographs: list[Photograph], file: CacheFile, progress: Progress | None, see: See | None
+    photographs: list[Photograph],
+    file: CacheFile,
+    progress: Progress | None,
+    see: See | None,
+    ray: str | None,
 ) -> None:
     # Another process may have done it all while the lock was waited for.
     published = file.path.is_file()
@@ -231,7 +221,7 @@ def _complete(
         )
     with file.writing(missing) as write:
         rest = borrow(file, missing, write)
-        decode_all(photographs, file.shape[1], rest, write, progress, see)
+        decode_all(photographs, file.shape[1], rest, write, progress, see, ray)
 
 
 def borrow(file: CacheFile, missing: np.ndarray, write: Store) -> list[int]:
@@ -248,54 +238,3 @@ def borrow(file: CacheFile, missing: np.ndarray, write: Store) -> list[int]:
                 write(row, np.frombuffer(pixels, np.uint8))
                 copied.add(row)
     return [int(row) for row in missing if row not in copied]
-
-
-def decode_all(
-    photographs: list[Photograph],
-    size: int,
-    rows: Sequence[int],
-    store: Store,
-    progress: Progress | None,
-    see: See | None = None,
-) -> None:
-    """Decode some photographs, one thread a core.
-
-    Args:
-        photographs: Photographs, and what of each is used.
-        size: Side of the squares.
-        rows: Which of them to decode.
-        store: Called from the threads with the row and its square.
-        progress: Called from the threads, one at a time, with the number of squares there are by
-            now, and of all.
-        see: Called like `store`, with the content of the file too.
-
-    Raises:
-        UnreadablePhotographs: Some cannot be read; the others were stored all the same.
-    """
-    reasons: dict[int, str] = {}
-    done, mutex = [len(photographs) - len(rows)], threading.Lock()
-
-    def decode_one(row: int) -> None:
-        try:
-            path, region = photographs[row]
-            if see is None:
-                store(row, square(path, size, region))
-                return
-            data = read_bytes(path)
-            pixels = square(path, size, region, data)
-            store(row, pixels)
-            see(row, pixels, data)
-        except UnreadableError as error:
-            reasons[row] = str(error)
-
-    def work(row: int) -> None:
-        decode_one(row)
-        if progress:
-            with mutex:
-                done[0] += 1
-                progress(done[0], len(photographs))
-
-    # Ctrl+C or a full disk ends the pass after the photographs in hand.
-    spread(work, rows)
-    if reasons:
-        raise UnreadablePhotographs([path for path, _ in photographs], reasons)

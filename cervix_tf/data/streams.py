@@ -16,9 +16,9 @@ from cervix_tf.data.square_rows import SquareRows
 from cervix_tf.data.squares import Squares, prepare, square_size
 from cervix_tf.data.views import RandomView
 
-_DRAWN = (
-    16  # batches whose photographs are drawn at a time: each call of Python holds up the others
-)
+# Batches whose photographs are drawn at a time, since each call of Python holds up the others; of
+# large batches fewer.
+_DRAWN, _DRAWN_PHOTOGRAPHS = 16, 65_536
 _ALIGNED = 64  # bytes between the places where an array may begin for TensorFlow
 
 
@@ -29,6 +29,7 @@ def training_stream(
     seed: int,
     start_step: int = 0,
     balanced: bool = False,
+    positions: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Stream full batches for training, for ever.
 
@@ -44,6 +45,7 @@ def training_stream(
         seed: Determines the order.
         start_step: Number of batches to leave out.
         balanced: Whether to show every class equally often.
+        positions: Which of each batch's photographs are wanted, from 0; by default all.
 
     Returns:
         A dataset of (images uint8 (B, P, P, 3), keys int32 (B, 2) with epoch and index of each
@@ -55,36 +57,83 @@ def training_stream(
     array = squares.array if isinstance(squares, Squares | SquareRows) else squares
     rows = squares.rows if isinstance(squares, SquareRows) else np.arange(len(array))
     labels = np.asarray(labels, "int32")
-    classes = [np.flatnonzero(labels == k) for k in np.unique(labels)]
-
-    def shown(position: int) -> tuple[int, int]:
-        if not balanced:
-            return shuffled(position, len(labels), seed)
-        number, turn = divmod(position, len(classes))
-        turns = np.random.default_rng([seed, number]).permutation(len(classes))
-        own = classes[turns[turn]]
-        epoch, row = shuffled(number, len(own), seed)
-        return epoch, own[row]
+    shown = _sequence(labels, seed, balanced)
+    positions = np.arange(batch_size) if positions is None else positions
+    count = len(positions)
+    several = max(1, min(_DRAWN, _DRAWN_PHOTOGRAPHS // count))
 
     def drawn(step: np.int64) -> np.ndarray:
-        first, count = int(step) * batch_size, _DRAWN * batch_size
-        keys = np.array([shown(k) for k in range(first, first + count)], "int32")
-        return keys.reshape(_DRAWN, batch_size, 2)
+        steps = np.arange(int(step), int(step) + several)
+        keys = shown((steps[:, None] * batch_size + positions).ravel())
+        return keys.reshape(several, count, 2).astype("int32")
 
     def keys_of(step):
         keys = tf.numpy_function(drawn, [step], tf.int32)
-        return tf.ensure_shape(keys, (_DRAWN, batch_size, 2))
+        return tf.ensure_shape(keys, (several, count, 2))
 
     read = _reader(array, array.shape[1])
     classes_of, places = tf.constant(labels), tf.constant(rows, tf.int64)
 
     def loaded(keys):
         images = read(tf.gather(places, keys[:, 1]))
-        images = tf.ensure_shape(images, (batch_size, *array.shape[1:]))
+        images = tf.ensure_shape(images, (count, *array.shape[1:]))
         return images, keys, tf.gather(classes_of, keys[:, 1])
 
-    keys = tf.data.Dataset.counter(start_step, _DRAWN).map(keys_of).unbatch()
+    keys = tf.data.Dataset.counter(start_step, several).map(keys_of).unbatch()
     return _in_place(keys.map(loaded, num_parallel_calls=2, deterministic=True).prefetch(2))
+
+
+def rows_shown(
+    labels: np.ndarray,
+    batch_size: int,
+    seed: int,
+    steps: int,
+    positions: np.ndarray,
+    balanced: bool = False,
+) -> np.ndarray:
+    """Tell which photographs a `training_stream` shows at some positions of its batches.
+
+    Args:
+        labels: int32 (N,) class indices.
+        batch_size: As of the stream.
+        seed: As of the stream.
+        steps: Number of batches, from the first.
+        positions: Positions in each batch, from 0.
+        balanced: As of the stream.
+
+    Returns:
+        The numbers of the photographs, ascending.
+
+    Example:
+        >>> rows_shown(labels, 32, seed=0, steps=100, positions=np.arange(16))
+    """
+    shown = _sequence(np.asarray(labels), seed, balanced)
+    seen = np.zeros(len(labels), bool)
+    for step in range(steps):
+        seen[shown(step * batch_size + positions)[:, 1]] = True
+        if seen.all():
+            break
+    return np.flatnonzero(seen)
+
+
+def _sequence(labels: np.ndarray, seed: int, balanced: bool) -> Callable[[np.ndarray], np.ndarray]:
+    """The function from positions in the stream to the epochs and photographs there, int64 (N, 2)."""
+    if not balanced:
+        return lambda positions: shuffled(positions, len(labels), seed)
+    classes = [np.flatnonzero(labels == k) for k in np.unique(labels)]
+
+    def shown(positions: np.ndarray) -> np.ndarray:
+        numbers, turns = np.divmod(positions, len(classes))
+        rounds, which = np.unique(numbers, return_inverse=True)
+        orders = [np.random.default_rng([seed, n]).permutation(len(classes)) for n in rounds]
+        chosen = np.array(orders)[which, turns]
+        keys = np.empty((len(positions), 2), "int64")
+        for kind, own in enumerate(classes):
+            drawn = shuffled(numbers[chosen == kind], len(own), seed)
+            keys[chosen == kind] = np.stack([drawn[:, 0], own[drawn[:, 1]]], axis=1)
+        return keys
+
+    return shown
 
 
 def batches(
@@ -194,10 +243,16 @@ def _reader(array: np.ndarray, side: int, ordered: bool = False) -> Callable:
     return read
 
 
-def shuffled(position: int, count: int, seed: int) -> tuple[int, int]:
-    """The epoch of a position in the stream, and the photograph that comes there."""
-    epoch, within = divmod(position, count)
-    return epoch, int(order(seed, epoch, count)[within])
+def shuffled(positions: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """The epochs of positions in the stream, and the photographs that come there: int64 (N, 2)."""
+    ascending = np.argsort(positions, kind="stable")
+    epochs, within = np.divmod(positions[ascending], count)
+    first, starts = np.unique(epochs, return_index=True)
+    keys = np.empty((len(positions), 2), "int64")
+    for epoch, part in zip(first, np.split(np.arange(len(positions)), starts[1:]), strict=True):
+        rows = order(seed, int(epoch), count)[within[part]]
+        keys[ascending[part]] = np.stack([np.full(len(part), epoch), rows], axis=1)
+    return keys
 
 
 @functools.lru_cache(maxsize=16)

@@ -13,6 +13,7 @@ from cervix_tf.evaluation.operating_points import check_point, operating_figures
 from cervix_tf.evaluation.outputs import write_evaluation
 from cervix_tf.evaluation.seen_photographs import least_seen
 from cervix_tf.evaluation.strata import check_column, figures_by
+from cervix_tf.files import check_output
 from cervix_tf.inference import Predictions, held_out, predictions_of
 from cervix_tf.inference.out_of_fold import by_others
 from cervix_tf.inference.patients import check_unit, group_table
@@ -79,6 +80,8 @@ def evaluate(
     check_unit(per)
     if out is not None and (Path(out) / "recipe.yaml").exists():
         raise UserError(f"{out} is a run's folder, with figures of its own: give another folder.")
+    if out is not None:
+        check_output(out, "folder")
     predictions = run if isinstance(run, Predictions) else None
     opened = run.run if isinstance(run, Predictions) else load(run)
     if predictions is not None:

@@ -9,6 +9,7 @@ from cervix_tf.evaluation.prediction_sheets import plot_mistakes, plot_predictio
 from cervix_tf.evaluation.ranking_curves import plot_precision_recall, plot_roc
 from cervix_tf.inference import Predictions
 from cervix_tf.runs import Run
+from cervix_tf.runs.checked_folder import RECORDED
 
 
 def labelled_table(predictions: Predictions) -> pd.DataFrame:
@@ -55,6 +56,7 @@ def write_evaluation(predictions: Predictions, figures: dict, folder: Path) -> N
     own = folder == predictions.run.folder
     target.write_table(predictions.run.table if own else Run.table, labelled_table(predictions))
     target.write_json("metrics.json", figures)
+    target.seal(RECORDED if own else ("predictions.csv", "metrics.json"))
     plot_confusion(figures, target.path("plots/confusion.png"))
     plot_reliability(figures, target.path("plots/reliability.png"))
     plot_prevalence(figures, target.path("plots/prevalence.png"))

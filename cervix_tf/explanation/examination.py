@@ -11,8 +11,8 @@ import pandas as pd
 from cervix_tf.data import unreadable
 from cervix_tf.data.crops import Region, regions, square_around
 from cervix_tf.data.decoding import dimensions
+from cervix_tf.data.decoding_pass import UnreadablePhotographs, decode_all
 from cervix_tf.data.photographs import read_bytes
-from cervix_tf.data.squares import UnreadablePhotographs, decode_all
 from cervix_tf.errors import UserError
 from cervix_tf.explanation.attribution import run_saliency
 from cervix_tf.explanation.overlays import overlay

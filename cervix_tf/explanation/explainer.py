@@ -11,7 +11,9 @@ from cervix_tf.data.manifests import photographs_or_phantoms, validated
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.explanation.attribution import METHODS, run_saliency
 from cervix_tf.explanation.overlays import Explanation, plot_explanation
+from cervix_tf.files import check_output
 from cervix_tf.inference import Predictions, held_out, predictions_of
+from cervix_tf.pages.figures import picture_format
 from cervix_tf.runs import Run, load
 
 
@@ -68,6 +70,7 @@ def explain(
         predictions = run
     else:
         run = load(run)
+        _check_path(Path(out) if out else run.path("plots/saliency.png"))
         candidates = _candidates(run, manifest)
         predictions = (
             held_out(run, candidates, cache=cache)
@@ -102,6 +105,11 @@ def explain(
     counts = (int(right.sum()), len(right)) if has_labels else None
     plot_explanation(explanation, f"{opened.recipe.model.name} on {what}", counts, path)
     return explanation
+
+
+def _check_path(path: Path) -> None:
+    check_output(path)
+    picture_format(path)
 
 
 def _candidates(run: Run, manifest: pd.DataFrame | None) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from cervix_tf.data.photographs import Progress, picture_sizes
 from cervix_tf.errors import UserError
 from cervix_tf.exploration import embedding, plots, sample_sheets
 from cervix_tf.exploration.plots import Kind
-from cervix_tf.files import write_csv, write_text
+from cervix_tf.files import check_output, write_csv, write_text
 from cervix_tf.pages.pictures import data_address
 from cervix_tf.pages.templates import render
 
@@ -74,6 +74,7 @@ def explore(
         >>> findings["embeddings"]["pixels"]["neighbour"]["accuracy"]
     """
     _check(manifest, components, backbone, weights, size, options)
+    check_output(out, "folder")
     manifest = validated(manifest, "the manifest").sort_values("path", kind="stable")
     manifest = manifest.reset_index(drop=True)
     out = Path(out)

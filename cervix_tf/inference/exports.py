@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.errors import UserError, unknown
-from cervix_tf.files import disk_errors, replacing
+from cervix_tf.files import beside, check_output, disk_errors, replacing
 from cervix_tf.inference.predictions import crops, predictions_of
 from cervix_tf.inference.runtimes import RUNTIMES
 from cervix_tf.runs import Run, load
@@ -104,6 +104,7 @@ def export(
     run = load(run)
     name = NAMES[format].replace(".", f"_{quantize}.") if quantize else NAMES[format]
     target = Path(path) if path else run.path(f"export/{name}")
+    _check_target(target, format)
     photographs = _validation_photographs(run) if manifest is None else manifest
     predictions = predictions_of(run, photographs, progress=progress)
     squares, expected = predictions.squares, predictions.probabilities
@@ -130,6 +131,13 @@ def export(
         _accuracy(exported, predictions.targets),
         _accuracy(expected, predictions.targets),
     )
+
+
+def _check_target(target: Path, format: str) -> None:
+    """Refuse before the work what could not be written after it."""
+    check_output(target, "folder" if format == "savedmodel" else "file")
+    if format == "savedmodel" and target.exists() and not (target / "saved_model.pb").is_file():
+        raise UserError(f"{target} exists and is no SavedModel: give another folder.")
 
 
 def _validation_photographs(run: Run) -> pd.DataFrame:
@@ -245,11 +253,10 @@ def _litert(run: Run, path: Path, card: str, quantize: str | None) -> None:
 @contextlib.contextmanager
 def _replacing_folder(path: Path) -> Iterator[Path]:
     """Give a folder to write to, which becomes `path` when the block ends without error."""
-    if path.exists() and not (path / "saved_model.pb").is_file():
-        raise UserError(f"{path} exists and is no SavedModel: give another folder.")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}-", dir=path.parent))
+        scratch = beside(path)
+        scratch.mkdir()
         try:
             part = scratch / "new"
             yield part

@@ -17,6 +17,7 @@ from cervix_tf.files import replacing
 from cervix_tf.inference.penultimate_features import penultimate
 from cervix_tf.runs import Run
 from cervix_tf.runs.conformal import group_quantile
+from cervix_tf.runs.file_shapes import reading
 
 if TYPE_CHECKING:
     import keras
@@ -50,10 +51,10 @@ def write_references(
     Example:
         >>> write_references(run, run.model, predictions.squares, predictions.squares)
     """
-    kept = SquareRows(training, _kept(len(training)))
+    kept = SquareRows(training, evenly_chosen(len(training)))
     references = unit_features(model, kept).astype("float16")
     held_out = _distances(model, validation, references)
-    with replacing(run.path(FILE)) as part:
+    with replacing(run.anew(FILE)) as part:
         np.savez(part, references=references, held_out=held_out)
 
 
@@ -113,20 +114,25 @@ def held_out_distances(run: Run) -> np.ndarray:
 
 def has_references(run: Run) -> bool:
     """Whether photographs can be told to be unfamiliar to a run, or to all runs of an ensemble."""
-    return all(member.path(FILE).is_file() for member in run.members)
+    return all(member.has(FILE) for member in run.members)
 
 
-def _kept(count: int) -> np.ndarray:
-    """Which of so many training photographs are kept, evenly chosen."""
-    return np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int))
+def evenly_chosen(count: int, most: int = MOST) -> np.ndarray:
+    """The numbers of so many training photographs that are kept, ascending."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
 def _read(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    path = run.path(FILE)
-    if not path.is_file():
-        raise UserError(f"{path} does not exist: an older version trained this run; train again.")
-    with np.load(path) as stored:
-        return stored["references"], stored["held_out"].astype("float64")
+    if not run.has(FILE):
+        raise UserError(
+            f"{run.path(FILE)} does not exist: an older version trained this run; train again."
+        )
+    path = run.file(FILE)
+    with reading(path), np.load(path, allow_pickle=False) as stored:
+        references, held_out = stored["references"], stored["held_out"].astype("float64")
+        if references.ndim != 2 or held_out.shape != (len(run.predictions),):
+            raise ValueError(f"shapes {references.shape} and {held_out.shape}")
+        return references, held_out
 
 
 def _usual(run: Run, held_out: np.ndarray) -> float:
@@ -138,7 +144,7 @@ def kept_references(run: Run) -> tuple[pd.DataFrame, np.ndarray]:
     """Give the training photographs that a run keeps the features of: rows of `manifest`, (N, D)."""
     features = _read(run)[0].astype("float32")
     training = run.manifest[(run.manifest["split"] == "train") & run.manifest["label"].notna()]
-    return training.iloc[_kept(len(training))].reset_index(drop=True), features
+    return training.iloc[evenly_chosen(len(training))].reset_index(drop=True), features
 
 
 def unit_features(model: "keras.Model", squares: SquareArray) -> np.ndarray:

@@ -12,10 +12,10 @@ import pandas as pd
 from cervix_tf.data import prepare, read_manifest
 from cervix_tf.data.crops import Crop
 from cervix_tf.data.decoding import UnreadableError
+from cervix_tf.data.decoding_pass import UnreadablePhotographs
 from cervix_tf.data.manifests import COLUMNS, validated
 from cervix_tf.data.photographs import square_of
 from cervix_tf.data.square_reader import Read, square_reader
-from cervix_tf.data.squares import UnreadablePhotographs
 from cervix_tf.data.threads import spread
 from cervix_tf.errors import UserError
 

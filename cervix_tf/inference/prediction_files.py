@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from cervix_tf.data.cache_file import photograph_keys
 from cervix_tf.data.crops import regions
 from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError, need_package
-from cervix_tf.files import disk_errors, replacing, write_csv
+from cervix_tf.files import check_output, disk_errors, replacing, write_csv
 from cervix_tf.inference.engines import Runs
+from cervix_tf.inference.prediction_cluster import made_parts
 from cervix_tf.inference.prediction_stream import PredictionStream, Progress, prediction_stream
 from cervix_tf.inference.prediction_table import check_row, per_group
 
@@ -56,11 +57,12 @@ def write_predictions(
     engine: str = "keras",
     on_error: str = "stop",
     shard: str | None = None,
+    ray: str | None = None,
 ) -> Written:
     """Predict photographs on disk into a file; the same call goes on after a kill where it stopped.
 
     Parts of 1024 photographs lie in the folder `FILE.parts` until the file is whole. A part counts only
-    for the same runs, options and photographs (path, size and time of change), so that nothing is mixed
+    for the same runs, options and photographs (path, size and times of change), so that nothing is mixed
     up. Memory does not grow with the number of photographs, but for some hundred bytes for each name.
 
     Args:
@@ -79,6 +81,8 @@ def write_predictions(
         on_error: As `predict` takes it; recorded, the photographs stand with the reason in a CSV beside
             the file, called `STEM.errors.csv`.
         shard: As `predict` takes it; each share has a file of its own.
+        ray: As `predict` takes it; the parts are written here, and those that were made without a cluster
+            count as well.
 
     Returns:
         Where it is and how much it holds.
@@ -90,11 +94,12 @@ def write_predictions(
         >>> write_predictions("runs/first", "photographs", "predictions.csv").rows
     """
     target = Path(path)
+    check_output(target)
     if target.suffix == ".parquet":
         need_package("pyarrow", "parquet")
     check_row(per, sets, flags, shard)
     stream = prediction_stream(
-        runs, photographs, tta, batch_size, cache, raw, sets, flags, engine, on_error, shard
+        runs, photographs, tta, batch_size, cache, raw, sets, flags, engine, on_error, shard, ray
     )
     if stream.photographs.pictures:
         raise UserError("Pictures in memory cannot be told from others later: give paths.")
@@ -102,7 +107,7 @@ def write_predictions(
     with _parts_folder(target) as folder:
         names = _names(stream, options)
         files = {part: folder / name for part, name in zip(stream.parts(), names, strict=True)}
-        _predict(stream, files, progress)
+        _predict(stream, files, progress, ray)
         kept = [_errors_of(file) for file in files.values()]
         lost = [read_table(errors) for errors in kept if errors.is_file()]
         errors, errors_path = pd.concat(lost) if lost else None, _errors_of(target)
@@ -154,7 +159,9 @@ def _names(stream: PredictionStream, options: list) -> Iterator[str]:
         yield f"{part.start:09}-{digest.hexdigest()}.csv"
 
 
-def _predict(stream: PredictionStream, files: dict[range, Path], progress: Progress | None) -> None:
+def _predict(
+    stream: PredictionStream, files: dict[range, Path], progress: Progress | None, ray: str | None
+) -> None:
     """Predict the parts that are not there yet, each written whole before the next one's table."""
     left = [part for part, file in files.items() if not file.is_file()]
     count = len(stream.photographs.table)
@@ -164,10 +171,11 @@ def _predict(stream: PredictionStream, files: dict[range, Path], progress: Progr
         if progress:
             progress(before + done, count)
 
-    for part, table in zip(left, stream.tables(left, shown), strict=True):
-        if stream.recorded:
-            write_csv(stream.errors(part), _errors_of(files[part]))
-        write_csv(table, files[part])
+    with closing(made_parts(stream, left, ray, shown)) as made:
+        for part, table in made:
+            if stream.recorded:
+                write_csv(stream.errors(part), _errors_of(files[part]))
+            write_csv(table, files[part])
 
 
 def _errors_of(file: Path) -> Path:

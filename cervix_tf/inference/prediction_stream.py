@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from cervix_tf.data.clusters import check_cluster
 from cervix_tf.data.decoding import UnreadableError
 from cervix_tf.data.threads import ahead
 from cervix_tf.errors import UserError, unknown
@@ -39,6 +40,8 @@ class PredictionStream:
         threshold: That of the sets; None without.
         flags: Whether photographs are flagged, by the first engine's run.
         on_error: Whether an unreadable photograph ends it, all of them named, or is recorded.
+        engine: What kind the engines are.
+        raw: Whether they leave the networks' probabilities as they are.
         recorded: The reason for each unreadable photograph that was met, by its row.
     """
 
@@ -50,6 +53,8 @@ class PredictionStream:
     threshold: float | None = None
     flags: bool = False
     on_error: OnError = "stop"
+    engine: str = "keras"
+    raw: bool = False
     recorded: dict[int, str] = field(default_factory=dict)
 
     def parts(self) -> list[range]:
@@ -141,8 +146,13 @@ def prediction_stream(
     engine: str = "keras",
     on_error: str = "stop",
     shard: str | None = None,
+    ray: str | None = None,
 ) -> PredictionStream:
     """Open all that `predict` needs; arguments as it takes them. Nothing is decoded yet."""
+    if ray is not None:
+        check_cluster(ray)
+        if cache not in ("none", "memory"):
+            raise UserError("A cluster keeps no squares while it predicts: leave out --cache.")
     if on_error not in ON_ERROR:
         raise unknown("way with unreadable photographs", on_error, ON_ERROR)
     check_views(tta)
@@ -156,7 +166,7 @@ def prediction_stream(
         given = given.of_rows(shard_rows(shard, len(given.table)))
     return PredictionStream(
         opened, given, tta, batch_size, cache, threshold, flags,
-        "record" if on_error == "record" else "stop",
+        "record" if on_error == "record" else "stop", engine, raw,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from cervix_tf.errors import UserError, listed
 from cervix_tf.inference.engines import Runs
 from cervix_tf.inference.patients import check_unit, group_means, group_names, group_table
+from cervix_tf.inference.prediction_cluster import made_parts
 from cervix_tf.inference.prediction_stream import prediction_stream
 
 
@@ -27,6 +29,7 @@ def predict(
     engine: str = "keras",
     on_error: str = "stop",
     shard: str | None = None,
+    ray: str | None = None,
 ) -> pd.DataFrame:
     """Predict the class probabilities of photographs, decoding ahead while the network works.
 
@@ -55,6 +58,8 @@ def predict(
             left out, with a warning.
         shard: `I/N`, such as `1/4`: only the first of four shares of the photographs, contiguous in
             their order.
+        ray: Predict on a Ray cluster (extra `ray`): `local`, one of this machine; `auto`, the one that
+            runs on it; or `HOST:PORT`. Photographs and runs have the same paths on every machine.
 
     Returns:
         A table in the photographs' order: `image` (the file's name, or `picture 2` for the second of a
@@ -66,7 +71,7 @@ def predict(
     Raises:
         UserError: A photograph cannot be read or lacks its box or mask, an array is no RGB picture, the
             runs have different classes, `tta` is out of range, or sets are asked of what is no
-            ensemble, or flags of a run without `references.npz`.
+            ensemble, or flags of a run without `references.npz`, or the cluster cannot be reached.
 
     Warns:
         UserWarning: The ensemble has too few groups for the level, so that a set holds every class; or
@@ -79,10 +84,11 @@ def predict(
     """
     check_row(per, sets, flags, shard)
     stream = prediction_stream(
-        runs, photographs, tta, batch_size, cache, raw, sets, flags, engine, on_error, shard
+        runs, photographs, tta, batch_size, cache, raw, sets, flags, engine, on_error, shard, ray
     )
-    tables = list(stream.tables(stream.parts(), progress))
-    table = pd.concat(tables).reset_index(drop=True)
+    with closing(made_parts(stream, stream.parts(), ray, progress)) as made:
+        tables = {part.start: table for part, table in made}
+    table = pd.concat([tables[start] for start in sorted(tables)]).reset_index(drop=True)
     lost = stream.errors()
     if len(lost):
         warnings.warn(

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError, listed
-from cervix_tf.files import write_csv
+from cervix_tf.files import check_output, write_csv
 from cervix_tf.inference.engines import engines
 from cervix_tf.inference.photographs import as_photographs
 from cervix_tf.inference.prediction_table import predict
@@ -94,11 +94,10 @@ def submit(
     Example:
         >>> submit("runs/first", "data/test", "kaggle_submission/first.csv")
     """
+    check_output(path)
     given = as_photographs(photographs)
-    classes = engines(runs, options.get("engine", "keras"), options.get("raw", False))[
-        0
-    ].class_names
-    check_submission(classes, given.table["image"].tolist(), sample, floor)
+    opened = engines(runs, options.get("engine", "keras"), options.get("raw", False))
+    check_submission(opened[0].class_names, given.table["image"].tolist(), sample, floor)
     predictions = predict(runs, photographs if given.pictures else given.table, **options)
     write_submission(predictions, path, sample=sample, floor=floor)
     return predictions

@@ -114,7 +114,9 @@ def _labels(classes: int) -> dict[int, str]:
     """Read Keras' names of the 1000 classes, if an earlier download left them."""
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     try:
-        index = json.loads((home / "models" / "imagenet_class_index.json").read_text())
+        index = json.loads(
+            (home / "models" / "imagenet_class_index.json").read_text(encoding="utf-8")
+        )
     except OSError:
         return {}
     background = classes - len(index)  # TF-Slim's Inception has one class before the others

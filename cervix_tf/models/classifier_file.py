@@ -32,7 +32,7 @@ def load_model(path: Path | str) -> "keras.Model":
     if not Path(path).is_file():
         raise UserError(f"The model {path} does not exist.")
     try:
-        return keras.models.load_model(path, compile=False)
-    except (ValueError, OSError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # a damaged archive fails in many ways
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{path} cannot be read as a Keras model: {reason}") from error

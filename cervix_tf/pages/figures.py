@@ -6,10 +6,12 @@ from pathlib import Path
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import LogFormatter, ScalarFormatter
 
+from cervix_tf.errors import UserError
 from cervix_tf.files import replacing
 
 # Okabe and Ito's colours, which people with any colour vision tell apart; a class keeps its colour.
@@ -50,7 +52,7 @@ def save(figure: Figure, path: Path | str | None = None) -> Figure:
 
     Args:
         figure: The figure.
-        path: The file; its suffix chooses the format.
+        path: The file; its suffix chooses the format, PNG where it has none.
 
     Returns:
         The figure.
@@ -65,8 +67,32 @@ def save(figure: Figure, path: Path | str | None = None) -> Figure:
         text.set_parse_math(False)
     if path is not None:
         with replacing(path) as part:
-            figure.savefig(part)
+            figure.savefig(part, format=picture_format(path))
     return figure
+
+
+def picture_format(path: Path | str) -> str:
+    """Tell the format of a figure by its file's name.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Such as `png`, which it is where the name has no suffix.
+
+    Raises:
+        UserError: Figures cannot be written in that format.
+
+    Example:
+        >>> picture_format("maps.pdf"), picture_format("maps")
+        ('pdf', 'png')
+    """
+    suffix = Path(path).suffix[1:].lower() or "png"
+    if suffix not in (known := FigureCanvasBase.get_supported_filetypes()):
+        raise UserError(
+            f"{path}: no figure can be written as {suffix}; known are {', '.join(sorted(known))}."
+        )
+    return suffix
 
 
 def _texts(artist: Artist) -> Iterator[Text]:

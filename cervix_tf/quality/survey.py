@@ -8,15 +8,9 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data.cache_file import CacheFile, photograph_keys
+from cervix_tf.data.decoding_pass import Photograph, See, UnreadablePhotographs, decode_all
 from cervix_tf.data.photographs import Progress, read_bytes
-from cervix_tf.data.squares import (
-    Photograph,
-    See,
-    UnreadablePhotographs,
-    cache_folder,
-    decode_all,
-    kept,
-)
+from cervix_tf.data.squares import cache_folder, kept
 from cervix_tf.data.threads import spread
 
 

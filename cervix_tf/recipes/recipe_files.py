@@ -185,9 +185,8 @@ def _worded(error: ValidationError, where: str) -> UserError:
     if fault["type"] == "missing":
         return UserError(f"{where}: the recipe key {key!r} is missing.")
     message = fault["msg"].removeprefix("Value error, ")
-    return UserError(
-        f"{where}: recipe key {key or 'recipe'!r}: {message}; received {fault['input']!r}."
-    )
+    received = "" if isinstance(fault["input"], dict) else f"; received {fault['input']!r}"
+    return UserError(f"{where}: recipe key {key or 'recipe'!r}: {message}{received}.")
 
 
 def _keys_at(parts: list[str]) -> list[str]:

@@ -1,17 +1,44 @@
 """The recipe's keys, their allowed values and their defaults."""
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
 
+LARGEST = 2**31 - 1  # whole number that TensorFlow's counters hold
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*")
+    @classmethod
+    def _trainable(cls, value: Any) -> Any:
+        return _in_single_precision(value)
+
+
+def _in_single_precision(value: Any) -> Any:
+    """Refuse numbers, also in lists and mappings, that training would take for others."""
+    if isinstance(value, dict | list | tuple):
+        for below in value.values() if isinstance(value, dict) else value:
+            _in_single_precision(below)
+    elif isinstance(value, int):
+        if abs(value) > LARGEST:
+            raise ValueError(f"Input should be at most {LARGEST}")
+    elif isinstance(value, float):
+        with np.errstate(all="ignore"):
+            single = float(np.float32(value))
+        if not math.isfinite(single):
+            raise ValueError("Input should be a finite number in single precision")
+        if value and not single:
+            raise ValueError("Input is 0 in single precision")
+    return value
 
 
 class ModelChoice(_Frozen):
@@ -25,6 +52,15 @@ class ModelChoice(_Frozen):
     model_config = ConfigDict(extra="allow", frozen=True)
     name: str
     weights: str = "none"
+
+    @model_validator(mode="after")
+    def _trainable_options(self) -> Self:
+        for key, value in self.options.items():
+            try:
+                _in_single_precision(value)
+            except ValueError as error:
+                raise ValueError(f"{key}: {error}, received {value!r}") from None
+        return self
 
     @property
     def options(self) -> dict:

@@ -19,6 +19,7 @@ from cervix_tf.reproduction.page import write_page
 from cervix_tf.reproduction.report_tables import FULL_DATA, PARTS
 from cervix_tf.runs import Run, load
 from cervix_tf.segmentation import segment
+from cervix_tf.training.hosts import alone
 from cervix_tf.training.trainer import fit, resume
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ def reproduce(
     Example:
         >>> reproduce(manifest, only=["table3"], steps_scale=0.05, weights="none")
     """
+    alone("reproduce", "start it on one")
     out, parts = Path(out), list(only) or list(PARTS)
     for part in parts:
         if part not in PARTS:

@@ -1,6 +1,5 @@
 """The page of a reproduction: the report's tables and figures beside ours."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -94,7 +93,7 @@ def _general(manifest: pd.DataFrame, runs: dict[str, Run], scale: float) -> list
         "patient may be on both sides; here no group is, which is harder. The weights kept are those "
         "of the best validation."
     )
-    tested = [run for run in runs.values() if run.path("test/metrics.json").is_file()]
+    tested = [run for run in runs.values() if run.test_metrics]
     if len(tested) < len(runs):
         lines.append(
             "Test: the report's figures are of Kaggle's server. No labelled test photographs are here."
@@ -209,8 +208,8 @@ def _losses(rows: Sequence[report.Row], runs: dict[str, Run]) -> tuple[list[str]
     table = []
     for row in rows:
         ours = uncalibrated(runs[row.recipe].metrics)
-        test = runs[row.recipe].path("test/metrics.json")
-        tested = uncalibrated(json.loads(test.read_bytes())) if test.is_file() else None
+        test = runs[row.recipe].test_metrics
+        tested = uncalibrated(test) if test else None
         table.append(
             [
                 row.name,

@@ -19,6 +19,8 @@ from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.runs import display
 from cervix_tf.runs.calibration import Calibration
+from cervix_tf.runs.checked_folder import TABLE, CheckedFolder
+from cervix_tf.runs.file_shapes import HISTORY, check_object, read_columns, read_object, reading
 
 if TYPE_CHECKING:
     import keras
@@ -28,7 +30,7 @@ CARD = "cervix_tf.json"  # inside model.keras, beside Keras' own entries, which 
 
 
 @dataclass(frozen=True, repr=False)
-class Run:
+class Run(CheckedFolder):
     """A run folder, each of its files read when it is first asked for.
 
     Attributes:
@@ -39,7 +41,6 @@ class Run:
         ['Type_1', 'Type_2', 'Type_3']
     """
 
-    folder: Path
     table = "predictions.csv"
 
     def __repr__(self) -> str:
@@ -53,10 +54,6 @@ class Run:
         step = int(self.history["step"].max()) if begun else 0
         return self.folder, self.recipe.model.name, self.metrics if self.complete else None, step
 
-    def path(self, name: str) -> Path:
-        """Path of a file of the run."""
-        return self.folder / name
-
     @property
     def complete(self) -> bool:
         """Whether training reached its end."""
@@ -65,12 +62,16 @@ class Run:
     @functools.cached_property
     def recipe(self) -> Recipe:
         """The recipe, fully resolved."""
-        return load_recipe(self._existing("recipe.yaml"))
+        path = self.file("recipe.yaml")
+        with reading(path):
+            return load_recipe(path)
 
     @functools.cached_property
     def manifest(self) -> pd.DataFrame:
         """The photographs with the split they were trained and validated on."""
-        return read_csv(self._existing("manifest.csv"), labelled=False, existing=False)
+        path = self.file("manifest.csv")
+        with reading(path):
+            return read_csv(path, labelled=False, existing=False)
 
     @property
     def validation(self) -> pd.DataFrame:
@@ -80,17 +81,25 @@ class Run:
     @functools.cached_property
     def history(self) -> pd.DataFrame:
         """Loss and accuracy by step."""
-        return read_table(self._existing("history.csv"), text=())
+        path = self.file("history.csv")
+        return read_columns(path, lambda table: read_table(table, ()), HISTORY)
 
     @functools.cached_property
     def predictions(self) -> pd.DataFrame:
         """Probabilities of the validation photographs."""
-        return read_table(self._existing(self.table), TEXT)
+        path = self.file(self.table)
+        return read_columns(path, lambda table: read_table(table, TEXT), ["path"])
 
     @functools.cached_property
     def metrics(self) -> dict[str, Any]:
         """The figures of the validation photographs."""
-        return json.loads(self._existing("metrics.json").read_text(encoding="utf-8"))
+        return read_object(self.file("metrics.json"))
+
+    @property
+    def test_metrics(self) -> dict[str, Any] | None:
+        """The figures of test photographs, as `evaluate` wrote them to `RUN/test`, or None."""
+        test = Run(self.path("test"))
+        return test.metrics if test.has("metrics.json") else None
 
     def shares(self, per_group: bool = False) -> np.ndarray:
         """The share of each class among the photographs that trained, or their groups, (classes,)."""
@@ -108,28 +117,35 @@ class Run:
     @functools.cached_property
     def calibration(self) -> Calibration | None:
         """What its networks' probabilities are calibrated by; None for a run of an earlier version."""
-        path = self.path("calibration.json")
-        if not path.is_file():
+        if not self.has("calibration.json"):
             return None
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        return Calibration(**{**stored, "offsets": tuple(stored["offsets"])})
+        path = self.file("calibration.json")
+        stored = read_object(path)
+        with reading(path):
+            offsets = tuple(map(float, stored["offsets"]))
+            if len(offsets) != len(self.class_names):
+                raise ValueError(f"{len(offsets)} offsets for {len(self.class_names)} classes")
+            return Calibration(**{**stored, "offsets": offsets})
 
     @functools.cached_property
     def environment(self) -> dict[str, Any]:
         """Versions, devices, seed, commit and data fingerprint at the start."""
-        return json.loads(self._existing("environment.json").read_text(encoding="utf-8"))
+        return read_object(self.file("environment.json"))
 
     @functools.cached_property
     def model(self) -> "keras.Model":
         """The trained Keras model: RGB in [0, 255] in, probabilities out."""
         from cervix_tf.models import load_model
 
-        return load_model(self._existing("model.keras"))
+        return load_model(self.file("model.keras"))
 
     @functools.cached_property
     def card(self) -> dict[str, Any]:
         """What predicting needs to know besides the weights, kept inside the model file."""
-        return load_card(self._existing("model.keras"), CARD)
+        path = self.file("model.keras")
+        card = load_card(path, CARD)
+        check_object(path, card)
+        return card
 
     @property
     def class_names(self) -> list[str]:
@@ -151,16 +167,10 @@ class Run:
         """What of a photograph the network was trained on, as `data.prepare` takes it."""
         return self.card["crop"]
 
-    def _existing(self, name: str) -> Path:
-        path = self.path(name)
-        if not path.is_file():
-            hint = (
-                f"training has not ended; {self.how_to_go_on}"
-                if self.path("recipe.yaml").is_file() and not self.complete
-                else "give the folder that cervix-tf fit wrote"
-            )
-            raise UserError(f"{path} does not exist: {hint}.")
-        return path
+    def _why_missing(self, name: str) -> str:
+        if self.path("recipe.yaml").is_file() and not self.complete:
+            return f"training has not ended; {self.how_to_go_on}"
+        return super()._why_missing(name)
 
     @property
     def how_to_go_on(self) -> str:
@@ -171,12 +181,15 @@ class Run:
 
     def write_inputs(self, recipe: Recipe, manifest: pd.DataFrame, environment: dict) -> None:
         """Write what the run starts from: manifest, environment and, last, the recipe."""
+        self.path(TABLE).unlink(missing_ok=True)  # of a run deleted in part
         write_manifest(manifest, self.path("manifest.csv"))
         self.write_json("environment.json", environment)
         write_text(self.path("recipe.yaml"), to_yaml(recipe))
+        self.seal(("manifest.csv", "environment.json", "recipe.yaml"))
 
     def write_model(self, model: "keras.Model", class_names: list[str]) -> None:
         """Write `model.keras` with its card: class names, image size and crop."""
+        self.check_there()
         size = int(model.input_shape[1])
         card = {
             "class_names": class_names,
@@ -185,24 +198,26 @@ class Run:
             "crop": self.recipe.crop,
             "input": "RGB, uint8 or float32 in [0, 255]; normalised inside the model",
         }
-        save_model(model, self.path("model.keras"), card, CARD)
+        save_model(model, self.anew("model.keras"), card, CARD)
         vars(self)["model"] = model  # it need not be read back
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write a table of the run as CSV."""
-        write_csv(table, self.path(name))
+        write_csv(table, self.anew(name))
 
     def write_history(self, rows: list[dict]) -> None:
         """Write `history.csv`: loss and accuracy by step, validation where there was one."""
-        columns = (
-            "step stage train learning_rate train_loss train_accuracy validation_loss "
-            "validation_accuracy"
-        )
-        self.write_table("history.csv", pd.DataFrame(rows, columns=columns.split()))
+        self.check_there()
+        self.write_table("history.csv", pd.DataFrame(rows, columns=HISTORY))
 
     def write_json(self, name: str, content: dict) -> None:
         """Write figures of the run as JSON."""
-        write_text(self.path(name), json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        write_text(self.anew(name), json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+    def check_there(self) -> None:
+        """Refuse to go on writing where the run's folder was deleted in the meantime."""
+        if not self.path("recipe.yaml").is_file():
+            raise UserError(f"{self.folder} was deleted or moved while it was written: begin anew.")
 
 
 class Ensemble(Run):
@@ -232,7 +247,7 @@ class Ensemble(Run):
     @functools.cached_property
     def plan(self) -> dict[str, Any]:
         """Number of `folds` and of `repeats`."""
-        return json.loads(self._existing(ENSEMBLE).read_text(encoding="utf-8"))
+        return read_object(self.file(ENSEMBLE))
 
     @property
     def validation(self) -> pd.DataFrame:
@@ -279,7 +294,7 @@ def load(run: Run | Path | str) -> Run:
         raise UserError(
             f"{folder} is not a run: it has no recipe.yaml. Give a folder that fit wrote."
         )
-    if not (folder / ENSEMBLE).is_file():
+    if not Run(folder).has(ENSEMBLE):
         return Run(folder)
     ensemble = Ensemble(folder)
     if not ensemble.complete:

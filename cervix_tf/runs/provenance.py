@@ -4,13 +4,19 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 
+from cervix_tf.data.photographs import cores
+from cervix_tf.errors import UserError
+
+_PART = 1 << 16  # bytes of a photograph that are looked at in one place
 PACKAGES = ("cervix-tf", "tensorflow", "keras", "numpy", "pandas", "opencv-python", "scikit-learn")
 
 
@@ -30,7 +36,7 @@ def environment(manifest: pd.DataFrame, seed: int) -> dict:
     """
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": _without_passwords(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in PACKAGES},
@@ -39,6 +45,12 @@ def environment(manifest: pd.DataFrame, seed: int) -> dict:
         "git_commit": _git_commit(),
         "data_fingerprint": fingerprint(manifest),
     }
+
+
+def _without_passwords(command: str) -> str:
+    """The command line as it may be shown: with those of `--storage` left out."""
+    command = re.sub(r"(://[^/\s:@]*):\S*@", r"\1:***@", command)
+    return re.sub(r"(password)=[^&\s]*", r"\1=***", command)
 
 
 def devices() -> list[str]:
@@ -52,25 +64,69 @@ def devices() -> list[str]:
     return gpus or [f"CPU: {os.cpu_count()} cores"]
 
 
-def fingerprint(manifest: pd.DataFrame) -> str:
+def fingerprint(manifest: pd.DataFrame, content: bool = True) -> str:
     """Hash which photographs with which labels a manifest names, whatever the order of its rows.
 
     Args:
         manifest: A manifest whose files exist.
+        content: Whether their content counts: all of a file up to 192 KB, of a larger one the first, the
+            middle and the last 64 KB. Runs of earlier versions knew sizes alone.
 
     Returns:
-        16 hexadecimal digits of a SHA-256 over name, label, group, split and size in bytes of each.
+        32 hexadecimal digits of a SHA-256 over name, label, group, split, size in bytes and content of
+        each; 16 without the content.
 
     Example:
         >>> fingerprint(manifest) == fingerprint(manifest.iloc[::-1])
         True
     """
-    columns = ["image", "path", "label", "group", "split"]
-    rows = sorted(
-        f"{image}|{label}|{group}|{split}|{Path(path).stat().st_size}"
-        for image, path, label, group, split in manifest[columns].fillna("").to_numpy().tolist()
-    )
-    return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
+    columns = ["image", "label", "group", "split"]
+    heads = ["|".join(row) for row in manifest[columns].fillna("").astype(str).to_numpy().tolist()]
+    paths, look = manifest["path"].tolist(), _sample if content else _size
+    parts = [paths[first : first + 64] for first in range(0, len(paths), 64)]
+    with ThreadPoolExecutor(cores()) as pool:
+        looked = [
+            one for part in pool.map(lambda part: list(map(look, part)), parts) for one in part
+        ]
+    rows = sorted(f"{head}|{seen}" for head, seen in zip(heads, looked, strict=True))
+    code = "\n".join(rows).encode(errors="surrogateescape")
+    return hashlib.sha256(code).hexdigest()[: 32 if content else 16]
+
+
+def check_photographs(manifest: pd.DataFrame, stored: str, folder: Path) -> None:
+    """Refuse to go on with a run where photographs have changed since it began.
+
+    Args:
+        manifest: The run's manifest.
+        stored: The fingerprint that it began with, by content or, of earlier versions, by sizes.
+        folder: The run's folder, for the error.
+
+    Raises:
+        UserError: A photograph is gone, or is another one.
+    """
+    gone = [path for path in manifest["path"] if not Path(path).is_file()]
+    if gone:
+        raise UserError(f"{gone[0]} is gone: bring it back to go on with {folder}.")
+    if fingerprint(manifest, content=len(stored) > 16) != stored:
+        raise UserError(
+            f"The photographs have changed since {folder} began: bring the old ones back or train anew."
+        )
+
+
+def _sample(path: str) -> str:
+    """Size, and a hash of the first, the middle and the last 64 KB of a file."""
+    with open(path, "rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        digest = hashlib.sha256()
+        starts = {0, max(0, size // 2 - _PART // 2), max(0, size - _PART)}
+        for start in sorted(starts) if size > 3 * _PART else range(0, size, _PART):
+            file.seek(start)
+            digest.update(file.read(_PART))
+    return f"{size}|{digest.hexdigest()}"
+
+
+def _size(path: str) -> str:
+    return str(os.stat(path).st_size)
 
 
 def _version(name: str) -> str | None:

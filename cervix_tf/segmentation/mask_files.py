@@ -18,9 +18,9 @@ _KEYWORD = "cervix_tf"  # of the text chunk that holds the note
 
 
 def fingerprint(path: Path | None, settings: Mapping[str, Any]) -> str:
-    """Name a piece of work: 16 hexadecimal digits of a file's path, size and time, and of settings."""
+    """Name a piece of work: 16 hexadecimal digits of a file's path, size and times, and of settings."""
     stat = path.stat() if path else None
-    file = [str(path), stat.st_size, stat.st_mtime_ns] if stat else []
+    file = [str(path), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns] if stat else []
     text = json.dumps([*file, settings], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 

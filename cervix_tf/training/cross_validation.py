@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 import keras
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from cervix_tf.data import folds as divided
 from cervix_tf.data import prepare
@@ -30,6 +29,8 @@ from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Ensemble, Run, environment, fingerprint, geometric_mean
 from cervix_tf.runs.folders import ENSEMBLE
 from cervix_tf.training.devices import Asked, devices_of
+from cervix_tf.training.hosts import alone
+from cervix_tf.training.leases import GRACE, Lease, LeaseLost
 from cervix_tf.training.linear_probe import out_of_fold
 from cervix_tf.training.trainer import fit, quiet_fits, resume, untrained
 
@@ -53,8 +54,10 @@ def crossfit(
     class; each run trains on all folds but one and predicts that one. All photographs train, and all
     are predicted by runs that never saw them or others of the same patient. These out-of-fold
     probabilities give the figures, and the calibration of the ensemble; the calibration of the figures
-    comes from the other folds. The same call goes on after a kill; in several processes of one machine it
-    shares the folds out. Either way the ensemble is the same.
+    comes from the other folds. The same call goes on after a kill; in several processes, of one machine
+    or of several that share the folder `out`, it shares the folds out. A fold whose process was killed
+    is gone on with by another: on the same machine at once, on another after two minutes without a sign
+    of life. Either way the ensemble is the same.
 
     Every run ends with its last weights (`keep: last`) and without `patience`: weights chosen by the very
     photographs that give the figures would make these too good.
@@ -89,6 +92,7 @@ def crossfit(
     recipe = recipe.model_copy(update={"image_size": size, "keep": "last", "patience": None})
     manifest = validated(manifest, "the manifest")
     class_names(manifest)  # what cannot be trained is refused here
+    alone("crossfit", "start it on each, and they share out the folds", devices)
     devices_of(devices).check(recipe.batch_size)
     if repeats < 1:
         raise UserError(f"repeats={repeats}: give at least 1.")
@@ -96,7 +100,8 @@ def crossfit(
     ensemble = Ensemble(Path(out))
     with disk_errors(ensemble.folder):
         (ensemble.folder / "locks").mkdir(parents=True, exist_ok=True)
-    with FileLock(ensemble.path("locks/crossfit.lock")):
+    whole = Lease(ensemble.path("locks/crossfit"))
+    with whole:
         _begin(ensemble, _marked(divisions[0]), recipe, folds, repeats)
     works = {
         member.folder.name: (member, fold, recipe.model_copy(update={"seed": recipe.seed + number}))
@@ -106,13 +111,16 @@ def crossfit(
             )
         )
     }
+    leases = {name: Lease(ensemble.path(f"locks/{name}")) for name in works}
     with _shared(cache) as cache, bar("Folds", len(works), progress=progress) as shown:
         while left := [work for work in works.values() if not work[0].complete]:
             shown(len(works) - len(left), len(works), note="")
-            if not any(_trained(ensemble, *work, cache, devices) for work in left):
+            if not any(
+                _trained(leases[work[0].folder.name], *work, cache, devices) for work in left
+            ):
                 time.sleep(WAIT)  # other processes train them; a killed one's fold is taken over
         shown(len(works), len(works), note="")
-        with FileLock(ensemble.path("locks/crossfit.lock")):
+        with whole:
             if not ensemble.complete:
                 _finish(ensemble, cache)
     return Ensemble(ensemble.folder)
@@ -161,7 +169,7 @@ def _begin(
 
 
 def _trained(
-    ensemble: Ensemble,
+    lease: Lease,
     run: Run,
     manifest: pd.DataFrame,
     recipe: Recipe,
@@ -169,29 +177,35 @@ def _trained(
     devices: Asked,
 ) -> bool:
     """Train the run of a fold, or go on with it, unless another process does; whether it was done."""
-    lock = FileLock(ensemble.path(f"locks/{run.folder.name}.lock"))
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
+    if not lease.take():
         return False
     try:
         if run.complete:
             return True
         log.info(f"fold {run.folder.name}")
+
+        def still_ours(step: int, loss: float) -> None:
+            lease.check()
+
         with quiet_fits():
             if run.path("recipe.yaml").is_file():
-                done = resume(run, cache, devices=devices)
+                done = resume(run, cache, still_ours, devices=devices)
             else:
-                done = fit(manifest, recipe, run.folder, cache, devices=devices)
+                done = fit(manifest, recipe, run.folder, cache, still_ours, devices=devices)
         figures = uncalibrated(done.metrics)
         log.info(
             f"  out-of-fold log loss {figures['log_loss']:.4f}  accuracy "
             f"{100 * figures['accuracy']:.1f} %, not calibrated"
         )
+    except LeaseLost:
+        log.warning(
+            f"Fold {run.folder.name} is left to another process: this one gave no sign of life for "
+            f"{GRACE:.0f} seconds."
+        )
     except KeyboardInterrupt:  # the same crossfit goes on, not the fit of one fold
         raise KeyboardInterrupt from None
     finally:
-        lock.release()
+        lease.release()
         keras.backend.clear_session()
         gc.collect()
     return True

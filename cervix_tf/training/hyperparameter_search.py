@@ -5,6 +5,8 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
 
 import keras
@@ -20,8 +22,11 @@ from cervix_tf.recipes import Range, Recipe, Space, load_space
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.recipes.search_spaces import with_values
 from cervix_tf.runs import Run, fingerprint
+from cervix_tf.training.hosts import alone
+from cervix_tf.training.leases import GRACE, LeaseLost
 from cervix_tf.training.loop import Diverged
-from cervix_tf.training.study import SAMPLERS, Claim, Study, optuna
+from cervix_tf.training.storages import Database, optuna
+from cervix_tf.training.study import SAMPLERS, Claim, Study
 from cervix_tf.training.trainer import fit, quiet_fits, resume
 from cervix_tf.training.trial_plots import plot_trials
 
@@ -41,14 +46,17 @@ def search(
     cache: str | Path | None = None,
     max_trials: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    storage: str | None = None,
 ) -> pd.DataFrame:
     """Fit a recipe with many settings and keep the best.
 
     A trial is a `fit` in `STUDY/trials/NNN`; its figure is the validation log loss of the weights it
-    kept. All trials have one split, the recipe's. The same call in several processes of one machine
-    shares the trials out. After a kill the same call goes on: the trial that was killed is resumed from
-    its checkpoint, and none is run twice. The study may be gone on with under another sampler or for
-    more trials. The grids of the report's sections 6.1 to 6.3 are the spaces `6.1`, `6.2` and `6.3`.
+    kept. All trials have one split, the recipe's. The same call in several processes, of one machine or
+    of several that share the study's folder, shares the trials out and ends when all are over. A trial
+    whose process was killed is resumed from its checkpoint by another, and none is run twice: on the
+    same machine at once, on another after two minutes without a sign of life. The study may be gone on
+    with under another sampler or for more trials. The grids of the report's sections 6.1 to 6.3 are the
+    spaces `6.1`, `6.2` and `6.3`.
 
     Args:
         manifest: A manifest as `data.read_manifest` gives it.
@@ -68,6 +76,8 @@ def search(
             for a trial, some 15 MB with a small network and more with a large one; `cervix-tf search`
             therefore goes on in a fresh process every few trials, which is what this is for.
         progress: Called with the trials begun before and of all; by default a bar on a terminal.
+        storage: The URL of a database for Optuna's trials, such as `postgresql://USER@HOST/DATABASE`; the
+            runs lie in the study's folder all the same. By default a journal in that folder.
 
     Returns:
         A table with one row a trial: `trial` (its number), `state` (complete, pruned, fail, running or
@@ -76,12 +86,13 @@ def search(
 
     Raises:
         UserError: Recipe, space, sampler or photographs are wrong, or the folder holds another search;
-            or Optuna is not installed.
+            or the storage cannot be reached, or Optuna is not installed.
 
     Example:
         >>> space = ["model.dropout=[0.3, 0.5]"]
         >>> search(manifest, "cervixnet2", space, study="studies/dropout").nsmallest(1, "log_loss")
     """
+    alone("search", "start it on each, and they share out the trials")
     if sampler not in SAMPLERS:
         raise unknown("sampler", sampler, SAMPLERS)
     settings, space = list(settings), load_space(space)
@@ -97,30 +108,32 @@ def search(
         "settings": settings,
         "photographs": fingerprint(manifest),
     }
-    folder = Path(study)
-    opened = Study(folder, space, same)
-    wanted = opened.enqueue_grid(trials, seed) if sampler == "grid" else trials or 0
-    ran = 0
-    with bar("Trials", wanted, progress=progress) as shown:
-        while (max_trials is None or ran < max_trials) and (
-            claim := opened.claim(sampler, wanted, seed)
-        ):
-            ran += 1
-            shown(claim.trial.number, wanted, note=f"trial {claim.trial.number}")
-            trial_recipe = space.apply(base, settings, claim.values)
-            log.info(f"trial {claim.trial.number:03d} of {wanted}: {_worded(claim.values)}")
-            try:
-                log.info(_run(opened, claim, manifest, trial_recipe, prune, cache))
-            except KeyboardInterrupt:  # the same search goes on, not the fit of one trial
-                raise KeyboardInterrupt from None
-            finally:
-                claim.lock.release()  # after an error, too: the trial can be gone on with
-                keras.backend.clear_session()
-                gc.collect()
-            _write(opened, base)
-    table = _write(opened, base)
+    database = None if storage is None else Database(storage)
+    with database.errors() if database else nullcontext():
+        opened = Study(Path(study), space, same, database)
+        wanted = opened.enqueue_grid(trials, seed) if sampler == "grid" else trials or 0
+        with bar("Trials", wanted, progress=progress) as shown:
+            for claim in islice(opened.claims(sampler, wanted, seed), max_trials):
+                shown(claim.trial.number, wanted, note=f"trial {claim.trial.number}")
+                trial_recipe = space.apply(base, settings, claim.values)
+                log.info(f"trial {claim.trial.number:03d} of {wanted}: {_worded(claim.values)}")
+                try:
+                    log.info(_run(opened, claim, manifest, trial_recipe, prune, cache))
+                except LeaseLost:
+                    log.warning(
+                        f"Trial {claim.trial.number:03d} is left to another process: this one gave no "
+                        f"sign of life for {GRACE:.0f} seconds."
+                    )
+                except KeyboardInterrupt:  # the same search goes on, not the fit of one trial
+                    raise KeyboardInterrupt from None
+                finally:
+                    claim.lease.release()  # after an error, too: the trial can be gone on with
+                    keras.backend.clear_session()
+                    gc.collect()
+                _write(opened, base)
+        table = _write(opened, base)
     if (table["state"] == "complete").any():
-        plot_trials(table, opened.space, folder / "trials.png")
+        plot_trials(table, opened.space, opened.folder / "trials.png")
     return table
 
 
@@ -138,6 +151,7 @@ def _run(
     began = time.perf_counter()
 
     def on_validation(step: int, loss: float) -> None:
+        claim.lease.check()
         if step not in reported:  # a resumed trial may validate a second time
             trial.report(loss, step)
         if trial.should_prune():
@@ -159,17 +173,17 @@ def _run(
             )
     except optuna.TrialPruned:
         note()
-        study.optuna.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        study.tell(claim, state=optuna.trial.TrialState.PRUNED)
         shutil.rmtree(run.path("checkpoint"), ignore_errors=True)
         last = study.optuna.trials[trial.number].value
         return f"  pruned at validation log loss {last:.4f}"
     except Diverged as error:
         note(reason=str(error))
-        study.optuna.tell(trial, state=optuna.trial.TrialState.FAIL)
+        study.tell(claim, state=optuna.trial.TrialState.FAIL)
         return f"  failed: {error}"
     figures = uncalibrated(done.metrics)  # as pruning compares them
     note(accuracy=figures["accuracy"])
-    study.optuna.tell(trial, figures["log_loss"])
+    study.tell(claim, figures["log_loss"])
     return (
         f"  validation log loss {figures['log_loss']:.4f}  accuracy "
         f"{100 * figures['accuracy']:.1f} %"

@@ -3,12 +3,13 @@
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from cervix_tf.data import STILL, RandomView, SquareRows, training_stream
 from cervix_tf.errors import UserError
@@ -16,9 +17,15 @@ from cervix_tf.evaluation import log_loss
 from cervix_tf.inference import probabilities
 from cervix_tf.recipes import Recipe, Stage
 from cervix_tf.runs import Run
-from cervix_tf.training.checkpoints import load_state, load_variables, save_variables
+from cervix_tf.training.checkpoints import (
+    check_best,
+    load_variables,
+    restored,
+    save_variables,
+)
 from cervix_tf.training.devices import ONE, Devices
 from cervix_tf.training.linear_probe import fit_head
+from cervix_tf.training.shares import mixes, validation_rows
 from cervix_tf.training.steps import Stepper, balanced_weights
 
 log = logging.getLogger(__name__)
@@ -63,10 +70,11 @@ class Loop:
         model: The built model; trained in place.
         recipe: Stages, optimiser, seed and the rest.
         run: Where checkpoints go.
-        training, validation: The photographs of the two sides.
+        training, validation: The photographs of the two sides; on several hosts at least those squares
+            that the host takes part with.
         on_validation: Called with step and log loss after every validation; what it raises ends
             training.
-        devices: What shares each batch.
+        devices: What shares each batch. Of several hosts only the chief writes.
     """
 
     def __init__(
@@ -100,18 +108,17 @@ class Loop:
 
     def train(self, bar: Callable[..., None]) -> None:
         """Go through the stages, from the last checkpoint if there is one; keep the weights asked for."""
-        try:
-            self._stages(bar, self.checkpoint.is_file())
-        except KeyboardInterrupt:
-            how = f"go on with cervix-tf fit --resume {self.run.folder}"
-            raise KeyboardInterrupt(how) from None
-        if self.recipe.keep == "best" and self.best.is_file():
+        self._stages(bar, self.checkpoint.exists())
+        if self.recipe.keep == "best" and self.state.best_step:
             load_variables(self.best, self.model.variables)
             self.probabilities = self.best_probabilities
 
     def _stages(self, bar: Callable[..., None], resuming: bool) -> None:
         if resuming:
-            self.state = State(**load_state(self.checkpoint))
+            self.state = restored(State, self.checkpoint)
+            if self.recipe.keep == "best" and self.state.best_step:
+                check_best(self.best, self.model.variables, self.state.best_step)
+        self.devices.agree("checkpoint", str(self.state.step))
         for number in range(self.state.stage, len(self.recipe.stages)):
             stage = self.recipe.stages[number]
             if stage.train == "probe":
@@ -133,13 +140,14 @@ class Loop:
             training_stream(
                 self.training.squares, self.training.labels, self.recipe.batch_size,
                 self.recipe.seed, state.step, self.recipe.sampling == "balanced",
+                self.devices.positions(self.recipe.batch_size, mixes(self.recipe)),
             )
         )  # fmt: skip
         began, waited, taken = 0.0, 0.0, -1  # the first step is compiled, and not timed
         note = ""
         while state.stage_step < length and not state.stage_over:
             asked = time.perf_counter()
-            batch = next(stream)
+            batch = _next(stream)
             waited += time.perf_counter() - asked
             state.pending.append(stepper(*batch))  # left on the device: the next step need not wait
             state.step += 1
@@ -158,7 +166,8 @@ class Loop:
                 note = f"loss {state.pending[-1][0]:.3f}  {self.rate('step'):.0f} images/s"
             if logging_now:
                 self._log(stepper, stage, validating)
-            if saving or state.stage_over:
+            if (saving or state.stage_over) and self.devices.hosts.chief:
+                self.run.check_there()
                 save_variables(self.checkpoint, self._variables(stepper), asdict(state))
                 self.run.write_history(state.history)
             if logging_now or saving or not taken:
@@ -169,13 +178,18 @@ class Loop:
     def _probe(self, stage: Stage) -> None:
         """Set the logits to a logistic regression: one entry of the history, and no steps."""
         state, training, recipe = self.state, self.training, self.recipe
-        predicted = fit_head(
-            self.model, training.squares, training.labels, training.groups, recipe.balanced,
-            stage.views, recipe.seed,
-        )  # fmt: skip
-        right = predicted.argmax(axis=1) == training.labels
+        figures = np.zeros(2)
+        if self.devices.hosts.chief:
+            predicted = fit_head(
+                self.model, training.squares, training.labels, training.groups, recipe.balanced,
+                stage.views, recipe.seed,
+            )  # fmt: skip
+            right = predicted.argmax(axis=1) == training.labels
+            figures[:] = log_loss(training.labels, predicted), right.mean()
+        head = self.model.get_layer("logits")
+        head.set_weights([self.devices.from_chief(values) for values in head.get_weights()])
         state.step += 1
-        state.pending = [(log_loss(training.labels, predicted), right.mean())]
+        state.pending = [tuple(self.devices.from_chief(figures))]
         self._log(None, stage, validating=True)
         self._end_stage()
 
@@ -211,7 +225,7 @@ class Loop:
         }
         if validating:
             with stepper.averaged() if stepper else nullcontext():
-                self.probabilities = probabilities(self.model, self.validation.squares)
+                self.probabilities = self._validated()
                 predicted, targets = self.probabilities.argmax(axis=1), self.validation.labels
                 row["validation_loss"] = log_loss(targets, self.probabilities)
                 row["validation_accuracy"] = float((predicted == targets).mean())
@@ -225,13 +239,23 @@ class Loop:
         if validating and self.on_validation:
             self.on_validation(state.step, row["validation_loss"])
 
+    def _validated(self) -> np.ndarray:
+        """Predict the validation photographs, each host an equal part of them."""
+        squares = self.validation.squares
+        rows = validation_rows(len(squares), self.devices.hosts)
+        predicted = np.zeros((len(squares), self.model.output_shape[-1]))
+        predicted[rows] = probabilities(self.model, SquareRows(squares, rows))
+        return self.devices.total(predicted)
+
     def _compare(self, loss: float) -> None:
         """Keep the weights if they are the best so far; end the stage if patience is at its end."""
         state = self.state
         if loss < state.best:
             state.best, state.best_step = loss, state.step
             self.best_probabilities = self.probabilities
-            save_variables(self.best, self.model.variables, {"step": state.step})
+            if self.devices.hosts.chief:
+                self.run.check_there()
+                save_variables(self.best, self.model.variables, {"step": state.step})
         if loss < state.stage_best:
             state.stage_best, state.waited = loss, 0
         else:
@@ -253,6 +277,20 @@ def view_of(recipe: Recipe, size: int) -> RandomView:
     options = recipe.augment.model_dump() if recipe.augment else STILL
     jit = None if recipe.jit == "auto" else recipe.jit
     return RandomView(size, seed=recipe.seed, jit=jit, **options)
+
+
+def _next(stream: Iterator) -> tuple:
+    """The next batch; what the pipeline cannot do ends here in one line."""
+    try:
+        return next(stream)
+    except tf.errors.ResourceExhaustedError as error:
+        raise UserError(
+            "A batch of photographs does not fit into memory: take fewer a step "
+            "(--set batch_size=...)."
+        ) from error
+    except tf.errors.OpError as error:
+        reason = str(error).splitlines()[0][:200]
+        raise UserError(f"The photographs' cache cannot be read: {reason}") from error
 
 
 def stage_lengths(recipe: Recipe, photographs: int) -> list[int]:

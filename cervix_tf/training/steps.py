@@ -11,8 +11,9 @@ from cervix_tf.data import cutmix, mixup
 from cervix_tf.errors import UserError
 from cervix_tf.models import head_layers, set_trainable
 from cervix_tf.recipes import Optimizer, Recipe, Stage
-from cervix_tf.training.devices import ONE, Devices
+from cervix_tf.training.devices import LOST, ONE, Devices
 from cervix_tf.training.precision import computing
+from cervix_tf.training.shares import mixes
 
 
 class Stepper:
@@ -55,7 +56,7 @@ class Stepper:
         relative = relative_rates(model, stage.backbone_rate, recipe.optimizer.layer_decay)
         self.slower = [(v, relative[v.path]) for v in self.variables if relative[v.path] != 1]
         rate, length = stage.learning_rate or recipe.optimizer.learning_rate, length or stage.steps
-        self.mixes = sum(alpha > 0 for alpha in (recipe.mixup, recipe.cutmix))
+        self.mixes = mixes(recipe)
         # Half a float's exponent is too small for gradients: they are made of a larger loss.
         self.scaled = recipe.precision == "mixed_float16"
         self.optimizer = _optimizer(recipe.optimizer, rate, length, self.variables, self.scaled)
@@ -100,7 +101,7 @@ class Stepper:
         """Take one step.
 
         Args:
-            images: uint8 squares (B, P, P, 3).
+            images: uint8 squares (B, P, P, 3), of several hosts those at this one's `positions`.
             keys: int32 (B, 2): epoch and index of each photograph, which determine its view.
             labels: int32 (B,) class indices.
 
@@ -116,7 +117,7 @@ class Stepper:
                 "take fewer a step (--set batch_size=...) or smaller ones (--set image_size=...)."
             ) from error
         except tf.errors.OpError as error:
-            if self.recipe.jit is not True:
+            if self.recipe.jit is not True or isinstance(error, LOST):
                 raise
             reason = str(error).splitlines()[0]
             raise UserError(

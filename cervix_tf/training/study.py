@@ -1,99 +1,83 @@
 """A study: trials of one search in a folder, shared by several processes, whole after any kill."""
 
+import logging
+import time
+import uuid
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import yaml
-from filelock import FileLock, Timeout
 
-from cervix_tf.errors import UserError
+from cervix_tf.errors import UserError, listed
 from cervix_tf.files import disk_errors, write_text
 from cervix_tf.recipes import Range, Space
+from cervix_tf.training.leases import Lease
+from cervix_tf.training.storages import Database, journal, optuna
 
-try:
-    import optuna
-except ImportError as error:
-    raise UserError("A search needs Optuna: pip install 'cervix-tf[tune]'.") from error
-
-from optuna import distributions
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from optuna.trial import TrialState
-
+distributions, TrialState = optuna.distributions, optuna.trial.TrialState
+log = logging.getLogger(__name__)
+WAIT = 1.0  # seconds between two looks at trials that other processes run
 SAMPLERS = ("grid", "random", "tpe")
-
-
-class _JournalLock(JournalFileOpenLock):
-    """The lock of the journal, which the system releases when its holder is killed.
-
-    A kill while a line is being written leaves half a line; who locks next takes it away. Optuna's own
-    locks outlive a kill, and every reader of a journal with half a line inside it ends with an error.
-    """
-
-    def __init__(self, journal: Path):
-        self.journal, self.lock = journal, FileLock(journal.with_suffix(".lock"))
-
-    def acquire(self) -> bool:
-        self.lock.acquire()
-        if self.journal.is_file() and (size := self.journal.stat().st_size):
-            with self.journal.open("rb+") as file:
-                file.seek(size - 1)
-                if file.read(1) != b"\n":
-                    file.seek(0)
-                    file.truncate(file.read().rfind(b"\n") + 1)
-        return True
-
-    def release(self) -> None:
-        self.lock.release()
 
 
 @dataclass
 class Claim:
-    """A trial that this process runs; no other does while it holds the lock.
+    """A trial that this process runs; no other does while it holds the lease.
 
     Attributes:
         trial: Optuna's trial.
         values: The value of every key of the space.
-        lock: Released when the trial has ended, also by a kill.
+        lease: Released when the trial has ended; another process takes over when this one was killed.
     """
 
     trial: optuna.Trial
     values: dict
-    lock: FileLock
+    lease: Lease
 
 
 class Study:
     """The trials of one search.
 
-    A trial is claimed under the study's lock and has a lock of its own, held by the process that runs
-    it. A trial that is running by the journal and whose lock is free was killed: the next process that
+    A trial is claimed under the study's lease and has a lease of its own, held by the process that runs
+    it. A trial that is running by the storage and whose lease is free was killed: the next process that
     looks for work goes on with it, under its number, in its folder, with its values.
 
     Args:
-        folder: Where the study lies; made if missing.
+        folder: Where the study lies, on a disk that all its processes share; made if missing.
         space: What varies.
         same: What must be the same whenever the study is opened: its text is kept in `study.yaml`.
+        database: Where Optuna keeps the trials; by default in a journal in the folder.
+
+    Raises:
+        UserError: The folder holds another search, or the database lacks the folder's trials.
     """
 
-    def __init__(self, folder: Path, space: Space, same: Mapping):
+    def __init__(self, folder: Path, space: Space, same: Mapping, database: Database | None = None):
         self.folder, self.space = folder, space
         with disk_errors(folder):
             (folder / "locks").mkdir(parents=True, exist_ok=True)
-        self.lock = FileLock(folder / "study.lock")
+        self.lock = Lease(folder / "locks" / "study")
+        self.leases: dict[int, Lease] = {}  # kept, for they watch their holders
         self.distributions = {key: _distribution(space, key) for key in space.space}
         with self.lock:
-            _same(folder / "study.yaml", dict(same))
             optuna.logging.set_verbosity(optuna.logging.WARNING)
-            journal = folder / "journal.log"
-            backend = JournalFileBackend(str(journal), lock_obj=_JournalLock(journal))
+            storage = database.open() if database else None  # may fail, and leave nothing behind
+            where = database.shown if database else None
+            name = _same(folder / "study.yaml", {**same, "storage": where})
             self.optuna = optuna.create_study(
-                storage=optuna.storages.JournalStorage(backend),
-                study_name="study",
+                storage=storage or journal(folder),
+                study_name=name if database else "study",
                 load_if_exists=True,
                 direction="minimize",
             )
+            if (folder / "trials").exists() and not self.optuna.get_trials(deepcopy=False):
+                raise UserError(
+                    f"The trials of {folder} are not in {where or 'its journal'} "
+                    "any more: bring them back, or choose another --study folder."
+                )
 
     def enqueue_grid(self, trials: int | None, seed: int) -> int:
         """Queue what the study lacks of the grid, or of `trials` of it, in an order drawn by `seed`.
@@ -117,30 +101,56 @@ class Study:
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             every = self.optuna.get_trials(deepcopy=False)
             for frozen in every:
-                if frozen.state == TrialState.RUNNING and (lock := self._lock_of(frozen.number)):
+                if frozen.state == TrialState.RUNNING and (lease := self._leased(frozen.number)):
                     self.optuna.sampler = _sampler(sampler, seed, frozen.number)
-                    return self._claimed(optuna.Trial(self.optuna, frozen._trial_id), lock)
+                    return self._claimed(optuna.Trial(self.optuna, frozen._trial_id), lease)
             waiting = any(frozen.state == TrialState.WAITING for frozen in every)
             started = sum(frozen.state != TrialState.WAITING for frozen in every)
             if started >= trials or (sampler == "grid" and not waiting):
                 return None
             self.optuna.sampler = _sampler(sampler, seed, len(every))
             trial = self.optuna.ask()
-            lock = self._lock_of(trial.number)
-            assert lock is not None, "a new trial has no other owner"
-            return self._claimed(trial, lock)
+            lease = self._leased(trial.number)
+            assert lease is not None, "a new trial has no other owner"
+            return self._claimed(trial, lease)
 
-    def _claimed(self, trial: optuna.Trial, lock: FileLock) -> Claim:
+    def claims(self, sampler: str, trials: int, seed: int) -> Iterator[Claim]:
+        """Claim trials until all are over: a process that runs one may be killed."""
+        told = False
+        while True:
+            if claim := self.claim(sampler, trials, seed):
+                told = False
+                yield claim
+                continue
+            every = self.optuna.get_trials(deepcopy=False)
+            running = [t.number for t in every if t.state == TrialState.RUNNING]
+            if not running:
+                return
+            if not told:
+                log.info(f"waiting for other processes' trials: {listed(running)}")
+                told = True
+            time.sleep(WAIT)
+
+    def tell(
+        self, claim: Claim, value: float | None = None, state: TrialState | None = None
+    ) -> None:
+        """End a trial, unless another process has taken it over.
+
+        Raises:
+            LeaseLost: One has.
+        """
+        with self.lock:  # under which trials are taken over
+            claim.lease.check()
+            self.optuna.tell(claim.trial, value, state)
+
+    def _claimed(self, trial: optuna.Trial, lease: Lease) -> Claim:
         values = {k: trial._suggest(k, kind) for k, kind in self.distributions.items()}
-        return Claim(trial, values, lock)
+        return Claim(trial, values, lease)
 
-    def _lock_of(self, number: int) -> FileLock | None:
-        lock = FileLock(self.folder / "locks" / f"{number:03d}.lock")
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            return None
-        return lock
+    def _leased(self, number: int) -> Lease | None:
+        folder = self.folder / "locks" / f"{number:03d}"
+        lease = self.leases.setdefault(number, Lease(folder))
+        return lease if lease.take() else None
 
 
 def _distribution(space: Space, key: str) -> distributions.BaseDistribution:
@@ -160,16 +170,24 @@ def _sampler(name: str, seed: int, number: int) -> optuna.samplers.BaseSampler:
     return optuna.samplers.RandomSampler(seed=seed)
 
 
-def _same(path: Path, same: dict) -> None:
-    """Write what a study begins with, or refuse another search in its folder."""
+def _same(path: Path, same: dict) -> str:
+    """Write what a study begins with, or refuse another search in its folder; the study's own name."""
     if not path.is_file():
-        if {other.name for other in path.parent.iterdir()} - {"locks", "study.lock"}:
+        if {other.name for other in path.parent.iterdir()} - {"locks"}:
             raise UserError(f"{path.parent} holds other things: choose another --study folder.")
-        write_text(path, yaml.safe_dump(same, sort_keys=False, default_flow_style=None))
-        return
+        name = f"{path.parent.resolve().name}-{uuid.uuid4().hex[:8]}"  # one of many in a database
+        text = yaml.safe_dump({**same, "name": name}, sort_keys=False, default_flow_style=None)
+        write_text(path, text)
+        return name
     before = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if before.get("storage") != same["storage"]:
+        raise UserError(
+            f"{path.parent} holds a search whose trials are in {before.get('storage') or 'its journal'}: "
+            + ("give that --storage." if before.get("storage") else "leave out --storage.")
+        )
     for key, value in same.items():
         if before.get(key) != yaml.safe_load(yaml.safe_dump(value)):
             raise UserError(
                 f"{path.parent} holds a search with another {key}: choose another --study folder."
             )
+    return before.get("name", "study")

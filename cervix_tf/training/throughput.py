@@ -22,6 +22,7 @@ from cervix_tf.training.loop import LOG_EVERY, stage_lengths, view_of
 from cervix_tf.training.steps import Stepper
 
 ROUNDS = 5  # turns that the parts take, so that a machine busy for a while slows all alike
+DAY = 86_400  # seconds
 DECODED = 64  # photographs that one turn of the first pass decodes at least, if there are so many
 
 # One call does some work and returns the number of images it did.
@@ -59,14 +60,16 @@ def bench(
         and `device`.
 
     Raises:
-        UserError: A photograph cannot be read, or `seconds` is not above 0.
+        UserError: A photograph cannot be read, or `seconds` is not above 0 and up to a day.
 
     Example:
         >>> bench(read_manifest("data"), load_recipe("cervixnet2"))["bottleneck"]
         'step'
     """
-    if seconds <= 0:
-        raise UserError(f"seconds={seconds}: give a time above 0 to measure each part for.")
+    if not 0 < seconds <= DAY:
+        raise UserError(
+            f"seconds={seconds}: give a time above 0, and of a day at most, to measure each part for."
+        )
     size = recipe.image_size or spec(recipe.model.name).image_size
     side, batch = square_size(size), recipe.batch_size
     squares = prepare(manifest, side, cache, progress, crop=recipe.crop)

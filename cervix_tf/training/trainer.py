@@ -1,33 +1,38 @@
 """Fit: a manifest and a recipe become a run."""
 
 import logging
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data import SquareRows, class_names, prepare, split, square_size
+from cervix_tf.data import SquareRows, class_names, prepare, square_size
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.data.manifests import validated
-from cervix_tf.data.splits import check_split
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import log_loss, metrics_of, plot_curves, write_evaluation
 from cervix_tf.evaluation.report import report
 from cervix_tf.explanation import explain
 from cervix_tf.inference import Predictions, calibrated, probabilities
-from cervix_tf.inference.familiarity import write_references
+from cervix_tf.inference.familiarity import evenly_chosen, write_references
 from cervix_tf.models import build, set_trainable, spec
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
-from cervix_tf.runs import Calibration, Run, environment, fingerprint, load
+from cervix_tf.runs import Calibration, Run, environment, load
+from cervix_tf.runs.claims import check_free, claimed, new_folder
+from cervix_tf.runs.provenance import check_photographs
+from cervix_tf.training.batch_memory import check_batch
+from cervix_tf.training.beginnings import divided
 from cervix_tf.training.determinism import repeatable
-from cervix_tf.training.devices import Asked, Devices, devices_of
+from cervix_tf.training.devices import LOST, Asked, Devices, devices_of
+from cervix_tf.training.hosts import hosts_of
 from cervix_tf.training.loop import LabelledSquares, Loop, stage_lengths
+from cervix_tf.training.shares import FIGURES, rows_here
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +63,8 @@ def fit(
             ends the fit, which can be resumed.
         progress: Called with the steps done and of all; by default a bar on a terminal.
         devices: What shares each batch: `"all"`, how many, or numbers such as `[0, 2]`, of the GPUs, or
-            without any of TensorFlow's CPU devices. None for one.
+            without any of TensorFlow's CPU devices; `"hosts"`: all of the hosts that `TF_CONFIG` or
+            Slurm names. None for one, or for all hosts where `TF_CONFIG` names several.
 
     Returns:
         The finished run.
@@ -71,19 +77,26 @@ def fit(
         >>> fit(read_manifest("data"), "cervixnet2", run="runs/second").metrics["log_loss"]
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    if run and (Path(run) / "recipe.yaml").exists():
-        raise UserError(f"{run} holds a run already: choose another --run, or --resume {run}.")
+    hosts = hosts_of(devices)
+    if hosts.count > 1 and run is None:
+        raise UserError(f"{hosts.count} hosts write one run: name its folder with --run.")
+    if run and hosts.chief:
+        check_free(Path(run))
     size = recipe.image_size or spec(recipe.model.name).image_size
     recipe = recipe.model_copy(update={"image_size": size})
     team = devices_of(devices)
     team.check(recipe.batch_size)
-    manifest = _divided(validated(manifest, "the manifest"), recipe)
-    with team.scope():
-        model, sides, squares = _prepared(manifest, recipe, cache)
-        begun = Run(Path(run) if run else _new_folder(recipe))
-        shutil.rmtree(begun.path("checkpoint"), ignore_errors=True)  # of a run deleted in part
-        begun.write_inputs(recipe, manifest, environment(manifest, recipe.seed))
-        return _trained(begun, model, sides, squares, on_validation, progress, team)
+    manifest = divided(validated(manifest, "the manifest"), recipe)
+    begun = Run(Path(run) if run else new_folder(recipe.model.name))
+    with claimed(begun.folder) if hosts.chief else nullcontext(), _together(team, run):
+        if hosts.chief:
+            check_free(begun.folder)  # another process may have been faster
+        model, sides, squares = _prepared(manifest, recipe, cache, team)
+        if hosts.chief:
+            shutil.rmtree(begun.path("checkpoint"), ignore_errors=True)  # of a run deleted in part
+            begun.write_inputs(recipe, manifest, environment(manifest, recipe.seed))
+        with _resumable(begun):
+            return _trained(begun, model, sides, squares, on_validation, progress, team)
 
 
 def resume(
@@ -115,15 +128,27 @@ def resume(
         >>> resume("runs/first")
     """
     begun = load(run)
-    if begun.complete:
-        log.info(f"{begun.folder} is complete: nothing is left to train.")
-        return begun
     team = devices_of(devices)
     team.check(begun.recipe.batch_size)
-    _same_photographs(begun)
-    with team.scope():
-        prepared = _prepared(begun.manifest, begun.recipe, cache)
-        return _trained(begun, *prepared, on_validation, progress, team)
+    claim = nullcontext() if begun.complete or not team.hosts.chief else claimed(begun.folder)
+    with claim:
+        if begun.complete:
+            log.info(f"{begun.folder} is complete: nothing is left to train.")
+            return begun
+        check_photographs(begun.manifest, begun.environment["data_fingerprint"], begun.folder)
+        with _together(team, begun.folder), _resumable(begun):
+            prepared = _prepared(begun.manifest, begun.recipe, cache, team)
+            return _trained(begun, *prepared, on_validation, progress, team)
+
+
+@contextmanager
+def _resumable(run: Run) -> Iterator[None]:
+    """Ctrl+C from here on says how the run goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        command = shlex.join(["cervix-tf", "fit", "--resume", str(run.folder)])
+        raise KeyboardInterrupt(f"go on with {command}") from None
 
 
 @contextmanager
@@ -138,11 +163,19 @@ def quiet_fits() -> Iterator[None]:
         fits.setLevel(level)
 
 
+@contextmanager
+def _together(team: Devices, run: Path | str | None) -> Iterator[None]:
+    """Train on these devices; of several hosts only the chief logs, and all end where one has gone."""
+    with team.scope(), team.watched(run or ""), nullcontext() if team.hosts.chief else quiet_fits():
+        yield
+
+
 def _prepared(
-    manifest: pd.DataFrame, recipe: Recipe, cache: str | Path | None
-) -> tuple[keras.Model, pd.DataFrame, np.ndarray]:
+    manifest: pd.DataFrame, recipe: Recipe, cache: str | Path | None, team: Devices
+) -> tuple[keras.Model, pd.DataFrame, SquareRows]:
     """Build the model, and decode the labelled photographs of both sides; mistakes end here."""
     model = untrained(recipe, len(class_names(manifest)))
+    check_batch(recipe.batch_size, model.input_shape[1])
     for stage in recipe.stages:  # what cannot be done ends here, not after the first stage
         probing = stage.train == "probe"
         set_trainable(model, "head" if probing else stage.train)
@@ -153,10 +186,17 @@ def _prepared(
             )
     sides = manifest[manifest["split"].isin(["train", "validation"]) & manifest["label"].notna()]
     sides = sides.reset_index(drop=True)
-    with bar("Decoding", len(sides)) as progress:
+    splits, targets = sides["split"].to_numpy(), class_indices(sides, class_names(manifest))
+    steps = sum(stage_lengths(recipe, (splits == "train").sum()))
+    here = rows_here(splits, targets, recipe, team, steps)
+    if team.hosts.count > 1:
+        table = sides[["image", "label", "group", "split"]]
+        team.agree("recipe or photographs", f"{recipe!r} {table.to_csv()}")
+    with bar("Decoding", len(here)) as progress:
         side = square_size(model.input_shape[1])
-        squares = prepare(sides, side, cache, progress, crop=recipe.crop)
-    return model, sides, squares.array
+        needed = sides.iloc[here].reset_index(drop=True)
+        squares = prepare(needed, side, cache, progress, crop=recipe.crop)
+    return model, sides, SquareRows.of_part(squares.array, here, len(sides))
 
 
 def untrained(recipe: Recipe, classes: int) -> keras.Model:
@@ -187,12 +227,13 @@ def _trained(
     run: Run,
     model: keras.Model,
     sides: pd.DataFrame,
-    squares: np.ndarray,
+    squares: SquareRows,
     on_validation: Callable[[int, float], None] | None,
     progress: Callable[[int, int], None] | None,
     team: Devices,
 ) -> Run:
     """Train a run that has begun, from its last checkpoint if it has one, and write all it holds."""
+    team.wait()  # for the chief, which writes what the others read
     recipe, classes = run.recipe, class_names(run.manifest)
     targets, splits = class_indices(sides, classes), sides["split"].to_numpy()
     groups = sides["group"].to_numpy()
@@ -206,6 +247,7 @@ def _trained(
         f"{len(training.labels)} training and {len(validation.labels)} validation photographs, "
         f"{total} steps of {recipe.batch_size} on {', '.join(run.environment['devices'])}"
         + (f", shared by {team.count} devices" if team.count > 1 else "")
+        + (f" of {team.hosts.count} hosts" if team.hosts.count > 1 else "")
     )
     loop = Loop(model, recipe, run, training, validation, on_validation, team)
     with bar("Training", total, progress=progress) as shown, repeatable():
@@ -215,10 +257,22 @@ def _trained(
             f"The step alone makes {loop.rate('step'):.1f} images/s, with the pipeline "
             f"{loop.rate('all'):.1f}. Best validation at step {loop.state.best_step}."
         )
+    if team.hosts.chief:
+        _written(loop, run, model, sides, classes)
+    with suppress(*LOST) if team.hosts.chief else nullcontext():  # all is written
+        team.wait()
+    return load(run.folder)
+
+
+def _written(
+    loop: Loop, run: Run, model: keras.Model, sides: pd.DataFrame, classes: list[str]
+) -> None:
+    """Write all that a trained run holds."""
+    training, validation = loop.training, loop.validation
     run.write_history(loop.state.history)
     run.write_model(model, classes)
     write_references(run, model, training.squares, validation.squares)
-    photographs = sides[splits == "validation"].reset_index(drop=True)
+    photographs = sides[sides["split"] == "validation"].reset_index(drop=True)
     raw = loop.probabilities
     raw = probabilities(model, validation.squares) if raw is None else raw
     calibration, by_others = calibrated(run, photographs, raw[None])
@@ -228,15 +282,11 @@ def _trained(
         _on_training(model, training, calibration),
     )
     shutil.rmtree(run.path("checkpoint"), ignore_errors=True)
-    return load(run.folder)
 
 
-def _on_training(
-    model: keras.Model, training: LabelledSquares, calibration: Calibration, most: int = 512
-) -> dict:
+def _on_training(model: keras.Model, training: LabelledSquares, calibration: Calibration) -> dict:
     """Log loss and accuracy of training photographs, evenly chosen, centre crops as in validation."""
-    count = len(training.labels)
-    rows = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+    rows = evenly_chosen(len(training.labels), FIGURES)
     targets = training.labels[rows]
     predicted = calibration(probabilities(model, SquareRows(training.squares, rows)))
     return {
@@ -254,46 +304,3 @@ def _evaluated(predictions: Predictions, training: dict) -> None:
     plot_curves(run, run.path("plots/curves.png"))
     explain(predictions, methods=("gradient", "gradcam"), photographs=6)
     report(run)
-
-
-def _divided(manifest: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
-    """The manifest with a split that parts no group: its own, or one drawn by the recipe's seed."""
-    if not (manifest["split"] == "validation").any():
-        return split(manifest, recipe.validation, recipe.seed)
-    undecided = manifest["split"].isna() & manifest["label"].notna()
-    manifest = manifest.assign(split=manifest["split"].where(~undecided, "train"))
-    check_split(manifest)
-    return manifest
-
-
-def _same_photographs(run: Run) -> None:
-    """Refuse to go on where photographs have changed since the run began."""
-    try:
-        now = fingerprint(run.manifest)
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{error.filename} is gone: bring it back to go on with {run.folder}."
-        ) from None
-    if now != run.environment["data_fingerprint"]:
-        raise UserError(
-            f"The photographs have changed since {run.folder} began: bring the old ones back or "
-            "train anew."
-        )
-
-
-def _new_folder(recipe: Recipe) -> Path:
-    """Make a folder that no other fit has, not even one begun in the same second."""
-    name = f"{recipe.model.name.replace('keras:', '')}-{datetime.now():%Y%m%d-%H%M%S}"
-    folder, again = Path("runs") / name, 1
-    while True:
-        try:
-            folder.mkdir(parents=True)
-            return folder
-        except FileExistsError:
-            again += 1
-            folder = Path("runs") / f"{name}-{again}"
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise UserError(
-                f"{folder} cannot be made: {reason}; name another with --run."
-            ) from error

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import shutil
@@ -5,7 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -42,7 +45,7 @@ def served(finished, temporary):
             line = process.stdout.readline()
             assert line == f"http://127.0.0.1:{port}/ (Ctrl+C ends it)\n", process.stderr.read()
             yield line.split()[0]
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)  # SIGINT is ignored by what runs in the background
             out, err = process.communicate()
             assert (process.returncode, out) == (0, "")
             assert "Traceback" not in err
@@ -119,6 +122,40 @@ def test_the_page_fits_a_telephone(browser, served, phantoms):
         assert page.evaluate("document.documentElement.scrollWidth") == 360
         lefts = [p.bounding_box()["x"] for p in page.query_selector_all("article img")]
         assert len(set(map(round, lefts))) == 2, "two pictures beside each other"
+
+
+def upload(address: str, path, **headers: str) -> tuple[int, str]:
+    """Status and answer of an upload."""
+    boundary = "limit"
+    body = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{path.name}"\r\n'
+        "Content-Type: image/jpeg\r\n\r\n"
+    ).encode() + path.read_bytes()
+    request = Request(
+        f"{address}gradio_api/upload",
+        body + f"\r\n--{boundary}--\r\n".encode(),
+        {"Content-Type": f"multipart/form-data; boundary={boundary}", **headers},
+    )
+    try:
+        with urlopen(request) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as error:
+        return error.code, error.read().decode()
+
+
+@pytest.mark.slow
+def test_uploads_are_ones_own_and_bounded_and_of_this_page_alone(served, phantoms, tmp_path):
+    photograph = phantoms / "test/0.jpg"
+    files = [json.loads(upload(served, photograph)[1])[0] for _ in range(2)]
+    assert files[0] != files[1], "the same photograph from two users"
+    host = urlsplit(served).netloc
+    assert upload(served, photograph, Origin=f"http://{host}")[0] == 200
+    assert upload(served, photograph, Origin="http://evil.example")[0] == 403
+    assert upload(served, photograph, Origin="null")[0] == 403
+    assert upload(served, photograph, Host="evil.example")[0] == 400
+    large = tmp_path / "large.jpg"
+    large.write_bytes(photograph.read_bytes() + bytes(2**26))
+    assert upload(served, large)[0] == 413
 
 
 def test_mistakes(mistake, finished, tmp_path, monkeypatch):

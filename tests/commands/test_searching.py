@@ -60,7 +60,7 @@ def test_a_search_goes_on_in_a_fresh_process(monkeypatch, phantoms, tmp_path, ca
 def test_without_optuna_the_line_says_what_to_install(mistake, phantoms, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     monkeypatch.delitem(vars(training), "search", raising=False)
-    for module in ("hyperparameter_search", "study"):  # imported anew, they look for it
+    for module in ("hyperparameter_search", "study", "storages"):  # imported anew, they look for it
         monkeypatch.delitem(sys.modules, f"cervix_tf.training.{module}", raising=False)
     words = ("search", "--model", "cervixnet2", "--space", "6.2", "--study", tmp_path)
     assert "pip install 'cervix-tf[tune]'" in mistake(*words, "--data", phantoms)

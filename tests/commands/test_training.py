@@ -33,7 +33,7 @@ def test_an_interrupted_fit_says_how_to_go_on_and_goes_on(
     code, out, err = run("fit", *words, "--run", folder)
     assert code == 130
     *_, line = err.splitlines()
-    assert line == f"Interrupted: go on with cervix-tf fit --resume {folder}."
+    assert line == f"Interrupted: go on with cervix-tf fit --resume {folder}"
     interrupted.undo()
 
     code, out, err = run("fit", "--resume", folder)
@@ -53,5 +53,6 @@ def test_an_interrupted_search_goes_on_by_the_same_command(run, interrupted, wor
     code, out, err = run("search", *words, *space)
     assert code == 130
     *_, line = err.splitlines()
-    assert line == "Interrupted: give the same command again, which keeps what is finished."
+    assert line.startswith("Interrupted: go on with cervix-tf search --model ")
+    assert line.endswith(f" --study {tmp_path / 'study'}")
     assert out.startswith("trial 000 of 2: model.l2 ")

@@ -74,6 +74,19 @@ def test_faults():
         check_split(manifest([("a", 2), ("b", 2)]).assign(split="train"))
 
 
+@pytest.mark.parametrize("side", ["validation", "test"])
+def test_a_class_that_is_not_trained_on_is_refused(side):
+    table = manifest([("a", 1)] * 4 + [("b", 1)] * 2)
+    table["split"] = ["train", "train", "validation", "validation", side, side]
+    with pytest.raises(
+        UserError, match=f"Class b: no photograph of it trains, all are in '{side}'"
+    ):
+        check_split(table)
+    if side == "test":
+        with pytest.raises(UserError, match="Class b: no photograph of it trains"):
+            split(table.assign(split=table["split"].where(table["split"] == "test")))
+
+
 def test_patients_of_annocerv_stay_together(shared):
     from cervix_tf.data import read_manifest
 

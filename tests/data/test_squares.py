@@ -30,11 +30,13 @@ def cache(tmp_path):
 @pytest.fixture
 def decoded(monkeypatch):
     """The names of the photographs that were decoded, in no order."""
-    from cervix_tf.data import squares
+    from cervix_tf.data import decoding_pass
 
-    names, original = [], squares.square
+    names, original = [], decoding_pass.square
     monkeypatch.setattr(
-        squares, "square", lambda path, *rest: (names.append(path.name), original(path, *rest))[1]
+        decoding_pass,
+        "square",
+        lambda path, *rest: (names.append(path.name), original(path, *rest))[1],
     )
     return names
 
@@ -48,14 +50,14 @@ def prepare_elsewhere(manifest, cache, tmp_path, slow=0.0, **options):
     manifest.to_csv(tmp_path / "list.csv", index=False)
     program = (
         "import sys, time, pandas as pd\n"
-        "from cervix_tf.data import squares\n"
-        "original = squares.square\n"
+        "from cervix_tf.data import decoding_pass, squares\n"
+        "original = decoding_pass.square\n"
         "def square(path, *rest):\n"
         f"    time.sleep({slow})\n"
         "    sys.stdout.write(path.name + chr(10))  # in one piece, whatever other threads write\n"
         "    sys.stdout.flush()\n"
         "    return original(path, *rest)\n"
-        "squares.square = square\n"
+        "decoding_pass.square = square\n"
         f"squares.prepare(pd.read_csv(sys.argv[1]), {SIZE}, cache=sys.argv[2])\n"
     )
     return subprocess.Popen(

@@ -6,7 +6,7 @@ import pytest
 
 import cervix_tf as cx
 from cervix_tf.data import prepare, read_manifest
-from cervix_tf.data.squares import UnreadablePhotographs
+from cervix_tf.data.decoding_pass import UnreadablePhotographs
 from cervix_tf.errors import UserError
 from cervix_tf.inference import prediction_stream
 from cervix_tf.inference.prediction_stream import shard_rows

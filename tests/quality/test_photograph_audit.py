@@ -187,11 +187,11 @@ def test_order_of_rows_and_the_folder_do_not_matter(table, audited, cache, kaggl
 
 
 def test_photographs_are_decoded_once_and_fit_decodes_none(table, audited, cache, monkeypatch):
-    from cervix_tf.data import prepare, square_size, squares
+    from cervix_tf.data import decoding_pass, prepare, square_size
 
-    names, original = [], squares.square
+    names, original = [], decoding_pass.square
     monkeypatch.setattr(
-        squares, "square", lambda path, *rest: (names.append(path), original(path, *rest))[1]
+        decoding_pass, "square", lambda path, *rest: (names.append(path), original(path, *rest))[1]
     )
     audit(table, "memory")
     readable = table[audited["width"].notna()]

@@ -22,11 +22,13 @@ def manifest(tmp_path, photograph):
 @pytest.fixture
 def decoded(monkeypatch):
     """The names of the photographs that were decoded."""
-    from cervix_tf.data import squares
+    from cervix_tf.data import decoding_pass
 
-    names, original = [], squares.square
+    names, original = [], decoding_pass.square
     monkeypatch.setattr(
-        squares, "square", lambda path, *rest: (names.append(path.name), original(path, *rest))[1]
+        decoding_pass,
+        "square",
+        lambda path, *rest: (names.append(path.name), original(path, *rest))[1],
     )
     return names
 

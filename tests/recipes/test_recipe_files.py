@@ -68,6 +68,16 @@ def test_overrides():
         ("batch_size", "write KEY=VALUE"),
         ("batch_size=[", "not valid YAML"),
         ("batch_size.x=1", "no key below a single value"),
+        ("stages.0.epochs=.inf", r"stages\.0\.epochs.*finite"),
+        ("stages.0.steps=1000000000000", r"stages\.0\.steps.*at most 2147483647"),
+        ("mixup=.inf", "mixup.*finite.*received inf"),
+        ("optimizer.learning_rate=inf", "learning_rate.*finite"),
+        ("optimizer.learning_rate=.nan", "learning_rate.*received nan"),
+        ("optimizer.learning_rate=1e39", "learning_rate.*finite number in single precision"),
+        ("optimizer.learning_rate=1e-60", "learning_rate.*is 0 in single precision"),
+        ("augment.scale=[1, .inf]", r"augment\.scale.*finite"),
+        ("model.l2=.nan", r"l2.*finite"),
+        ("model.widths=[8, .inf]", r"widths.*finite"),
     ],
 )
 def test_mistakes_are_one_line(setting, message):

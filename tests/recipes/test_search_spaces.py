@@ -84,6 +84,7 @@ def test_numbers_survive_their_text(value):
         ("model.l2={low: 1, high: 1}", "low must be below high"),
         ("model.l2={low: 0, high: 1, log: true}", "above 0 on a log scale"),
         ("model.l2={low: 0, hgh: 1}", "hgh"),
+        ("model.l2={low: 0, high: .inf}", "finite"),
         ("model.l2=3", "space"),
     ],
 )

@@ -9,7 +9,7 @@ def test_environment_names_what_figures_depend_on(phantoms):
     assert found["seed"] == 4
     assert found["packages"]["tensorflow"].startswith("2.")
     assert found["devices"]
-    assert len(found["data_fingerprint"]) == 16
+    assert len(found["data_fingerprint"]) == 32
 
 
 def test_fingerprint_follows_content_and_labels_not_order(phantoms, tmp_path):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -14,7 +15,8 @@ import pytest
 import cervix_tf as cx
 from cervix_tf.errors import UserError
 from cervix_tf.recipes import load_recipe
-from cervix_tf.runs import Ensemble, fit_calibration
+from cervix_tf.runs import Ensemble, Run, fit_calibration
+from cervix_tf.training import cross_validation, leases
 from tests.planted import shortcuts
 
 ROOT = Path(__file__).parents[2]
@@ -211,9 +213,9 @@ def test_two_processes_one_killed_and_restarted_end_with_the_same_ensemble(
         assert first.poll() is None
         assert second.poll() is None
         time.sleep(0.02)
-    locks = [Path(f"/proc/{p.pid}/fd") for p in (first, second)]
-    held = [any(Path(f).resolve().name == "1-1.lock" for f in fds.iterdir()) for fds in locks]
-    killed, other = (first, second) if held[0] else (second, first)
+    (lease,) = (out / "locks/1-1").iterdir()
+    held = json.loads(lease.read_text())["pid"] == first.pid
+    killed, other = (first, second) if held else (second, first)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert not (out / "runs/1-1/report.html").is_file(), "killed in the middle"
@@ -227,3 +229,31 @@ def test_two_processes_one_killed_and_restarted_end_with_the_same_ensemble(
         assert shared.path(name).read_bytes() == ensemble.path(name).read_bytes()
     figures = [json.loads(one.path("metrics.json").read_text()) for one in (shared, ensemble)]
     assert figures[0] == figures[1]
+
+
+def test_a_fold_of_a_dead_machine_is_taken_over(tmp_path, monkeypatch, caplog):
+    clock = iter(range(1000, 100_000, int(leases.BEAT)))  # a beat passes from look to look
+    monkeypatch.setattr(leases, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with monkeypatch.context() as patch:
+        patch.setattr(leases, "_machine", lambda: "another")
+        dead = leases.Lease(tmp_path / "locks/1-1")
+        assert dead.take()
+    ran = []
+
+    def fit(manifest, recipe, folder, cache, on_validation, devices):
+        ran.append(folder)
+        on_validation(1, 0.5)
+        return SimpleNamespace(metrics={"raw": {"log_loss": 0.5, "accuracy": 1.0}})
+
+    monkeypatch.setattr(cross_validation, "fit", fit)
+    lease, run = leases.Lease(tmp_path / "locks/1-1"), Run(tmp_path / "1-1")
+    looks = 1
+    while not cross_validation._trained(lease, run, None, None, None, None):
+        assert looks < 100
+        assert not ran
+        looks += 1
+    assert looks == leases.GRACE / leases.BEAT + 2
+    assert ran == [run.folder]
+    monkeypatch.setattr(lease, "take", lambda: setattr(lease, "_file", dead._file) or True)
+    assert cross_validation._trained(lease, run, None, None, None, None)  # the dead one awakes
+    assert "Fold 1-1 is left to another process" in caplog.text

@@ -18,7 +18,7 @@ from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
 from cervix_tf.recipes import load_recipe
 from cervix_tf.recipes.recipe_files import to_yaml
-from cervix_tf.training import search
+from cervix_tf.training import hyperparameter_search, search
 from tests.planted import shortcuts
 
 pytest.importorskip("optuna")
@@ -121,8 +121,6 @@ def test_the_worse_half_is_pruned(curves, recipe, phantoms, tmp_path, prune):
 
 
 def test_an_interrupted_trial_is_gone_on_with(curves, recipe, phantoms, tmp_path, monkeypatch):
-    from cervix_tf.training import hyperparameter_search
-
     given = {"space": {"optimizer.learning_rate": [0.1, 0.2]}, "study": tmp_path / "study"}
     fake = hyperparameter_search.fit
 
@@ -188,7 +186,6 @@ with shortcuts.uncompiled():
 
 def noted_trials(patch, log) -> None:
     """Write down which process begins a trial, or goes on with one."""
-    from cervix_tf.training import hyperparameter_search
 
     def noted(name, folder_of, resumed):
         run = getattr(hyperparameter_search, name)
@@ -242,6 +239,42 @@ def test_two_processes_one_killed(phantoms, recipe, tmp_path, monkeypatch):
     steps = pd.read_csv(folder / "history.csv")["step"]
     assert steps.is_monotonic_increasing
     assert steps.is_unique
+
+
+def test_trials_in_a_database(curves, recipe, phantoms, tmp_path):
+    url = f"sqlite:///{tmp_path}/trials.db"
+    given = {"space": {"optimizer.learning_rate": [0.1, 0.2]}, "study": tmp_path / "study"}
+    manifest = read_manifest(phantoms)
+    table = search(manifest, recipe(), storage=url, max_trials=1, **given)
+    assert table["state"].tolist() == ["complete", "waiting"]
+    assert not (tmp_path / "study/journal.log").exists()
+    assert (search(manifest, recipe(), storage=url, **given)["state"] == "complete").all()
+    assert [name for name, _ in curves] == ["000", "001"]
+    with pytest.raises(UserError, match="trials are in sqlite:///.*: give that --storage"):
+        search(manifest, recipe(), **given)
+    with pytest.raises(UserError, match="a search with another recipe"):
+        search(manifest, recipe(seed=5), storage=url, **given)
+
+
+def test_what_another_took_over_is_left_to_it(
+    curves, recipe, phantoms, tmp_path, monkeypatch, caplog
+):
+    fake = hyperparameter_search.fit
+
+    def stalled(manifest, recipe, run, cache, on_validation):
+        monkeypatch.setattr(hyperparameter_search, "fit", fake)
+        (file,) = (tmp_path / "study/locks/000").iterdir()
+        file.rename(file.with_name("2")).write_text("free")  # another has had it, and is killed
+        return fake(manifest, recipe, run, cache, on_validation)
+
+    monkeypatch.setattr(hyperparameter_search, "fit", stalled)
+    table = search(
+        read_manifest(phantoms), recipe(), {"optimizer.learning_rate": [0.1, 0.2]},
+        study=tmp_path / "study",
+    )  # fmt: skip
+    assert "Trial 000 is left to another process" in caplog.text
+    assert (table["state"] == "complete").all()
+    assert [name for name, _ in curves] == ["000", "000", "001"]
 
 
 def test_a_call_runs_no_more_trials_than_it_may(curves, recipe, phantoms, tmp_path):

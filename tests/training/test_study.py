@@ -40,15 +40,15 @@ def test_a_killed_process_leaves_its_trial_to_the_next(study):
     one.enqueue_grid(None, seed=0)
     killed, kept = one.claim("grid", 6, 0), one.claim("grid", 6, 0)
     killed.trial.report(1.5, 10)
-    killed.lock.release()  # as the system does at a kill
+    killed.lease.release()  # as good as killed
     heir = two.claim("grid", 6, 0)
     assert (heir.trial.number, heir.values) == (0, killed.values)
     assert two.optuna.trials[0].intermediate_values == {10: 1.5}
     next_one = two.claim("grid", 6, 0)
     assert next_one.trial.number == 2, "what another still runs is left to it"
-    two.optuna.tell(heir.trial, 1.0)
-    heir.lock.release()
-    kept.lock.release()
+    two.tell(heir, 1.0)
+    heir.lease.release()
+    kept.lease.release()
     assert study().claim("grid", 6, 0).trial.number == 1, "what is told is not run again"
 
 

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cervix_tf.data import read_manifest, squares
+from cervix_tf.data import decoding_pass, read_manifest
 from cervix_tf.errors import UserError
 from cervix_tf.training import bench, throughput
 
@@ -32,9 +32,11 @@ def test_every_part_has_a_rate_and_the_bottleneck_takes_longest(phantoms, recipe
 
 def test_slow_decoding_is_the_bottleneck_of_a_short_run(phantoms, recipe, monkeypatch):
     """By a clock on which decoding a photograph takes a second, and nothing else any time."""
-    decoded, ticks, original = [], itertools.count(), squares.square
+    decoded, ticks, original = [], itertools.count(), decoding_pass.square
     monkeypatch.setattr(
-        squares, "square", lambda path, *rest: (decoded.append(path), original(path, *rest))[1]
+        decoding_pass,
+        "square",
+        lambda path, *rest: (decoded.append(path), original(path, *rest))[1],
     )
     clock = SimpleNamespace(perf_counter=lambda: len(decoded) + next(ticks) / 1e3)
     monkeypatch.setattr(throughput, "time", clock)

@@ -15,6 +15,7 @@ from cervix_tf.data.cache_file import CacheFile
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import evaluate, log_loss
 from cervix_tf.recipes import load_recipe
+from cervix_tf.runs import claims
 from cervix_tf.training import fit, loop, trainer
 from tests.planted import shortcuts
 from tests.planted.weights import same, weights
@@ -154,7 +155,7 @@ def test_fits_begun_in_the_same_second_have_folders_of_their_own(
     recipe, phantoms, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(trainer, "datetime", Mock(now=lambda: datetime(2026, 1, 2, 3, 4, 5)))
+    monkeypatch.setattr(claims, "datetime", Mock(now=lambda: datetime(2026, 1, 2, 3, 4, 5)))
     wild = recipe(optimizer={"learning_rate": 1e30}, stages=[{"train": "all", "steps": 20}])
     for _ in range(2):
         with pytest.raises(UserError, match="The loss is"):

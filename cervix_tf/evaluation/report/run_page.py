@@ -1,6 +1,5 @@
 """One self-contained HTML page about a run, or about several side by side."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from cervix_tf.errors import UserError
 from cervix_tf.evaluation.learning_curves import plot_curves
 from cervix_tf.evaluation.report import set_wording, wording
 from cervix_tf.evaluation.report.comparison import differences, table_of_runs
-from cervix_tf.files import write_text
+from cervix_tf.files import check_output, write_text
 from cervix_tf.pages.pictures import data_address
 from cervix_tf.pages.templates import render
 from cervix_tf.recipes.recipe_files import to_yaml
@@ -76,8 +75,7 @@ def report(
     for run in runs:
         _check_finished(run)
     path = Path(path or (COMPARISON if len(runs) > 1 else runs[0].path("report.html")))
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: name the HTML file to write.")
+    check_output(path)
     facts = [_facts(run) for run in runs]
     page = render(
         "run.html",
@@ -116,17 +114,16 @@ def _check_finished(run: Run) -> None:
 
 def _facts(run: Run) -> dict[str, Any]:
     """What the page says of one run."""
-    test = run.path("test/metrics.json")
     plots = run.path("plots")
     return {
         "name": run.folder.resolve().name,
         "metrics": run.metrics,
-        "test": json.loads(test.read_text(encoding="utf-8")) if test.is_file() else None,
+        "test": run.test_metrics,
         "setting": _setting(run),
         "photographs": _photographs(run.manifest).to_html(border=0),
         "pictures": [p for name in PLOTS if (p := _picture(plots / name))],
         "test_pictures": [p for n in TEST_PLOTS
-                          if (p := _picture(run.path("test/plots") / n))] if test.is_file() else [],
+                          if (p := _picture(run.path("test/plots") / n))] if run.test_metrics else [],
         "recipe": to_yaml(run.recipe),
         "environment": _flat(run.environment),
     }  # fmt: skip

@@ -1,8 +1,9 @@
 """Weights in Keras' own files: `.keras`, `.weights.h5` and the older `.h5`."""
 
 import collections
+import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from cervix_tf import errors
 from cervix_tf.models import fine_tuning
 
-Arrays = list[np.ndarray]  # the weights of one layer
+Arrays = list[np.ndarray] | list[h5py.Dataset]  # the weights of one layer
 
 # Standard deviations of ImageNet by which Keras' published EfficientNet divides once more.
 _EFFICIENTNET_STD = (0.229, 0.224, 0.225)
@@ -40,7 +41,11 @@ def load_weights_file(path: Path, model: keras.Model) -> None:
     A file of the whole classifier sets the head too, if its classes are as many; a file without a
     head, as Keras publishes them ("no_top"), sets the network alone.
     """
-    layers = _file_layers(path, model)
+    with _file_layers(path, model) as layers:
+        _load_layers(path, model, layers)
+
+
+def _load_layers(path: Path, model: keras.Model, layers: list[tuple[str, Arrays]]) -> None:
     wanted, head = _layers(model)
     if [_shapes(arrays) for _, arrays in layers] == [_shapes(x.weights) for x in [*wanted, *head]]:
         wanted += head
@@ -48,7 +53,7 @@ def load_weights_file(path: Path, model: keras.Model) -> None:
         layers = layers[: len(wanted)]  # the head is for other classes
     _check_layers(path, layers, wanted)
     for (_, arrays), layer in zip(layers, wanted, strict=True):
-        _set(layer, arrays)
+        _set(layer, [array[()] for array in arrays])  # read now that their shapes are known to fit
     if re.fullmatch(r"efficientnetb\d(_notop)?\.h5", path.name):
         _divide_stem(model)
 
@@ -100,19 +105,23 @@ def _listed(arrays: Iterable[Any]) -> str:
     return " ".join(str(list(shape)) for shape in _shapes(arrays))
 
 
-def _file_layers(path: Path, model: keras.Model) -> list[tuple[str, Arrays]]:
-    """Read the layers that have weights, in the network's order."""
+@contextlib.contextmanager
+def _file_layers(path: Path, model: keras.Model) -> Iterator[list[tuple[str, Arrays]]]:
+    """Open the layers that have weights, in the network's order; an array is read when it is indexed."""
     try:
         with h5py.File(path) as file:
             root = file.get("model_weights", file)
             if "layer_names" in root.attrs:
-                return _older_layers(root)
-            if "layers" in root:
-                return _newer_layers(root["layers"], _keys(model))
-    except OSError as error:
-        reason = str(error).splitlines()[0]
-        raise errors.UserError(f"{path} cannot be read as HDF5: {reason}") from None
-    raise errors.UserError(f"{path} is HDF5, but not a file of Keras weights.")
+                yield _older_layers(root)
+            elif "layers" in root:
+                yield _newer_layers(root["layers"], _keys(model))
+            else:
+                raise errors.UserError(f"{path} is HDF5, but not a file of Keras weights.")
+    except errors.UserError:
+        raise
+    except Exception as error:  # a damaged file fails in many ways
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise errors.UserError(f"{path} cannot be read as Keras weights: {reason}") from None
 
 
 def _older_layers(root: h5py.Group) -> list[tuple[str, Arrays]]:
@@ -121,7 +130,7 @@ def _older_layers(root: h5py.Group) -> list[tuple[str, Arrays]]:
         name = name.decode() if isinstance(name, bytes) else name
         weights = root[name].attrs["weight_names"]
         if len(weights):
-            layers.append((name, [root[name][weight][()] for weight in weights]))
+            layers.append((name, [root[name][weight] for weight in weights]))
     return layers
 
 
@@ -130,7 +139,7 @@ def _newer_layers(root: h5py.Group, keys: list[str]) -> list[tuple[str, Arrays]]
     for key in [*(key for key in keys if key in root), *sorted(set(root) - set(keys))]:
         arrays = root[key].get("vars", {})
         if len(arrays):
-            layers.append((key, [arrays[number][()] for number in sorted(arrays, key=int)]))
+            layers.append((key, [arrays[number] for number in sorted(arrays, key=int)]))
     return layers
 
 

@@ -1,0 +1,137 @@
+"""What the files of a run have to look like, so that damage is told and nothing is guessed from it."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cervix_tf.errors import UserError
+
+NUMBER = (int, float)
+WORDS = ("image", "path", "label", "group", "train")  # columns of text
+# The keys that a file of JSON has, and of what kind each is.
+SHAPES: dict[str, dict[str, Any]] = {
+    "environment.json": {"data_fingerprint": str, "devices": list},
+    "calibration.json": {"slope": NUMBER, "offsets": list, "photographs": int, "groups": int},
+    "crossfit.json": {"folds": int, "repeats": int},
+    "metrics.json": {
+        "model": str, "data": str, "split": str, "photographs": int, "groups": int, "classes": list,
+        "log_loss": NUMBER, "accuracy": NUMBER, "prior": {"log_loss": NUMBER, "accuracy": NUMBER},
+    },
+    # The card inside.
+    "model.keras": {"class_names": list, "image_size": int, "square_size": int, "crop": str},
+}  # fmt: skip
+HISTORY = [
+    "step", "stage", "train", "learning_rate", "train_loss", "train_accuracy", "validation_loss",
+    "validation_accuracy",
+]  # fmt: skip
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Word whatever goes wrong in the block as a damage of `path`: its content may be anything.
+
+    Args:
+        path: What is read in the block.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # of JSON, pandas, zip, zlib, numpy: no two have a class in common
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise damaged(path, reason) from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file of a run that is to hold one object with certain keys.
+
+    Args:
+        path: The file; `SHAPES` has the keys of each name, and of what kind their values are.
+
+    Returns:
+        The object.
+
+    Raises:
+        UserError: It is no JSON, no object, or lacks a key.
+
+    Example:
+        >>> read_object(Path("runs/first/metrics.json"))["log_loss"]
+    """
+    with reading(path):
+        content = json.loads(path.read_text(encoding="utf-8"))
+    check_object(path, content)
+    return content
+
+
+def check_object(path: Path, content: Any, keys: dict[str, Any] | None = None) -> None:
+    """Refuse what is no object with certain keys, each of its kind.
+
+    Args:
+        path: Where it was read, for the error.
+        content: What was read.
+        keys: Each key's type, types, or keys in turn; by default those of the file's name in `SHAPES`.
+
+    Raises:
+        UserError: It is another thing.
+    """
+    if not isinstance(content, dict):
+        raise damaged(path, f"it holds {_kind(content)}, not an object")
+    for key, kinds in (SHAPES.get(path.name, {}) if keys is None else keys).items():
+        if key not in content:
+            raise damaged(path, f"it has no {key!r}")
+        if isinstance(kinds, dict):
+            check_object(path, content[key], kinds)
+        elif not isinstance(content[key], kinds) or isinstance(content[key], bool):
+            raise damaged(path, f"its {key!r} is {_kind(content[key])}")
+
+
+def read_columns(
+    path: Path, read: Callable[[Path], pd.DataFrame], columns: Iterable[str]
+) -> pd.DataFrame:
+    """Read a CSV of a run that has certain columns; all that are not of text hold numbers.
+
+    Args:
+        path: The file.
+        read: What reads it.
+        columns: Columns that it has.
+
+    Returns:
+        The table.
+
+    Raises:
+        UserError: It is no such table.
+    """
+    with reading(path):
+        table = read(path)
+    if absent := [name for name in columns if name not in table]:
+        raise damaged(path, f"it has no column {absent[0]!r}")
+    for name in table.columns.difference(WORDS):
+        if len(table) and not pd.api.types.is_numeric_dtype(table[name]):
+            raise damaged(path, f"its column {name!r} holds what is no number")
+    return table
+
+
+def damaged(path: Path, reason: str) -> UserError:
+    """Word the error for a file of a run that cannot be read.
+
+    Args:
+        path: The file.
+        reason: What is wrong with it.
+
+    Returns:
+        The error, which says what to do.
+    """
+    return UserError(f"{path} is damaged ({reason}): bring back what was written, or train again.")
+
+
+def _kind(value: Any) -> str:
+    return {type(None): "null", list: "a list", str: "a text", dict: "an object"}.get(
+        type(value), f"{value!r}"[:40]
+    )

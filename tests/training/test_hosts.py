@@ -1,0 +1,170 @@
+"""Hosts that train together: what names them, and two processes that do."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from cervix_tf.data import read_manifest
+from cervix_tf.errors import UserError
+from cervix_tf.recipes.recipe_files import to_yaml
+from cervix_tf.training import crossfit, fit
+from cervix_tf.training.hosts import ALONE, hosts_of
+from tests.planted import shortcuts
+from tests.planted.weights import weights
+
+KUBEFLOW = {"chief": ["a-chief-0:2222"], "worker": ["a-worker-0:2222", "a-worker-1:2222"]}
+
+
+@pytest.fixture
+def tf_config(monkeypatch):
+    """Set TF_CONFIG."""
+
+    def put(cluster, kind="worker", index=0):
+        config = {"cluster": cluster, "task": {"type": kind, "index": index}}
+        monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("kind", "index", "number"), [("chief", 0, 0), ("worker", 0, 1), ("worker", 1, 2)]
+)
+def test_tf_config_names_the_chief_first(tf_config, kind, index, number):
+    tf_config(KUBEFLOW, kind, index)
+    hosts = hosts_of()
+    assert hosts.addresses == ("a-chief-0:2222", "a-worker-0:2222", "a-worker-1:2222")
+    assert (hosts.number, hosts.chief, hosts_of("hosts") == hosts) == (number, number == 0, True)
+
+
+def test_without_a_chief_the_first_worker_is_it(tf_config):
+    tf_config({"worker": ["a:1", "b:1"]}, index=1)
+    assert (hosts_of().count, hosts_of().chief) == (2, False)
+
+
+def test_one_host_is_no_cluster(tf_config, monkeypatch):
+    assert hosts_of() is ALONE
+    tf_config({"worker": ["a:1"]})
+    assert hosts_of() is hosts_of("0,1") is ALONE
+    assert hosts_of("hosts").addresses == ("a:1",)
+    monkeypatch.setenv("TF_CONFIG", "{}")
+    assert hosts_of("all") is ALONE
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("{", "cannot be read"),
+        ("[1]", "cannot be read"),
+        ('{"cluster": {"worker": ["a:1", "b:1"]}}', "cannot be read"),
+        (
+            '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
+            "cannot be read",
+        ),
+        (
+            '{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}',
+            "ps 0: only chief and",
+        ),
+    ],
+)
+def test_a_tf_config_that_is_wrong_is_refused(monkeypatch, config, said):
+    monkeypatch.setenv("TF_CONFIG", config)
+    with pytest.raises(UserError, match=said):
+        hosts_of()
+
+
+def test_slurm_names_its_tasks_in_their_order(monkeypatch):
+    values = {
+        "SLURM_PROCID": "2", "SLURM_JOB_ID": "40123", "SLURM_STEP_NUM_TASKS": "3",
+        "SLURM_STEP_NODELIST": "node[9-10]", "SLURM_STEP_TASKS_PER_NODE": "2,1",
+    }  # fmt: skip
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    assert hosts_of() is ALONE  # every job has these: to be asked for
+    hosts = hosts_of("hosts")
+    assert hosts.addresses == ("node9:10123", "node9:10124", "node10:10123")
+    assert hosts.number == 2
+
+
+def test_hosts_are_never_left_out_silently(tf_config, phantoms, recipe, tmp_path):
+    with pytest.raises(UserError, match="neither TF_CONFIG nor Slurm"):
+        hosts_of("hosts")
+    tf_config(KUBEFLOW)
+    manifest = read_manifest(phantoms)
+    with pytest.raises(UserError, match="devices 0,1: TF_CONFIG names 3 hosts"):
+        fit(manifest, recipe(), tmp_path / "run", devices="0,1")
+    with pytest.raises(UserError, match="3 hosts write one run: name its folder"):
+        fit(manifest, recipe())
+    with pytest.raises(UserError, match="crossfit does not share batches among hosts: start it on"):
+        crossfit(manifest, recipe(), tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from cervix_tf.commands.printing import import_tensorflow
+import_tensorflow()
+from tests.planted.two_hosts import main
+main(*map(Path, sys.argv[1:]))
+"""
+
+
+def free_ports(count):
+    opened = [socket.socket() for _ in range(count)]
+    for one in opened:
+        one.bind(("localhost", 0))
+    ports = [one.getsockname()[1] for one in opened]
+    for one in opened:
+        one.close()
+    return ports
+
+
+@pytest.mark.slow
+def test_two_hosts_train_as_one_and_one_goes_on_alone(phantoms, recipe, tmp_path, run, monkeypatch):
+    """20 steps of two processes; then a fit whose second host is killed, and gone on with by one."""
+    from cervix_tf.runs import load
+    from tests.planted.two_devices import difference
+    from tests.planted.two_hosts import trained
+
+    small = {"name": "cervixnet1", "widths": [8, 8, 16], "dense": 16, "conv_dropout": 0.0}
+    stages = [{"steps": 12, "batch_norm": "synchronised"}]
+    optimizer = {"name": "sgd", "learning_rate": 0.01, "clip_norm": 0.5}
+    asked = recipe(model=small, stages=stages, optimizer=optimizer, validate_every=4, jit=False)
+    (tmp_path / "recipe.yaml").write_text(to_yaml(asked))
+    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
+    started = []
+    for index in (0, 1):
+        config = {"cluster": cluster, "task": {"type": "worker", "index": index}}
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, tmp_path, phantoms],
+                env=os.environ | {"TF_CONFIG": json.dumps(config)},
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )
+        )  # fmt: skip
+    (out, said), (silent, _) = (process.communicate() for process in started)
+
+    assert [process.returncode for process in started] == [2, -9], said
+    (line,) = [line for line in said.splitlines() if not line.startswith("Warning: ")]
+    folder = tmp_path / "run"
+    assert line == (
+        f"Error: The host {cluster['worker'][1]} has gone, and its log says why: go on with "
+        f"cervix-tf fit --resume {folder} on the hosts there are."
+    )
+    assert "step     4" in out  # the chief alone speaks
+    assert not silent
+
+    hosts = [list(np.load(tmp_path / f"host{k}.npz").values()) for k in (0, 1)]
+    assert difference(*hosts) == 0
+    assert difference(hosts[0], trained(tmp_path / "alone")[0]) < 1e-5
+
+    shortcuts.bare_fits(monkeypatch)
+    assert run("fit", "--resume", folder)[0] == 0
+    whole = fit(read_manifest(phantoms), asked, tmp_path / "whole")
+    assert load(folder).complete
+    assert difference(weights(whole), weights(load(folder))) < 1e-5
