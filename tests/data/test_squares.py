@@ -193,9 +193,8 @@ def test_all_unreadable_photographs_are_named_and_the_others_kept(manifest, cach
         path = type(cache)(manifest["path"][name])
         path.write_bytes(path.read_bytes()[:-150])
     for chosen in (cache, "memory", "none"):
-        with pytest.raises(
-            UserError, match=r"2 of 12 photographs .*2\.jpg \(.*7\.jpg \("
-        ) as caught:
+        named = r"2 of 12 photographs .*: 2\.jpg, 7\.jpg \(truncated JPEG\)\. Replace"
+        with pytest.raises(UserError, match=named) as caught:
             prepare(manifest, SIZE, chosen)
         assert "\n" not in str(caught.value)
     decoded.clear()
