@@ -45,6 +45,9 @@ def held_out(
         >>> held_out(load("runs/first")).probabilities.shape
     """
     photographs = run.validation if photographs is None else photographs
+    # What is damaged in the run ends here, before the work.
+    plainly = raw or run.calibration is None
+    of_fold = {} if plainly else fold_calibrations(run, *stored(run))[1]
     squares = prepare(photographs, run.square_size, cache, progress, run.crop).array
     repeats = run.plan["repeats"] if isinstance(run, Ensemble) else 1
     plain = np.full((repeats, len(photographs), len(run.class_names)), np.nan)
@@ -56,9 +59,8 @@ def held_out(
         repeat = number * repeats // len(run.members)
         plain[repeat, new] = probabilities(member.model, SquareRows(squares, new), tta)
     mean, table = geometric_mean(plain), photographs.reset_index(drop=True)
-    if raw or run.calibration is None:
+    if plainly:
         return Predictions((run,), table, squares, mean, tta)
-    of_fold = fold_calibrations(run, *stored(run))[1]
     return Predictions((run,), table, squares, _applied(of_fold, run, table, plain), tta, mean)
 
 
