@@ -14,7 +14,9 @@ from tests.planted.ensembles import ensemble_of
 # A file of a run that each verb reads, and how it is called on RUN and the phantoms DATA.
 READ = {
     "report RUN --out o.html": "recipe.yaml environment.json history.csv manifest.csv metrics.json",
-    "evaluate RUN --cache squares": "recipe.yaml manifest.csv predictions.csv model.keras calibration.json",
+    "evaluate RUN --cache squares": (
+        "recipe.yaml manifest.csv predictions.csv model.keras calibration.json"
+    ),
     "explain RUN --out o.png --method gradient --cache squares": "manifest.csv calibration.json",
     "export RUN --out o.onnx --format onnx": "recipe.yaml manifest.csv model.keras",
     "predict RUN DATA/test --flags": "model.keras calibration.json predictions.csv references.npz",
