@@ -1,6 +1,6 @@
 """Steps a second of two workers of one core each, beside one worker of one core.
 
-    python -m benchmarks.workers [--rounds 2] [--steps 6] [--write docs/appendix/pipeline.md]
+    python -m benchmarks.workers [--rounds 2] [--steps 6] [--write docs/scale.md]
 
 Both take turns; every worker is a process pinned to a core of its own (Linux alone), and two are hosts
 that train together over loopback. The same global batches of 32, drawn squares, views included, kernels
