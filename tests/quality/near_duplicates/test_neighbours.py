@@ -12,7 +12,7 @@ from cervix_tf.quality.near_duplicates.signatures import SIDE, compute_signature
 def greys() -> np.ndarray:
     """400 pictures, then the first 100 cropped, turned and mirrored."""
     random = np.random.default_rng(5)
-    noise = random.integers(0, 256, (400, 10, 10), "uint8")
+    noise = random.integers(0, 256, (400, 5, 5), "uint8")
     drawn = [
         cv2.resize(each, (2 * SIDE, 2 * SIDE), interpolation=cv2.INTER_CUBIC) for each in noise
     ]
