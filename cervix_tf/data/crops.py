@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from cervix_tf.data.decoding import read_grey
 from cervix_tf.data.flags import NOT_LOCATED, WITHOUT_CERVIX, has_flag
 from cervix_tf.errors import UserError
 
@@ -130,7 +131,7 @@ def painted_out(picture: np.ndarray, mask: Path, photograph: Path) -> np.ndarray
     The mask is as large as the photograph, or in its proportions, or square, for the centred square of
     the photograph, which `picture` is.
     """
-    kept = cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE)
+    kept = read_grey(mask)
     if kept is None:
         raise UserError(f"{mask}, the mask of {photograph}, is missing or no picture: {_COMMAND}.")
     kept = np.ascontiguousarray(centred_square(kept))

@@ -4,20 +4,24 @@ JPEG is read by libjpeg-turbo (through simplejpeg) scaled down inside the invers
 which leaves little but the entropy decoding to be done. PNG, BMP, WebP and TIFF are read by OpenCV,
 HEIC, AVIF and DICOM as `picture_formats` does. A strict
 reading is what tells a damaged file from a whole one: OpenCV and TensorFlow hand out the missing
-part of a truncated JPEG as grey.
+part of a truncated JPEG as grey. Odd headers are no damage: `jpeg_headers` puts them in order first.
 """
 
-import io
 import os
 import re
 import struct
+from pathlib import Path
 
 import cv2
 import numpy as np
 import simplejpeg
-from PIL import Image
 
-from cervix_tf.data.picture_formats import UnreadableError, decode_other, decode_tiff, other_size
+from cervix_tf.data.jpeg_headers import mended, odd_progression
+from cervix_tf.data.limits import check_pixels
+from cervix_tf.data.picture_formats import TIFF, UnreadableError, decode_other
+from cervix_tf.data.picture_headers import declared_size, orientation_tag, upright_size
+from cervix_tf.data.picture_values import rgb
+from cervix_tf.errors import UserError
 
 if "OPENCV_LOG_LEVEL" not in os.environ:  # a damaged file is named, with its reason, by the caller
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -49,26 +53,64 @@ def decode(data: bytes, size: int = 1) -> np.ndarray:
         RGB, uint8, (H, W, 3), upright: the EXIF orientation is honoured where it can be read.
 
     Raises:
-        UnreadableError: The file is empty, truncated, damaged or no picture, or of a kind whose extra is
-            not installed.
+        UnreadableError: The file is empty, truncated, damaged or no picture, of a kind whose extra is
+            not installed, or of more pixels than `max_pixels`, which its header tells.
     """
     if not data:
         raise UnreadableError("the file is empty (zero bytes)")
     if data[:2] == JPEG:
         return _turn(_decode_jpeg(data, size), orientation(data))
+    check_size(data)
     other = decode_other(data)
     if other is not None:
         return other
-    try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        raise UnreadableError("damaged, or not a picture") from error
+    picture = _by_opencv(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if picture is None:
-        tiff = decode_tiff(data)
-        if tiff is not None:
-            return tiff
-        raise UnreadableError("not a picture, or damaged")
-    return picture[..., ::-1]
+        tiff = data.startswith(TIFF)
+        raise UnreadableError("damaged TIFF" if tiff else "not a picture, or damaged")
+    return rgb(picture)[..., ::-1]
+
+
+def read_grey(path: Path) -> np.ndarray | None:
+    """Read a mask.
+
+    Args:
+        path: A PNG, or whatever else OpenCV reads.
+
+    Returns:
+        uint8, (H, W); None if it is missing, damaged or no picture.
+
+    Raises:
+        UserError: It has more pixels than `max_pixels`.
+    """
+    try:
+        data = path.read_bytes()
+        check_size(data)
+    except OSError:
+        return None
+    except UnreadableError as error:
+        raise UserError(f"{path} cannot be read: {error}.") from error
+    return _by_opencv(data, cv2.IMREAD_GRAYSCALE)
+
+
+def check_size(data: bytes) -> None:
+    """Refuse a picture, no JPEG, whose header tells of more pixels than `max_pixels`.
+
+    Args:
+        data: The content of the file.
+
+    Raises:
+        UnreadableError: It has more.
+    """
+    if size := declared_size(data):
+        check_pixels(*size)
+
+
+def _by_opencv(data: bytes, flags: int) -> np.ndarray | None:
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    except cv2.error:
+        return None
 
 
 def dimensions(data: bytes) -> tuple[int, int]:
@@ -79,21 +121,19 @@ def dimensions(data: bytes) -> tuple[int, int]:
 
     Returns:
         Height and width in pixels, those of what `decode` makes of it at full scale.
+
+    Raises:
+        UnreadableError: As of `decode`.
     """
     try:
         if data[:2] == JPEG:
             height, width = simplejpeg.decode_jpeg_header(data, strict=False)[:2]
+            check_pixels(height, width)
             turned = orientation(data) >= 5
-        elif known := other_size(data):
-            return known
         else:
-            with Image.open(io.BytesIO(data)) as picture:
-                width, height = picture.size
-                # Of a TIFF they are upright already; without EXIF, `getexif` would decode a PNG.
-                tagged = "exif" in picture.info and picture.format != "TIFF"
-                turned = tagged and picture.getexif().get(0x0112, 1) >= 5
-    except (ValueError, KeyError, OSError, Image.DecompressionBombError):
-        # Damaged, which `decode` words, or of a kind that only OpenCV reads.
+            check_size(data)
+            return upright_size(data) or decode(data).shape[:2]
+    except (ValueError, KeyError):  # damaged, which `decode` words
         height, width = decode(data).shape[:2]
         return height, width
     return (width, height) if turned else (height, width)
@@ -104,9 +144,14 @@ def _decode_jpeg(data: bytes, size: int) -> np.ndarray:
         return _turbojpeg(data, size, strict=True)
     except ValueError as error:
         reason = str(error)
+        # An odd header hides what else there may be to warn of.
+        better = mended(data)
+        if better is not None:
+            return _decode_jpeg(better, size)
         # Some cameras pad the end: nothing of the picture is missing then.
         extra = re.search(r"(\d+) extraneous bytes before marker 0xd9", reason)
-        if extra and _padded(data, int(extra[1])):
+        padded = extra and _padded(data, int(extra[1]))
+        if padded or ("Inconsistent progression" in reason and odd_progression(data)):
             return _turbojpeg(data, size, strict=False)
         if "premature end" in reason.lower():
             raise UnreadableError("truncated JPEG") from error
@@ -117,7 +162,9 @@ def _decode_jpeg(data: bytes, size: int) -> np.ndarray:
 
 def _turbojpeg(data: bytes, size: int, strict: bool) -> np.ndarray:
     scale = {"min_height": size, "min_width": size, "strict": strict}
-    if simplejpeg.decode_jpeg_header(data, strict=strict)[2] not in ("CMYK", "YCCK"):
+    height, width, kind, _ = simplejpeg.decode_jpeg_header(data, strict=strict)
+    check_pixels(height, width)
+    if kind not in ("CMYK", "YCCK"):
         return simplejpeg.decode_jpeg(data, **scale)
     inks = simplejpeg.decode_jpeg(data, colorspace="CMYK", **scale).astype(np.uint16)
     if b"Adobe" not in data[:65536]:
@@ -140,21 +187,10 @@ def orientation(data: bytes) -> int:
         while data[at] == 0xFF and 0xE0 <= data[at + 1] <= 0xFE:
             (length,) = struct.unpack_from(">H", data, at + 2)
             if data[at + 1] == 0xE1 and data[at + 4 : at + 10] == b"Exif\0\0":
-                return _orientation_tag(data[at + 10 : at + 2 + length])
+                return orientation_tag(data[at + 10 : at + 2 + length])
             at += 2 + length
-    except (struct.error, IndexError, KeyError):
+    except (struct.error, IndexError):
         pass
-    return 1
-
-
-def _orientation_tag(tiff: bytes) -> int:
-    order = {b"II": "<", b"MM": ">"}[tiff[:2]]
-    (start,) = struct.unpack_from(order + "I", tiff, 4)
-    (entries,) = struct.unpack_from(order + "H", tiff, start)
-    for k in range(entries):
-        tag, kind, _, value = struct.unpack_from(order + "HHIH", tiff, start + 2 + 12 * k)
-        if tag == 0x0112 and kind == 3 and 1 <= value <= 8:
-            return value
     return 1
 
 

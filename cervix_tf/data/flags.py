@@ -11,6 +11,8 @@ ZERO_BYTES = "zero bytes"
 TRUNCATED = "truncated"
 WRONG_TYPE = "wrong type"
 UNREADABLE = "unreadable"
+TOO_LARGE = "too large"
+ODD_HEADER = "odd header"
 EXACT_DUPLICATE = "exact duplicate"
 NEAR_DUPLICATE = "near-duplicate"
 LABEL_CONFLICT = "label conflict"
@@ -35,6 +37,8 @@ FLAGS: dict[str, str] = {
     TRUNCATED: "The file ends before the picture does; it cannot be read.",
     WRONG_TYPE: "No picture, or another kind of picture than the file's name says.",
     UNREADABLE: "The file is damaged, gone, or may not be read.",
+    TOO_LARGE: "More pixels or bytes than the limit, which CERVIX_TF_MAX_PIXELS raises; not decoded.",
+    ODD_HEADER: "A JPEG whose header breaks the standard; the photograph is whole and is read.",
     EXACT_DUPLICATE: "Another photograph has the same bytes.",
     NEAR_DUPLICATE: "Another photograph shows the same, re-encoded, resized, cropped, turned ...",
     LABEL_CONFLICT: "Duplicates of one cluster have different labels.",
@@ -71,7 +75,7 @@ GIVEN_BY: dict[str, tuple[str, ...]] = {
     "predict --flags": (GREEN, IODINE, BLURRED, DARK, OVER_EXPOSED, TEXT, UNFAMILIAR),
     "segment": (NOT_LOCATED, NOT_FOUND),
 }
-FILE_FAULTS = (ZERO_BYTES, TRUNCATED, WRONG_TYPE, UNREADABLE)
+FILE_FAULTS = (ZERO_BYTES, TRUNCATED, WRONG_TYPE, UNREADABLE, TOO_LARGE, ODD_HEADER)
 WITHOUT_CERVIX = (NO_CERVIX, NOT_LOCATED, NOT_FOUND)  # where nothing says what to crop
 
 _ORDER = {flag: position for position, flag in enumerate(FLAGS)}

@@ -12,6 +12,7 @@ import pandas as pd
 
 from cervix_tf.data.crops import Region, centred_square, painted_out, square_around
 from cervix_tf.data.decoding import UnreadableError, decode, dimensions
+from cervix_tf.data.limits import check_bytes
 from cervix_tf.errors import UserError
 
 Progress = Callable[[int, int], None]
@@ -206,9 +207,11 @@ def read_bytes(path: Path) -> bytes:
         Its content.
 
     Raises:
-        UnreadableError: There is no such file, or it may not be read.
+        UnreadableError: There is no such file, it may not be read, or is larger than a photograph of
+            `max_pixels` can be.
     """
     try:
+        check_bytes(path)
         return path.read_bytes()
     except OSError as error:
         raise UnreadableError((error.strerror or str(error)).lower()) from error

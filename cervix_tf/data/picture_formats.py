@@ -1,4 +1,4 @@
-"""Photographs of kinds that OpenCV does not read: HEIC and AVIF of phones, DICOM of clinics, some TIFF.
+"""Photographs that OpenCV does not read well: HEIC and AVIF of phones, DICOM of clinics, TIFF.
 
 Nothing but the picture is taken: what a DICOM file says of the patient is never read into a table.
 """
@@ -10,14 +10,16 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, features
+from PIL import AvifImagePlugin, Image, TiffImagePlugin, features
+
+from cervix_tf.data.picture_values import of_pillow
 
 # It would warn of a damaged file without its name, which the caller gives.
 warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
 
 _HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _AVIF = {b"avif", b"avis"}
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 # All that is read of a DICOM file: what tells how its picture is to be shown.
@@ -39,17 +41,22 @@ class UnreadableError(Exception):
 
 
 def decode_other(data: bytes) -> np.ndarray | None:
-    """Decode HEIC, AVIF and DICOM.
+    """Decode HEIC, AVIF, DICOM, and TIFF where Pillow can: OpenCV lets opacity darken its colours.
 
     Args:
         data: The content of the file.
 
     Returns:
-        RGB, uint8, (H, W, 3), upright; None if it is of another kind.
+        RGB, uint8, (H, W, 3), upright; None if it is of another kind, which OpenCV may read.
 
     Raises:
         UnreadableError: It is damaged, or the package that reads it is not installed.
     """
+    if data.startswith(TIFF):
+        try:
+            return _by_pillow(data, "TIFF")
+        except UnreadableError:
+            return None
     kind = picture_kind(data)
     if kind is None:
         return None
@@ -58,23 +65,8 @@ def decode_other(data: bytes) -> np.ndarray | None:
     return _by_pillow(data, kind)
 
 
-def decode_tiff(data: bytes) -> np.ndarray | None:
-    """Decode a TIFF that OpenCV does not read, such as one of CMYK; None if it is none.
-
-    Args:
-        data: The content of the file.
-
-    Returns:
-        RGB, uint8, (H, W, 3), upright.
-
-    Raises:
-        UnreadableError: It is damaged.
-    """
-    return _by_pillow(data, "TIFF") if data.startswith(_TIFF) else None
-
-
 def other_size(data: bytes) -> tuple[int, int] | None:
-    """Read height and width, upright, of what `decode_other` decodes, without decoding it.
+    """Read height and width, upright, of a HEIC, AVIF or DICOM, without decoding it.
 
     Args:
         data: The content of the file, or its head.
@@ -121,7 +113,7 @@ def picture_kind(data: bytes) -> str | None:
 def _by_pillow(data: bytes, kind: str) -> np.ndarray:
     try:
         with _opened(data, kind) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+            return of_pillow(picture)
     except UnreadableError:
         raise
     except Exception as error:  # Pillow's plugins raise whatever their libraries do
@@ -133,7 +125,9 @@ def _opened(data: bytes, kind: str) -> Image.Image:
         return _heif().open_heif(io.BytesIO(data)).to_pillow()
     if kind == "AVIF" and not features.check("avif"):
         raise UnreadableError("an AVIF photograph: this Pillow reads none; pip install -U pillow")
-    return Image.open(io.BytesIO(data))
+    if kind == "AVIF":  # Pillow's readers themselves: `Image.open` has a limit of its own
+        return AvifImagePlugin.AvifImageFile(io.BytesIO(data), "")
+    return TiffImagePlugin.TiffImageFile(io.BytesIO(data), "")
 
 
 def _heif() -> ModuleType:

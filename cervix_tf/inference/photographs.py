@@ -1,4 +1,4 @@
-"""Photographs in whatever form they are at hand: a manifest, paths, arrays, PIL images."""
+"""Photographs in whatever form they are at hand: a manifest, paths, bytes, arrays, PIL images."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -11,13 +11,17 @@ import pandas as pd
 
 from cervix_tf.data import prepare, read_manifest
 from cervix_tf.data.crops import Crop
-from cervix_tf.data.decoding import UnreadableError
+from cervix_tf.data.decoding import UnreadableError, decode
 from cervix_tf.data.decoding_pass import UnreadablePhotographs
+from cervix_tf.data.limits import check_pixels
 from cervix_tf.data.manifests import COLUMNS, validated
 from cervix_tf.data.photographs import square_of
+from cervix_tf.data.picture_values import of_pillow, rgb
 from cervix_tf.data.square_reader import Read, square_reader
 from cervix_tf.data.threads import spread
 from cervix_tf.errors import UserError
+
+_CONTENTS = (bytes, bytearray, memoryview)
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Photographs:
 
     Attributes:
         table: One row a photograph, as a manifest has them; those in memory have an `image` alone.
-        pictures: Those in memory, arrays or PIL images, by their row.
+        pictures: Those in memory, bytes, arrays or PIL images, by their row.
     """
 
     table: pd.DataFrame
@@ -50,7 +54,7 @@ class Photographs:
 
         def shrink(row: int) -> None:
             try:
-                squares[row] = square_of(_rgb(self.pictures[row]), size)
+                squares[row] = square_of(_rgb(self.pictures[row], size), size)
             except UnreadableError as error:
                 raise self.unreadable({row: str(error)}) from error
 
@@ -72,7 +76,9 @@ class Photographs:
         with square_reader(on_disk, size, cache if len(on_disk) else "none") as read:
             yield (
                 lambda row: (
-                    read(place[row]) if row in place else square_of(_rgb(self.pictures[row]), size)
+                    read(place[row])
+                    if row in place
+                    else square_of(_rgb(self.pictures[row], size), size)
                 )
             )
 
@@ -107,9 +113,12 @@ def as_photographs(given: Any) -> Photographs:
     """Take photographs in whatever form they are at hand.
 
     Args:
-        given: A manifest; a path as `data.read_manifest` takes it (folder, CSV, one photograph); an
-            array, uint8 RGB (H, W, 3) or (N, H, W, 3), or of floats from 0 to 255; a PIL image, turned
-            upright by its EXIF tag; or a list of paths of photographs, arrays and PIL images.
+        given: A manifest; a path as `data.read_manifest` takes it (folder, CSV, one photograph); the
+            content of a file as bytes; an array, (H, W, 3) RGB, (H, W) grey, with or without a channel
+            of opacity, or a stack (N, H, W, C), of values as `picture_values.rgb` takes them, but no
+            floats up to 1; a PIL image of any mode, turned upright by its EXIF tag; or a list of
+            paths of photographs, bytes, arrays and PIL images. The same photograph gives the same
+            values whichever way it comes in.
 
     Returns:
         The photographs; those on disk are not read yet.
@@ -127,8 +136,11 @@ def as_photographs(given: Any) -> Photographs:
         return Photographs(validated(given, "the manifest").reset_index(drop=True))
     if isinstance(given, str | Path):
         return Photographs(read_manifest(given, labelled=False).reset_index(drop=True))
-    several = given.ndim == 4 if isinstance(given, np.ndarray) else isinstance(given, Iterable)
+    several = isinstance(given, Iterable) and not isinstance(given, _CONTENTS)
+    if isinstance(given, np.ndarray):
+        several = given.ndim == 4
     given = list(given) if several else [given]
+    given = [bytes(one) if isinstance(one, _CONTENTS) else one for one in given]
     if not given:
         raise UserError("There is no photograph to predict: the list is empty.")
     paths = {row: str(one) for row, one in enumerate(given) if isinstance(one, str | Path)}
@@ -153,32 +165,37 @@ def _file(one: Any) -> Any:
 def _check(picture: Any, name: str) -> None:
     from PIL import Image
 
-    if isinstance(picture, Image.Image):
+    if isinstance(picture, Image.Image | bytes):
         return
     if not isinstance(picture, np.ndarray):
         raise UserError(
-            f"{name} is of type {type(picture).__name__}: give paths, arrays or PIL images."
+            f"{name} is of type {type(picture).__name__}: give paths, bytes, arrays or PIL images."
         )
-    if picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
-        raise UserError(f"{name} has the shape {picture.shape}: give RGB, (height, width, 3).")
-    if picture.dtype != np.uint8:
-        floats = np.issubdtype(picture.dtype, np.floating)
-        low, high = (picture.min(), picture.max()) if floats else (0, 0)
+    channels = picture.shape[2] if picture.ndim == 3 else picture.ndim - 1  # 1 of a grey one
+    if picture.ndim not in (2, 3) or channels not in (1, 2, 3, 4) or 0 in picture.shape:
+        raise UserError(
+            f"{name} has the shape {picture.shape}: give RGB, (height, width, 3), or grey, "
+            "(height, width)."
+        )
+    if picture.dtype not in (np.uint8, np.uint16, bool):
+        floats, numbers = picture.dtype.kind == "f", picture.dtype.kind in "iuf"
+        low, high = (picture.min(), picture.max()) if numbers else (0, 0)
         # Floats up to 1 are most likely shares of 255, which a network would take for black.
-        if not floats or not (low >= 0 and 1 < high <= 255):
+        if not numbers or not (low >= 0 and (1 if floats else -1) < high <= 65535):
             raise UserError(
                 f"{name} is {picture.dtype}"
-                + (f" from {low:g} to {high:g}" if floats else "")
+                + (f" from {low:g} to {high:g}" if numbers else "")
                 + ": give uint8, or floats from 0 to 255 (multiply those from 0 to 1 by 255)."
             )
 
 
-def _rgb(picture: Any) -> np.ndarray:
+def _rgb(picture: Any, size: int) -> np.ndarray:
+    if isinstance(picture, bytes):
+        return decode(picture, size)
     if isinstance(picture, np.ndarray):
-        return picture if picture.dtype == np.uint8 else np.rint(picture).astype(np.uint8)
-    from PIL import ImageOps
-
+        return rgb(picture)
+    check_pixels(picture.height, picture.width)
     try:
-        return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+        return of_pillow(picture)
     except (OSError, SyntaxError, ValueError) as error:  # Pillow reads when it is first asked
         raise UnreadableError(str(error)) from error

@@ -37,9 +37,9 @@ def predict(
         runs: A run or its folder, an ensemble or its folder, or several, whose probabilities are
             averaged; with `engine="onnx"` files that `export` wrote.
         photographs: A manifest, of which labels are not needed; a folder, a CSV or one photograph by
-            its path; an array, uint8 RGB (H, W, 3) or (N, H, W, 3); a PIL image; or paths, arrays and
-            PIL images in a list. A run that was trained with `crop: box` or `crop: mask` needs a
-            manifest with the boxes or masks of these.
+            its path or as bytes; an array, RGB (H, W, 3), grey (H, W) or several (N, H, W, 3); a PIL
+            image; or paths, bytes, arrays and PIL images in a list. A run that was trained with
+            `crop: box` or `crop: mask` needs a manifest with the boxes or masks of these.
         tta: Views a photograph, 1 to 8: the centre crop alone, or also turned by quarter turns and
             mirrored; their probabilities are averaged (test-time augmentation).
         batch_size: Photographs at a time.

@@ -7,9 +7,20 @@ import warnings
 from collections.abc import Iterator
 
 import pandas as pd
+from PIL import Image
 
-from cervix_tf.data.flags import CLEANVISION, TRUNCATED, UNREADABLE, ZERO_BYTES, has_flag, with_flag
+from cervix_tf.data.flags import (
+    CLEANVISION,
+    FILE_FAULTS,
+    ODD_HEADER,
+    WRONG_TYPE,
+    has_flag,
+    with_flag,
+)
 from cervix_tf.errors import listed, need_package
+
+# Pillow's reasons, its limits on pixels, text and profiles among them.
+_UNREAD = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 
 def flag_with_cleanvision(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -34,10 +45,11 @@ def flag_with_cleanvision(manifest: pd.DataFrame) -> pd.DataFrame:
         >>> flag_with_cleanvision(audit(read_manifest("data")))["flags"].value_counts()
     """
     need_package("cleanvision", "audit")
-    paths = manifest["path"][~has_flag(manifest, ZERO_BYTES, TRUNCATED, UNREADABLE)].tolist()
+    unread = [flag for flag in FILE_FAULTS if flag not in (ODD_HEADER, WRONG_TYPE)]
+    paths = manifest["path"][~has_flag(manifest, *unread)].tolist()
     try:
         issues = _issues(paths)
-    except OSError:  # it names no file: find them all, and go on without
+    except _UNREAD:  # it names no file: find them all, and go on without
         lacking = {path for path in paths if not _pillow_reads(path)}
         warnings.warn(
             f"cleanvision cannot read {len(lacking)} photographs and has not looked at them: "
@@ -67,12 +79,10 @@ def _issues(paths: list[str]) -> pd.DataFrame:
 
 
 def _pillow_reads(path: str) -> bool:
-    from PIL import Image
-
     try:
         with Image.open(path) as picture:
             picture.load()
-    except OSError:
+    except _UNREAD:
         return False
     return True
 

@@ -2,7 +2,15 @@
 
 from pathlib import Path
 
-from cervix_tf.data.flags import TRUNCATED, UNREADABLE, WRONG_TYPE, ZERO_BYTES
+from cervix_tf.data.flags import (
+    ODD_HEADER,
+    TOO_LARGE,
+    TRUNCATED,
+    UNREADABLE,
+    WRONG_TYPE,
+    ZERO_BYTES,
+)
+from cervix_tf.data.jpeg_headers import odd_header
 from cervix_tf.data.picture_formats import picture_kind
 
 # What the content of a file begins with, by the endings its name may have.
@@ -32,14 +40,17 @@ def fault(path: Path, data: bytes | None, reason: str | None) -> str | None:
         reason: Why it cannot be decoded, as `decode` words it; None if it can.
 
     Returns:
-        `zero bytes`, `truncated`, `wrong type`, `unreadable` or None. Of the wrong type is what is no
-        picture, and what is another kind of picture than its name says, which may be readable.
+        `zero bytes`, `truncated`, `wrong type`, `unreadable`, `too large`, `odd header` or None.
+        Of the wrong type is what is no picture, and what is another kind of picture than its name says,
+        which may be readable.
     """
     if not data:
         return UNREADABLE if data is None else ZERO_BYTES
     ending = path.suffix.lower()
     if reason is None and (ending not in _ENDINGS or data.startswith(_STARTS.get(ending, ()))):
-        return None  # as nearly all are: there are many
+        return ODD_HEADER if odd_header(data) else None  # as nearly all are: there are many
+    if reason and "over the limit" in reason:
+        return TOO_LARGE
     endings = next((e for e, starts in _SIGNATURES.items() if data.startswith(starts)), None)
     endings = endings or _KINDS.get(picture_kind(data) or "")
     if reason is None:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from cervix_tf.data.decoding import read_grey
 from cervix_tf.files import replacing
 
 _KEYWORD = "cervix_tf"  # of the text chunk that holds the note
@@ -44,16 +45,13 @@ def read_note(path: Path) -> dict[str, Any]:
     try:
         with Image.open(path, formats=["PNG"]) as picture:
             return json.loads(picture.info[_KEYWORD])
-    except (OSError, KeyError, ValueError, SyntaxError):
+    except (OSError, KeyError, ValueError, SyntaxError, Image.DecompressionBombError):
         return {}
 
 
 def read_mask(path: Path) -> np.ndarray | None:
     """Read a mask, bool (H, W); None where it is missing or damaged."""
-    try:
-        mask = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
-    except (OSError, cv2.error):
-        return None
+    mask = read_grey(path)
     return None if mask is None else mask > 127
 
 

@@ -1,6 +1,5 @@
 """Crossfit: a run a patient fold, and of these an ensemble whose probabilities can be trusted."""
 
-import gc
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -206,8 +205,7 @@ def _trained(
         raise KeyboardInterrupt from None
     finally:
         lease.release()
-        keras.backend.clear_session()
-        gc.collect()
+        keras.backend.clear_session()  # collects what is no longer used, too
     return True
 
 

@@ -132,7 +132,7 @@ class Study:
             time.sleep(WAIT)
 
     def tell(
-        self, claim: Claim, value: float | None = None, state: TrialState | None = None
+        self, claim: Claim, value: float | None = None, state: optuna.trial.TrialState | None = None
     ) -> None:
         """End a trial, unless another process has taken it over.
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 import cervix_tf as cx
 from cervix_tf.errors import UserError
+from cervix_tf.inference.photographs import as_photographs
 
 TYPES = ["Type_1", "Type_2", "Type_3"]
 
@@ -74,6 +75,39 @@ def test_grey_and_transparent_pil_images_are_taken_as_rgb(finished, files):
     )
 
 
+@pytest.mark.parametrize("mode", ["I;16", "I", "F", "LA", "P", "RGBA", "CMYK", "1"])
+def test_any_mode_is_the_same_by_path_bytes_pil_and_array(files, tmp_path, mode):
+    colours = Image.open(files[3])
+    grey = np.asarray(colours.convert("L"))
+    if mode == "I;16":
+        picture = Image.fromarray(grey.astype("uint16") * 257 - grey // 2)
+    else:
+        picture = colours.convert("L" if mode in "IF" else "RGB").convert(mode)
+    if mode in ("LA", "RGBA"):
+        picture.putalpha(Image.fromarray(255 - grey))
+    path = tmp_path / "a.tif"
+    picture.save(path)
+    expected = as_photographs(path).squares(20)
+    assert 80 < expected.mean() < 180
+    ways = [path.read_bytes(), bytearray(path.read_bytes()), Image.open(path), picture]
+    if mode not in ("P", "CMYK"):  # whose values are no greys, nor red, green and blue
+        ways.append(np.asarray(picture))
+    squares = as_photographs(ways).squares(20)
+    assert (squares == expected).all()
+    with as_photographs(ways).reader(20) as read:
+        assert (read(0) == expected[0]).all()
+
+
+def test_pictures_over_the_limit_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
+    Image.new("RGB", (50, 30)).save(tmp_path / "a.png")
+    monkeypatch.setenv("CERVIX_TF_MAX_PIXELS", "1499")
+    for given in (Image.open(tmp_path / "a.png"), (tmp_path / "a.png").read_bytes()):
+        with pytest.raises(
+            UserError, match=r"cannot be read: 50 x 30 pixels, over the limit of 1499"
+        ):
+            as_photographs([given]).squares(20)
+
+
 def test_several_runs_take_arrays_too(finished):
     picture = np.full((20, 30, 3), 90, "uint8")
     both = cx.predict([finished, finished], picture)
@@ -85,11 +119,13 @@ def test_several_runs_take_arrays_too(finished):
     [
         ([], "the list is empty"),
         (3, "picture 1 is of type int"),
-        (np.zeros((4, 5, 2), "uint8"), r"picture 1 has the shape \(4, 5, 2\)"),
+        (np.zeros((4, 5, 5), "uint8"), r"picture 1 has the shape \(4, 5, 5\)"),
         (np.zeros((0, 5, 3), "uint8"), r"shape \(0, 5, 3\)"),
         (np.full((4, 5, 3), 0.5), "picture 1 is float64 from 0.5 to 0.5: .* by 255"),
         (np.full((4, 5, 3), -3.0), "from -3 to -3"),
-        (np.full((4, 5, 3), 7), "picture 1 is int64: give uint8"),
+        (np.full((4, 5, 3), -7), "picture 1 is int64 from -7 to -7: give uint8"),
+        (np.full((4, 5, 3), 7j), "picture 1 is complex128: give uint8"),
+        (b"no picture", "picture 1 cannot be read: not a picture"),
         (["nowhere.jpg"], "1 photographs do not exist"),
         ("nowhere", "nowhere does not exist"),
     ],

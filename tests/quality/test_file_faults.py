@@ -45,3 +45,16 @@ def test_another_kind_than_the_name_says_and_damage():
     assert found("1.jpeg", content(".jpg")) is None
     data = content(".jpg")
     assert found("1.jpg", data[:800] + bytes(300) + data[1100:]) == "unreadable"
+
+
+def test_odd_headers_and_large_pictures_have_flags_of_their_own(monkeypatch):
+    data = bytearray(content(".jpg"))
+    scan = data.index(b"\xff\xda")
+    first = scan + 5 + 2 * data[scan + 4]
+    data[first : first + 3] = b"\0\0\0"
+    assert found("1.jpg", bytes(data)) == "odd header"
+    assert found("1.png", bytes(data)) == "wrong type"
+    assert found("1.jpg", bytes(data[:-2])) == "truncated"
+    monkeypatch.setenv("CERVIX_TF_MAX_PIXELS", "100")
+    for kind in (".jpg", ".png"):
+        assert found(f"1{kind}", content(kind)) == "too large"

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from cervix_tf.data import RandomView, split, training_stream
 from cervix_tf.data.crops import BOX
-from cervix_tf.data.decoding import dimensions
+from cervix_tf.data.decoding import dimensions, read_grey
 from cervix_tf.data.manifests import photographs_or_phantoms, validated
 from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.errors import UserError, listed
@@ -213,7 +213,7 @@ def _target(row: pd.Series, size: int) -> np.ndarray:
     """The mask of a photograph, squeezed as it is, uint8 (size, size)."""
     path = row.get("mask")
     if isinstance(path, str):
-        mask = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
+        mask = read_grey(Path(path))
         if mask is None:
             raise UserError(f"{path}, the mask of {row['path']}, is missing or no picture.")
         return cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)
