@@ -34,7 +34,7 @@ class Folder:
     """A folder with its photographs.
 
     Attributes:
-        path: Where it is, absolute.
+        path: Where it is, as the walk's folder was named.
         photographs: The paths of those that lie in it directly, in natural order: 2.jpg before 10.jpg.
         folders: The folders in it, in the same order; not hidden ones.
         count: The photographs in it and below.
@@ -91,7 +91,7 @@ def walk(folder: Path | str) -> Walk:
     Example:
         >>> len(walk("photographs").root.every())
     """
-    root = Folder(Path(os.path.abspath(folder)))
+    root = Folder(Path(folder))
     found = Walk(root)
     order: list[Folder] = []
     seen: set[str] = set()

@@ -76,7 +76,7 @@ def _unused(manifest: pd.DataFrame, photographs: list[str]) -> list[str]:
     """The photographs that the manifest names neither as such nor as masks."""
     columns = [column for column in ("path", "mask", "tz_mask") if column in manifest]
     used = {path for column in columns for path in manifest[column].dropna()}
-    others = [path for path in photographs if path not in used]
+    others = [path for path in photographs if os.path.abspath(path) not in used]
     if not others:
         return []
     folders: dict[str, str] = {}
