@@ -114,7 +114,7 @@ def read_columns(
         table = read(path)
     if absent := [name for name in columns if name not in table]:
         raise damaged(path, f"it has no column {absent[0]!r}")
-    for name in table.columns.difference(WORDS):
+    for name in table.columns.difference(list(WORDS)):
         if len(table) and not pd.api.types.is_numeric_dtype(table[name]):
             raise damaged(path, f"its column {name!r} holds what is no number")
     return table
