@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Run, Strict
+from cervix_tf.commands.options import Run, Strict, file_out, folder_out
 from cervix_tf.commands.printing import import_tensorflow
 
 
@@ -33,6 +33,8 @@ def export(
 
     Example: cervix-tf export runs/first --format onnx --out first.onnx
     """
+    if out is not None:
+        (folder_out if format == "savedmodel" else file_out)(out)
     from cervix_tf.data import read_manifest
     from cervix_tf.progress import bar
     from cervix_tf.runs import load
