@@ -23,7 +23,7 @@ def mended(data: bytes) -> bytes | None:
     """
     try:
         return _mended(data)
-    except IndexError:  # it ends within its header
+    except (IndexError, ValueError):  # it ends within its header
         return None
 
 
@@ -44,13 +44,13 @@ def odd_progression(data: bytes) -> bool:
     Args:
         data: The content of a JPEG file.
     """
-    start = data.find(b"\xff\xc2")
-    at = data.find(_SCAN, start)
-    if start < 0 or at < 0 or data.find(b"\xff\xd9", data.rfind(_SCAN)) < 0:
-        return False
     bits: dict[tuple[int, int], int] = {}  # by component and coefficient
     odd = False
     try:
+        header = _Header(data)
+        if header.frame != _PROGRESSIVE or data.find(b"\xff\xd9", data.rfind(_SCAN)) < 0:
+            return False
+        at = header.scan
         while at >= 0:
             count = data[at + 4]
             first, last, high_low = data[at + 5 + 2 * count : at + 8 + 2 * count]
@@ -65,44 +65,62 @@ def odd_progression(data: bytes) -> bool:
     return odd
 
 
+class _Header:
+    """The segments before the first scan, put in order.
+
+    Attributes:
+        kept: They and the mark before them.
+        odd: Whether any of them was odd.
+        frame: The kind of JPEG, as its mark says.
+        components: Their number.
+        scan: Where the first scan's header begins in the file.
+    """
+
+    def __init__(self, data: bytes):
+        self.kept = bytearray(data[:2])
+        self.odd, self.frame, self.components = False, 0, 0
+        at, jfif, adobe = 2, False, 0
+        while True:
+            start = data.index(b"\xff", at)
+            self.odd |= start > at
+            while data[start + 1] == 0xFF:  # as many as a writer likes
+                start += 1
+            kind = data[start + 1]
+            if kind == 0 or 0xD0 <= kind <= 0xD9:  # nothing of a header
+                raise ValueError
+            if kind == 0xDA:
+                self.scan = start
+                break
+            at = start + 2 + 256 * data[start + 2] + data[start + 3]
+            segment = bytearray(data[start:at])
+            if kind in (*_SEQUENTIAL, _PROGRESSIVE):
+                self.frame, self.components = kind, segment[9]
+            elif kind == 0xE0 and segment[4:9] == b"JFIF\0":
+                jfif = True
+                self.odd |= segment[9] != 1
+                segment[9] = 1
+            elif kind == 0xEE and segment[4:9] == b"Adobe" and len(segment) >= 16:
+                adobe = len(self.kept) + 15  # where its code lies
+            self.kept += segment
+        if adobe and (self.components == 4 or (self.components == 3 and not jfif)):
+            known = (0, 1) if self.components == 3 else (0, 2)
+            if self.kept[adobe] not in known:
+                self.odd, self.kept[adobe] = True, known[1]  # as libjpeg takes it
+
+
 def _mended(data: bytes) -> bytes | None:
-    kept = bytearray(data[:2])
-    odd, at, frame, components = False, 2, 0, 0
-    jfif, adobe = False, -1  # where the code of Adobe's lies
-    while True:
-        marker = data.find(b"\xff", at)
-        if marker < 0:
-            return None
-        odd |= marker > at
-        while data[marker + 1] == 0xFF:  # as many as a writer likes
-            marker += 1
-        kind = data[marker + 1]
-        if kind == 0 or kind == 0xD9 or 0xD0 <= kind <= 0xD8:  # nothing of a header
-            return None
-        length = 2 + 256 * data[marker + 2] + data[marker + 3]
-        segment = bytearray(data[marker : marker + length])
-        at = marker + length
-        if kind in (*_SEQUENTIAL, _PROGRESSIVE):
-            frame, components = kind, segment[9]
-        elif kind == 0xE0 and segment[4:9] == b"JFIF\0":
-            jfif = True
-            odd |= segment[9] != 1
-            segment[9] = 1
-        elif kind == 0xEE and segment[4:9] == b"Adobe" and len(segment) >= 16:
-            adobe = len(kept) + 15
-        elif kind == 0xDA:
-            break
-        kept += segment
-    if adobe > 0 and (components == 4 or (components == 3 and not jfif)):
-        known = (0, 1) if components == 3 else (0, 2)
-        odd |= kept[adobe] not in known
-        kept[adobe] = kept[adobe] if kept[adobe] in known else known[1]
-    scans = bytearray(segment + data[at:])
-    if frame in _SEQUENTIAL:
-        scan = 0
-        while scan >= 0:
-            place = scan + 5 + 2 * scans[scan + 4]
-            odd |= scans[place : place + 3] != _WHOLE_SCAN
-            scans[place : place + 3] = _WHOLE_SCAN
-            scan = scans.find(_SCAN, scan + 2)
-    return bytes(kept + scans) if odd else None
+    header = _Header(data)
+    scans, at = [], header.scan
+    while header.frame in _SEQUENTIAL and at >= 0:
+        place = at + 5 + 2 * data[at + 4]
+        if data[place : place + 3] != _WHOLE_SCAN:
+            scans.append(place)
+        whole = data[at + 4] == header.components  # then no other scan follows
+        at = -1 if whole else data.find(_SCAN, at + 2)
+    if not (header.odd or scans):
+        return None
+    better = header.kept + data[header.scan :]
+    for place in scans:
+        place += len(header.kept) - header.scan
+        better[place : place + 3] = _WHOLE_SCAN
+    return bytes(better)
