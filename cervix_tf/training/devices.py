@@ -68,6 +68,20 @@ class Devices:
                 f"a multiple of {self.count}."
             )
 
+    def prefetched(self, stream: tf.data.Dataset) -> tf.data.Dataset:
+        """Copy batches to the one device while it is still at work on those before.
+
+        Args:
+            stream: Batches in the host's memory.
+
+        Returns:
+            The same batches; of several devices, which gather their shares, and of a CPU as they are.
+        """
+        name = self.name or ("/GPU:0" if tf.config.list_logical_devices("GPU") else None)
+        if self.strategy or name is None:
+            return stream
+        return stream.apply(tf.data.experimental.prefetch_to_device(name, 2))
+
     def mean_of_shares(self, work: Callable, batch: Sequence, ahead: int) -> tuple[list, list]:
         """Let each device do its share of a batch; inside a compiled function.
 

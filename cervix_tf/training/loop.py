@@ -136,13 +136,12 @@ class Loop:
 
     def _stage(self, stepper: Stepper, stage: Stage, length: int, bar: Callable[..., None]) -> None:
         state = self.state
-        stream = iter(
-            training_stream(
-                self.training.squares, self.training.labels, self.recipe.batch_size,
-                self.recipe.seed, state.step, self.recipe.sampling == "balanced",
-                self.devices.positions(self.recipe.batch_size, mixes(self.recipe)),
-            )
+        photographs = training_stream(
+            self.training.squares, self.training.labels, self.recipe.batch_size,
+            self.recipe.seed, state.step, self.recipe.sampling == "balanced",
+            self.devices.positions(self.recipe.batch_size, mixes(self.recipe)),
         )  # fmt: skip
+        stream = iter(self.devices.prefetched(photographs))
         began, waited, taken = 0.0, 0.0, -1  # the first step is compiled, and not timed
         note = ""
         while state.stage_step < length and not state.stage_over:
