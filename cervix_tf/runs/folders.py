@@ -180,8 +180,6 @@ class Run(CheckedFolder):
         """What to do with a run whose training has not ended."""
         return f"go on with cervix-tf fit --resume {self.folder}"
 
-    # What `fit` writes ---------------------------------------------------------------------------
-
     def write_inputs(self, recipe: Recipe, manifest: pd.DataFrame, environment: dict) -> None:
         """Write what the run starts from: manifest, environment and, last, the recipe."""
         self.path(TABLE).unlink(missing_ok=True)  # of a run deleted in part

@@ -20,7 +20,8 @@ def planted(finished, tmp_path, monkeypatch):
         turned = np.asarray(numbers) / len(trained) * np.pi / 2
         return np.stack([np.cos(turned), np.sin(turned)], axis=1).astype("float32")
 
-    np.savez(run.path("references.npz"), references=at(range(len(trained))), held_out=np.ones(9))
+    references, held_out = at(range(len(trained))), np.ones(len(run.predictions))
+    np.savez(run.anew("references.npz"), references=references, held_out=held_out)
     # The first doubted photograph has the features of the first of the training, the second of the last.
     monkeypatch.setattr(
         "cervix_tf.inference.neighbours.unit_features",

@@ -10,6 +10,7 @@ import pytest
 from cervix_tf.errors import UserError
 from cervix_tf.runs import Run
 from cervix_tf.training import loop
+from cervix_tf.training.checkpoints import load_state
 from cervix_tf.training.loop import LabelledSquares, Loop
 
 
@@ -79,4 +80,4 @@ def test_a_loss_that_is_no_number_is_named_with_its_step_and_not_saved(planted, 
     with pytest.raises(UserError, match="The loss is nan at step 17:"):
         made.train(lambda *shown: None)
     assert len(taken) == 20, "noticed when the figures are fetched"
-    assert loop.load_state(tmp_path / "checkpoint/last.npz")["step"] == 12
+    assert load_state(tmp_path / "checkpoint/last.npz")["step"] == 12
