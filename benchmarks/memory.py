@@ -109,7 +109,8 @@ import resource, sys, time
 import numpy as np, pandas as pd
 import cervix_tf as cx
 from cervix_tf.data.cache_file import photograph_keys
-from cervix_tf.data.manifests import read_csv, validated, write_manifest
+from cervix_tf.data.manifests import class_names, labels, read_csv, validated, write_manifest
+from cervix_tf.data.splits import check_split
 from pathlib import Path
 
 count, folder = int(sys.argv[1]), Path(sys.argv[2])
@@ -124,10 +125,12 @@ works = {
     "writing its CSV": lambda: write_manifest(manifest, folder / "manifest.csv"),
     "reading its CSV": lambda: read_csv(folder / "manifest.csv", existing=False),
     "the cache's keys": lambda: photograph_keys([Path(path) for path in manifest["path"].tolist()]),
-    "`split`": lambda: cx.data.split(manifest),
+    "its classes as numbers": lambda: labels(manifest, class_names(manifest)),
+    "`split`": lambda: split_kept.append(cx.data.split(manifest)),
+    "checking the split": lambda: check_split(split_kept[0]),
     "`folds`, five": lambda: len(cx.data.folds(manifest, 5)),
 }
-manifest = None
+manifest, split_kept = None, []
 for name, work in works.items():
     began = time.perf_counter()
     made = work()

@@ -5,9 +5,10 @@ import functools
 import io
 import os
 import shlex
+import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 import typer
@@ -60,11 +61,13 @@ VERBS = (
     demonstrating.demo,
 )
 
+_terminated: list[bool] = []  # whether SIGTERM came
+
 
 def _interruptible(verb: Callable) -> Callable:
-    """The verb, which ends on Ctrl-C with exit code 130 and one line that says how to go on.
+    """The verb, which a signal ends with one line that says how to go on.
 
-    Typer would end with the code alone.
+    Ctrl-C (SIGINT) ends it with exit code 130, as Typer alone would do without a word; SIGTERM with 143.
     """
 
     @functools.wraps(verb)
@@ -73,7 +76,7 @@ def _interruptible(verb: Callable) -> Callable:
             verb(**options)
         except KeyboardInterrupt as stop:
             how = str(stop) or f"go on with {shlex.join(['cervix-tf', *sys.argv[1:]])}"
-            _end(f"Interrupted: {how}", 130)
+            _end(*((f"Terminated: {how}", 143) if _terminated else (f"Interrupted: {how}", 130)))
 
     return run
 
@@ -91,7 +94,8 @@ def main() -> None:
     print_messages()
     try:
         try:
-            app()
+            with _terminable():
+                app()
         finally:
             if sys.stdout:
                 sys.stdout.flush()  # what cannot be written is told here, not at the end of Python
@@ -104,6 +108,22 @@ def main() -> None:
     ) as error:  # of files and disks alone: nothing in the package raises it by mistake
         what = error.filename or "What was asked for"
         _end(f"Error: {what} cannot be read or written: {error.strerror or error}.", 2)
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, so that checkpoints are kept and temporary files removed."""
+
+    def terminate(*_) -> NoReturn:
+        _terminated.append(True)
+        raise KeyboardInterrupt
+
+    former = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+        _terminated.clear()
 
 
 def _end(line: str | None, code: int) -> NoReturn:

@@ -3,11 +3,17 @@
 import contextlib
 import csv
 import errno
+import fcntl
+import functools
+import hashlib
 import os
+import platform
 import re
 import secrets
+import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +24,9 @@ from cervix_tf.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+_TEMPORARY = ".cervix-tf-"  # begins the names of what is being written
+_DAY = 86400.0  # seconds
+_tidied: set[Path] = set()  # folders that this process has looked through
 LONGEST = 255  # bytes of a name on the file systems in use
 _FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 _FULL_WORDS = ("No space left on device", "Disk quota exceeded", "File too large")
@@ -72,8 +81,9 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """Give a temporary path to write to, which becomes `path` when the block ends without error.
 
     A kill or an exception at any moment leaves the old file, or none. The temporary file lies in the
-    same folder and keeps the suffix of `path`, since several libraries choose a format by it. Who may
-    read it is as the umask has it, or as of the file that it replaces.
+    same folder and keeps the suffix of `path`, since several libraries choose a format by it; what a
+    killed process left of its own is removed. Who may read it is as the umask has it, or as of the file
+    that it replaces.
 
     Args:
         path: Where the file is to be; its folder is made.
@@ -85,29 +95,100 @@ def replacing(path: Path | str) -> Iterator[Path]:
         UserError: The folder cannot be made or written, or the disk is full.
     """
     path = Path(path)
-    part: Path | None = None
-    with disk_errors(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = beside(path)
-            handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-            os.close(handle)
-            if path.is_file():
-                part.chmod(stat.S_IMODE(path.stat().st_mode) & 0o777)
-            yield part
-            with part.open("rb") as written:
-                os.fsync(written.fileno())
-            part.replace(path)
-        finally:
-            if part is not None:
-                part.unlink(missing_ok=True)
+    with disk_errors(path), _beside(path, folder=False) as part:
+        if path.is_file():
+            part.chmod(stat.S_IMODE(path.stat().st_mode) & 0o777)
+        yield part
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        part.replace(path)
 
 
-def beside(path: Path) -> Path:
-    """Give a new hidden name in the folder of `path`, of its suffix, that is never too long."""
+@contextlib.contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Give a folder to write to, which becomes `path` when the block ends without error.
+
+    Args:
+        path: Where the folder is to be; what is there is replaced.
+
+    Yields:
+        A path where nothing is yet.
+    """
+    with disk_errors(path), _beside(path, folder=True) as scratch:
+        part = scratch / "new"
+        yield part
+        if path.exists():
+            path.rename(scratch / "old")
+        part.rename(path)
+
+
+def is_temporary(path: Path) -> bool:
+    """Tell what a killed process may have left of a write, which the next write there removes.
+
+    Args:
+        path: A file or folder.
+
+    Returns:
+        Whether it is called as `replacing` calls what it gives.
+    """
+    return path.name.startswith(_TEMPORARY)
+
+
+@contextlib.contextmanager
+def _beside(path: Path, folder: bool) -> Iterator[Path]:
+    """A new, locked file or folder beside `path`, hidden and of its suffix, which is gone at the end.
+
+    The lock is the system's, and ends with its process: so others see what may be removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _tidy(path.parent)
     stem = "".join(letter for letter in path.stem[:40] if letter.isascii())
     suffix = path.suffix if path.suffix.isascii() and len(path.suffix) < 20 else ""
-    return path.with_name(f".{stem}-{secrets.token_hex(4)}{suffix}")
+    part = path.with_name(f"{_TEMPORARY}{_host()}{secrets.token_hex(4)}-{stem}{suffix}")
+    handle = None
+    try:
+        if folder:
+            part.mkdir()
+            handle = os.open(part, os.O_RDONLY)
+        else:
+            handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield part
+    finally:
+        _remove(part)
+        if handle is not None:
+            os.close(handle)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what killed processes of this host have left in a folder, or others a day ago."""
+    if folder in _tidied:
+        return
+    _tidied.add(folder)
+    for path in folder.glob(f"{_TEMPORARY}*"):
+        with contextlib.suppress(OSError):
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                old = time.time() - os.fstat(handle).st_mtime > _DAY
+                if old or path.name.startswith(_TEMPORARY + _host()):
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails where it is in use
+                    _remove(path)
+            finally:
+                os.close(handle)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@functools.cache
+def _host() -> str:
+    """Four letters for this host, whose locks are seen."""
+    return hashlib.blake2b(platform.node().encode(), digest_size=2).hexdigest()
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -158,6 +158,7 @@ def with_crop(finished, tmp_path):
 
     def copied(crop: str):
         folder = shutil.copytree(finished.folder, tmp_path / f"trained-on-{crop}")
+        (folder / "files.json").unlink()
         recipe = folder / "recipe.yaml"
         text = recipe.read_text()
         assert "crop: square" in text

@@ -1,3 +1,5 @@
+import errno
+import os
 import subprocess
 import sys
 
@@ -103,3 +105,73 @@ def test_additional_is_for_kaggle(mistake, tmp_path, photograph, capsys):
     photograph(tmp_path / "other/a/0.jpg")
     assert "not Kaggle's download" in mistake(*fit, tmp_path / "other" / "a")
     assert "leave out --additional" in mistake("fit", "--resume", tmp_path, "--additional")
+
+
+@pytest.mark.parametrize("words", [
+    "phantom OUT", "audit --out OUT", "explore --out OUT", "segment DATA --out OUT", "fetch --folder OUT",
+    "fit --model cervixnet2 --run OUT", "crossfit --model cervixnet2 --out OUT",
+    "probe --model cervixnet2 --run OUT", "search --model cervixnet2 --space 6.2 --study OUT",
+    "reproduce --out OUT", "evaluate RUN --out OUT", "predict RUN DATA --out OUT/FILE",
+    "submit RUN --test DATA --out OUT/FILE", "export RUN --format onnx --out OUT/FILE",
+    "explain RUN --out OUT/FILE", "report RUN --out OUT/FILE",
+])  # fmt: skip
+def test_every_output_is_checked_before_anything_is_read(mistake, tmp_path, words):
+    """A file in place of a folder; neither run nor photographs are there."""
+    (tmp_path / "OUT").write_text("mine")
+    message = mistake(*words.replace("OUT", str(tmp_path / "OUT")).split())
+    assert str(tmp_path / "OUT") in message
+    assert "is a file" in message or "Not a directory" in message
+    assert (tmp_path / "OUT").read_text() == "mine"
+
+
+def cervix_tf(words, **environment):
+    program = f"{sys.executable} -m cervix_tf.cli {words}"
+    given = {**os.environ, **environment}
+    return subprocess.run(program, shell=True, capture_output=True, env=given)
+
+
+def test_an_output_that_is_full_is_one_line():
+    done = cervix_tf("recipes > /dev/full")
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1
+    assert b"No space left on device" in done.stderr
+
+
+def test_names_are_printed_in_the_c_locale(tmp_path):
+    photograph = tmp_path / "caf\u00e9 \u00d7"
+    done = cervix_tf(f"audit --data '{photograph}'", PYTHONUTF8="0", LC_ALL="C")
+    assert done.returncode == 2
+    assert done.stderr.decode() == f"Error: {photograph} does not exist: " + (
+        "give a CSV or a folder of photographs.\n"
+    )
+
+
+def test_a_failing_disk_is_one_line(mistake, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(errno.EIO, "Input/output error", "data/1.jpg")
+
+    monkeypatch.setattr("cervix_tf.data.read_manifest", fail)
+    (tmp_path / "data").mkdir()
+    message = mistake("explore", "--data", tmp_path / "data", "--out", tmp_path / "out")
+    assert message == "Error: data/1.jpg cannot be read or written: Input/output error.\n"
+
+
+@pytest.mark.parametrize(("words", "inside"), [
+    ("audit --data DATA --out OUT", "cervix_tf.quality.audit"),
+    ("prepare --data DATA --cache OUT", "cervix_tf.data.squares.decode_all"),
+    ("phantom OUT", "cervix_tf.data.phantoms.drawing._draw_patient"),
+    ("explore --data DATA --out OUT", "cervix_tf.data.squares.decode_all"),
+    ("segment DATA --out OUT", "cervix_tf.segmentation.segmenter._segment_page"),
+])  # fmt: skip
+def test_ctrl_c_says_with_what_to_go_on(run, photograph, tmp_path, monkeypatch, words, inside):
+    for number in range(8):
+        photograph(tmp_path / f"data/Type_{number % 2 + 1}/{number}.jpg", number)
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inside, stop)
+    words = words.replace("DATA", str(tmp_path / "data")).replace("OUT", str(tmp_path / "out"))
+    code, _, err = run(*words.split())
+    assert code == 130
+    assert err.splitlines()[-1] == f"Interrupted: go on with cervix-tf {words}"

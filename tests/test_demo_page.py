@@ -79,7 +79,7 @@ def test_flags_stand_with_the_photograph(finished, phantoms, tmp_path):
 
 def test_a_run_without_references_flags_nothing_and_says_so(finished, phantoms, tmp_path):
     old = load(shutil.copytree(finished.folder, tmp_path / "old"))
-    old.path("references.npz").unlink()
+    old.anew("references.npz").unlink()
     assert "no references to flag unlike ones by" in words(about_run(old))
     assert "flag" not in findings(old, [phantoms / "test/0.jpg"])
 

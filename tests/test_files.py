@@ -1,10 +1,12 @@
 import errno
+import os
+import stat
 
 import pandas as pd
 import pytest
 
 from cervix_tf.errors import UserError, unknown
-from cervix_tf.files import replacing, write_csv, write_text
+from cervix_tf.files import check_output, replacing, write_csv, write_text
 
 
 def test_written_whole(tmp_path):
@@ -56,3 +58,54 @@ def test_unknown_names_the_nearest():
     message = str(unknown("model", "incepton", ["inception", "resnet"]))
     assert message.startswith("Unknown model 'incepton': did you mean 'inception'?")
     assert "resnet" in message
+
+
+@pytest.mark.parametrize("error", [
+    OSError("Can't write data (errno = 28, error message = 'No space left on device')"),
+    RuntimeError("RESOURCE_EXHAUSTED: model.keras; No space left on device"),
+    OSError(errno.EFBIG, "File too large"),
+])  # fmt: skip
+def test_a_full_disk_as_other_libraries_put_it(tmp_path, error):
+    with pytest.raises(UserError, match="disk is full"), replacing(tmp_path / "a.txt"):
+        raise error
+
+
+def test_files_are_as_the_umask_has_them_or_the_file_they_replace(tmp_path):
+    def mode(name):
+        write_text(tmp_path / name, "text")
+        return stat.S_IMODE((tmp_path / name).stat().st_mode)
+
+    before = os.umask(0o077)
+    try:
+        assert mode("private") == 0o600
+        os.umask(0o002)
+        assert mode("shared") == 0o664
+        assert mode("private") == 0o600
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("name", ["\u00e9" * 120 + ".csv", "a." + "b" * 250, "\U0001f600" * 60])
+def test_names_as_long_as_a_disk_takes_them(tmp_path, name):
+    check_output(tmp_path / name)
+    write_text(tmp_path / name, "text")
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_outputs_that_cannot_be_written_are_refused(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    check_output(tmp_path / "new/folder/a.csv")
+    check_output(tmp_path / "folder", "folder")
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"], "nothing is made"
+    for path, kind, message in (
+        (tmp_path / "folder", "file", "is a folder: name the file"),
+        (tmp_path / "file", "folder", "is a file: name a folder"),
+        (tmp_path / "file/a.csv", "file", "Not a directory"),
+        (tmp_path / "new" / ("n" * 256) / "a.csv", "file", "longer than 255 bytes"),
+        (tmp_path / ("\u00e9" * 128), "folder", "longer than 255 bytes"),
+        ("/dev/null", "file", "no ordinary file"),
+        ("/proc/a.csv", "file", "cannot be written"),
+    ):
+        with pytest.raises(UserError, match=message):
+            check_output(path, kind)

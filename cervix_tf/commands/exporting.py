@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Run
+from cervix_tf.commands.options import Run, Strict, file_out, folder_out
 from cervix_tf.commands.printing import import_tensorflow
 
 
@@ -27,17 +27,20 @@ def export(
             help="Photographs to compare on; by default the run's validation photographs."
         ),
     ] = None,
+    strict: Strict = False,
 ) -> None:
     """Write the model for TensorFlow, ONNX Runtime or LiteRT, compared with Keras on photographs.
 
     Example: cervix-tf export runs/first --format onnx --out first.onnx
     """
+    if out is not None:
+        (folder_out if format == "savedmodel" else file_out)(out)
     from cervix_tf.data import read_manifest
     from cervix_tf.progress import bar
     from cervix_tf.runs import load
 
     opened = load(run)
-    manifest = read_manifest(data, labelled=False) if data else None
+    manifest = read_manifest(data, labelled=False, strict=strict) if data else None
     import_tensorflow()
     from cervix_tf.inference import export
 

@@ -115,6 +115,7 @@ def reproduce(
         "reproduction"
     ),
     cache: Cache = None,
+    strict: Strict = False,
 ) -> None:
     """Run the report's experiments; its tables and figures beside ours on one page.
 
@@ -127,7 +128,7 @@ def reproduce(
     from cervix_tf.errors import UserError
 
     source = find_data(data)
-    manifest = read_manifest(source)
+    manifest = read_manifest(source, strict=strict)
     full = None
     try:
         full = photographs(source, additional=True)

@@ -138,6 +138,7 @@ def bench(
     settings: Settings = None,
     cache: Cache = None,
     seconds: Annotated[float, typer.Option(help="How long each part is measured.")] = 5.0,
+    strict: Strict = False,
 ) -> None:
     """Measure images a second of decoding, cache, augmentation, training step and fit.
 
@@ -151,7 +152,7 @@ def bench(
 
     spec(model)
     recipe = load_recipe(for_model(model), [f"model.name={model}", *(settings or [])])
-    manifest = read_manifest(find_data(data), labelled=False)
+    manifest = read_manifest(find_data(data), labelled=False, strict=strict)
     import_tensorflow()
     from cervix_tf.training import bench
 

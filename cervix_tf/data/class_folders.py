@@ -32,7 +32,7 @@ def labelled_rows(found: Walk, labelled: bool) -> tuple[list[dict], int]:
     Raises:
         UserError: There are no class folders, one holds no photograph, or they are sets of their own.
     """
-    root = _unpacked(found.root)
+    root = unpacked(found.root)
     if parts := split_folders(root):
         return _split_rows(parts)
     if root.photographs:
@@ -65,12 +65,26 @@ def split_folders(root: Folder) -> list[tuple[Folder, str]]:
     """
     parts = []
     for folder in root.folders:
-        side, within = SPLIT_FOLDERS.get(folder.path.name.lower()), _unpacked(folder)
+        side, within = SPLIT_FOLDERS.get(folder.path.name.lower()), unpacked(folder)
         if side and within.count:
             parts.append((within, side))
     trains = [part for part, side in parts if side == "train"]
     classes = [part for part in trains if not part.photographs and len(_classes(part)) > 1]
     return parts if classes else []
+
+
+def unpacked(folder: Folder) -> Folder:
+    """Enter the only folder in a folder, as archives have it, down to where there is more.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        The folder whose folders may be classes.
+    """
+    while not folder.photographs and len(folder.folders) == 1 and folder.folders[0].folders:
+        folder = folder.folders[0]
+    return folder
 
 
 def _split_rows(parts: list[tuple[Folder, str]]) -> tuple[list[dict], int]:
@@ -105,10 +119,3 @@ def _of_classes(root: Folder, more: dict) -> tuple[list[dict], int]:
 
 def _classes(root: Folder) -> list[Folder]:
     return [folder for folder in root.folders if folder.count]
-
-
-def _unpacked(folder: Folder) -> Folder:
-    """The only folder in a folder, as archives have it, down to where there is more."""
-    while not folder.photographs and len(folder.folders) == 1 and folder.folders[0].folders:
-        folder = folder.folders[0]
-    return folder

@@ -235,15 +235,7 @@ def connect(address: str, stack: ExitStack) -> None:
         with _mute():
             ray.init(address, **quiet)
     except Exception as error:  # Ray's have no class in common
-        if address == "auto" and isinstance(error, ConnectionError):
-            raise _unreachable(address) from error
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise UserError(
-            f"--ray {address}: Ray cannot be used ({reason}). The machine that gives the command must be "
-            "part of the cluster: `ray start --address=HOST:PORT` makes it so."
-            if address != "local"
-            else f"Ray cannot be started here ({reason}): predict or prepare without --ray."
-        ) from error
+        raise _refused(address, error) from error
 
 
 @contextmanager
@@ -282,4 +274,22 @@ def _unreachable(address: str) -> UserError:
     where = "on this machine" if address == "auto" else f"at {address}"
     return UserError(
         f"No Ray cluster answers {where}: start one with `ray start --head`, or give --ray local."
+    )
+
+
+def _refused(address: str, error: Exception) -> UserError:
+    """Word why Ray could not be started or joined."""
+    reason = str(error).strip().partition("\n")[0].rstrip(".")
+    if address == "local":
+        return UserError(f"Ray cannot be started here ({reason}): leave out --ray.")
+    if "InvalidAuthToken" in f"{error} {error.__cause__}":
+        return UserError(
+            f"--ray {address}: the cluster wants its token: set RAY_AUTH_MODE=token, and have the file "
+            "~/.ray/auth_token of the machine where it was started."
+        )
+    if address == "auto" and isinstance(error, ConnectionError) and not error.__cause__:
+        return _unreachable(address)
+    return UserError(
+        f"--ray {address}: Ray cannot be used ({reason}). The machine that gives the command must be "
+        "part of the cluster: `ray start --address=HOST:PORT` makes it so."
     )

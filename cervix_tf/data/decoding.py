@@ -132,7 +132,7 @@ def dimensions(data: bytes) -> tuple[int, int]:
             turned = orientation(data) >= 5
         else:
             check_size(data)
-            return upright_size(data) or decode(data).shape[:2]  # type: ignore[return-value]
+            return upright_size(data) or decode(data).shape[:2]
     except (ValueError, KeyError):  # damaged, which `decode` words
         height, width = decode(data).shape[:2]
         return height, width

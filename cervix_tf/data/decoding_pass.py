@@ -32,7 +32,10 @@ class UnreadablePhotographs(UserError):
 
     def __init__(self, paths: list[Path], reasons: dict[int, str]):
         root = os.path.commonpath([path.parent for path in paths])
-        named = "; ".join(f"{paths[k].relative_to(root)} ({reasons[k]})" for k in sorted(reasons))
+        alike: dict[str, list[str]] = {}  # one reason may be that of thousands
+        for k in sorted(reasons):
+            alike.setdefault(reasons[k], []).append(str(paths[k].relative_to(root)))
+        named = "; ".join(f"{', '.join(names)} ({why})" for why, names in alike.items())
         super().__init__(
             f"{len(reasons)} of {len(paths)} photographs in {root} cannot be read: {named}. Replace "
             "them or take them out of the manifest, then run again."

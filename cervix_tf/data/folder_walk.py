@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cervix_tf.data.names import natural
+from cervix_tf.data.names import check_readable, natural
 from cervix_tf.errors import UserError
 
 PHOTOGRAPHS = {
@@ -23,7 +23,7 @@ OF_A_RUN = "files of runs"
 
 # What Windows, macOS, NAS boxes and Linux leave in folders.
 _SYSTEM = {
-    "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin",
+    "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "#recycle", "$recycle.bin",
     "system volume information", "lost+found",
 }  # fmt: skip
 _RUN = "recipe.yaml"  # marks the folder of a run, whose plots are no photographs
@@ -34,7 +34,7 @@ class Folder:
     """A folder with its photographs.
 
     Attributes:
-        path: Where it is, absolute.
+        path: Where it is, as the walk's folder was named.
         photographs: The paths of those that lie in it directly, in natural order: 2.jpg before 10.jpg.
         folders: The folders in it, in the same order; not hidden ones.
         count: The photographs in it and below.
@@ -77,7 +77,7 @@ class Walk:
 def walk(folder: Path | str) -> Walk:
     """List a folder and all folders below; links to folders are followed, none is read twice.
 
-    Nothing is opened: a photograph is told by its name's ending (`PHOTOGRAPHS`).
+    Photographs are not opened: `is_photograph` tells them.
 
     Args:
         folder: The folder.
@@ -86,12 +86,12 @@ def walk(folder: Path | str) -> Walk:
         What it holds: every file is a photograph, or left out for a reason.
 
     Raises:
-        UserError: A folder may not be read.
+        UserError: A folder may not be read, or the name of a photograph is not UTF-8.
 
     Example:
         >>> len(walk("photographs").root.every())
     """
-    root = Folder(Path(os.path.abspath(folder)))
+    root = Folder(Path(folder))
     found = Walk(root)
     order: list[Folder] = []
     seen: set[str] = set()
@@ -122,15 +122,39 @@ def walk(folder: Path | str) -> Walk:
                 below.append((Folder(Path(entry.path)), here, reason))
             elif reason or kind != "file":
                 found.leave(reason or kind, entry.path)
-            elif os.path.splitext(entry.name)[1].lower() in PHOTOGRAPHS:
+            elif is_photograph(entry.path):
                 here.photographs.append(entry.path)
             else:
                 found.leave(OTHER_KIND, entry.path)
+    check_readable(path for one in order for path in one.photographs)
     for one in reversed(order):
         one.photographs.sort(key=lambda path: natural(os.path.basename(path)))
         one.folders.sort(key=lambda below: natural(below.path.name))
         one.count = len(one.photographs) + sum(below.count for below in one.folders)
     return found
+
+
+def is_photograph(path: Path | str) -> bool:
+    """Tell a photograph by the ending of its name; DICOM files, which often have none, by their head.
+
+    Args:
+        path: A file.
+
+    Returns:
+        Whether it is to be read as a photograph.
+
+    Example:
+        >>> is_photograph("photographs/1.JPG")
+        True
+    """
+    ending = os.path.splitext(path)[1].lower()
+    if ending.strip(".0123456789"):
+        return ending in PHOTOGRAPHS
+    try:
+        with open(path, "rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
 
 
 def subfolders(folder: Path | str) -> list[Path]:

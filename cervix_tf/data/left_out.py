@@ -44,7 +44,7 @@ def accounted(
         >>> accounted(manifest, walk("photographs")).attrs["left_out"]
         {'hidden or system files': 2, 'files of other kinds': 1}
     """
-    left = {why: list(paths) for why, paths in found.left_out.items()}
+    left = found.left_out
     left[OTHER_KIND] = [p for p in left.get(OTHER_KIND, []) if Path(p).name not in _TABLES]
     left[reason] = _unused(manifest, found.root.every())
     left = {why: paths for why, paths in left.items() if paths}
@@ -52,20 +52,31 @@ def accounted(
     if not (left or nested):
         return manifest
     line = f"{found.root.path}: {len(manifest)} photographs"
-    line += f", {nested} of them in subfolders" * bool(nested)
-    if left:
-        line += f"; left out: {', '.join(_words(*item, found.root.path) for item in left.items())}"
-        if strict:
-            raise UserError(f"{line}. Remove these, or leave out --strict.")
+    line += f", {nested} of them in subfolders" * bool(nested) + left_out_words(found)
+    if left and strict:
+        raise UserError(f"{line}. Remove these, or leave out --strict.")
     log.warning(f"{line}.")
     return manifest
+
+
+def left_out_words(found: Walk) -> str:
+    """Say what of a folder is left out, and how many files.
+
+    Args:
+        found: What the folder holds.
+
+    Returns:
+        Such as `; left out: hidden or system files (2)`; nothing where nothing is.
+    """
+    words = [_words(*item, found.root.path) for item in found.left_out.items() if item[1]]
+    return f"; left out: {', '.join(words)}" if words else ""
 
 
 def _unused(manifest: pd.DataFrame, photographs: list[str]) -> list[str]:
     """The photographs that the manifest names neither as such nor as masks."""
     columns = [column for column in ("path", "mask", "tz_mask") if column in manifest]
     used = {path for column in columns for path in manifest[column].dropna()}
-    others = [path for path in photographs if path not in used]
+    others = [path for path in photographs if os.path.abspath(path) not in used]
     if not others:
         return []
     folders: dict[str, str] = {}

@@ -5,6 +5,7 @@ Nothing but the picture is taken: what a DICOM file says of the patient is never
 
 import io
 import logging
+import warnings
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +13,9 @@ import numpy as np
 from PIL import AvifImagePlugin, Image, TiffImagePlugin, features
 
 from cervix_tf.data.picture_values import of_pillow
+
+# It would warn of a damaged file without its name, which the caller gives.
+warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
 
 _HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _AVIF = {b"avif", b"avis"}

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from cervix_tf.data.class_folders import labelled_rows, plain_rows, split_folders
-from cervix_tf.data.folder_walk import PHOTOGRAPHS, Walk, walk
+from cervix_tf.data.class_folders import labelled_rows, plain_rows, unpacked
+from cervix_tf.data.folder_walk import PHOTOGRAPHS, Walk, is_photograph, walk
 from cervix_tf.data.kaggle.download import COMPETITION
 from cervix_tf.data.kaggle.folders import find_root, is_download, read_kaggle
-from cervix_tf.data.left_out import accounted
+from cervix_tf.data.left_out import accounted, left_out_words
 from cervix_tf.data.manifests import read_csv, validated
-from cervix_tf.data.names import check_class_names
+from cervix_tf.data.names import check_class_names, check_readable
 from cervix_tf.errors import UserError
 
 LISTS = ("manifest.csv", "metadata.csv", "phantom.csv")
@@ -56,10 +56,11 @@ def read_manifest(path: Path | str, labelled: bool = True, strict: bool = False)
         >>> read_manifest("audit/manifest.csv")["label"].value_counts()
     """
     path = Path(path)
+    check_readable([os.path.abspath(path)])
     if not os.path.exists(path):  # not Path.exists, which fails on a name too long
         raise UserError(f"{path} does not exist: give a CSV or a folder of photographs.")
     if os.path.isfile(path):
-        if path.suffix.lower() not in PHOTOGRAPHS:
+        if not is_photograph(path):
             return read_csv(path, labelled)
         if labelled:
             raise UserError(f"{path} is one photograph: give a CSV or a folder, with labels.")
@@ -71,16 +72,17 @@ def read_manifest(path: Path | str, labelled: bool = True, strict: bool = False)
             return accounted(manifest, listed, f"photographs not in {name}", strict=strict)
     found = walk(path)
     if not found.root.count:
-        accounted(pd.DataFrame({"path": []}), found)
         raise UserError(
-            f"{path} holds no photograph ({', '.join(sorted(PHOTOGRAPHS))}) and no folder of photographs."
+            f"{path} holds no photograph ({', '.join(sorted(PHOTOGRAPHS))}) and no folder of photographs"
+            f"{left_out_words(found)}."
         )
     direct = found.root.photographs
     root = None if direct and not labelled else find_root(path)
     if root is not None and is_download(root):
         return read_kaggle(path, strict=strict)
-    classes = [folder for folder in found.root.folders if folder.count]
-    if not labelled and (direct or len(classes) < 2) and not split_folders(found.root):
+    top = unpacked(found.root)
+    several = not top.photographs and sum(folder.count > 0 for folder in top.folders) > 1
+    if not labelled and not several:
         rows, nested = plain_rows(found.root)
     else:
         rows, nested = labelled_rows(found, labelled)

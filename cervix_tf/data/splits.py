@@ -5,9 +5,9 @@ from fractions import Fraction
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
 
 from cervix_tf.data.flags import LEAK, has_flag
+from cervix_tf.data.group_folds import group_folds
 from cervix_tf.errors import UserError
 
 MOST = 6  # shares named in a warning
@@ -16,7 +16,7 @@ MOST = 6  # shares named in a warning
 def split(manifest: pd.DataFrame, validation: float = 0.1, seed: int = 0) -> pd.DataFrame:
     """Choose the validation photographs: stratified by class, groups kept whole, seeded.
 
-    The photographs are put into folds by scikit-learn's `StratifiedGroupKFold`; of these as many as
+    The photographs are put into folds as scikit-learn's `StratifiedGroupKFold` does; of these as many as
     make the share asked for become the validation set, those whose class counts come nearest to it.
     The order of the manifest's rows does not matter. Section 4 of the report takes 10 %.
 
@@ -43,13 +43,14 @@ def split(manifest: pd.DataFrame, validation: float = 0.1, seed: int = 0) -> pd.
         raise UserError(f"validation={validation}: give a share above 0 and at most 0.5.")
     photographs = _divisible(manifest)
     classes, label = np.unique(photographs["label"].astype(str), return_inverse=True)
+    group = np.unique(photographs["group"].to_numpy(), return_inverse=True)[1]
     all_counts = np.bincount(label)
     target = validation * all_counts
     share = Fraction(validation).limit_denominator(20)
-    most = min(share.denominator, photographs["group"].nunique(), int(all_counts.max()))
+    most = min(share.denominator, int(group.max()) + 1, int(all_counts.max()))
     # Small sets may have no such share with every class on both sides: then the next larger one.
     for number in range(most, 1, -1):
-        folds = _folds(photographs, number, seed)
+        folds = group_folds(label, group, number, seed)
         taken = max(1, min(number - 1, round(validation * number)))
         # Every run of neighbouring folds is a candidate; ties go to the first, so the seed decides.
         candidates = [
@@ -81,8 +82,8 @@ def split(manifest: pd.DataFrame, validation: float = 0.1, seed: int = 0) -> pd.
 def folds(manifest: pd.DataFrame, number: int = 5, seed: int = 0) -> list[pd.DataFrame]:
     """Divide the photographs into folds, each of which validates once while the others train.
 
-    Stratified by class with groups kept whole, by scikit-learn's `StratifiedGroupKFold`. The order of
-    the manifest's rows does not matter.
+    Stratified by class with groups kept whole, as scikit-learn's `StratifiedGroupKFold` does. The order
+    of the manifest's rows does not matter.
 
     Args:
         manifest: A manifest. Rows without a label, or whose split is `test`, are in no fold.
@@ -111,7 +112,7 @@ def folds(manifest: pd.DataFrame, number: int = 5, seed: int = 0) -> list[pd.Dat
             f"number={number}: give 2 to {groups} folds, the number of groups (patients)."
         )
     classes, label = np.unique(photographs["label"].astype(str), return_inverse=True)
-    parts = _folds(photographs, number, seed)
+    parts = group_folds(label, photographs["group"].to_numpy(), number, seed)
     for part in parts:
         left = np.bincount(np.delete(label, part), minlength=len(classes))
         if not len(part) or not left.all():
@@ -224,13 +225,3 @@ def _warn_of_shares(manifests: dict[str, pd.DataFrame]) -> None:
             f"{'; '.join(differences[:MOST])}{more}.",
             stacklevel=3,
         )
-
-
-def _folds(photographs: pd.DataFrame, number: int, seed: int) -> list[np.ndarray]:
-    """Row positions of each fold."""
-    folds = StratifiedGroupKFold(number, shuffle=True, random_state=seed)
-    label = photographs["label"].astype(str)
-    with warnings.catch_warnings():
-        # A class smaller than the number of folds is no fault here: only some folds are taken.
-        warnings.simplefilter("ignore", UserWarning)
-        return [test for _, test in folds.split(np.zeros(len(label)), label, photographs["group"])]

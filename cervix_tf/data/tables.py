@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cervix_tf import cells
@@ -82,9 +83,8 @@ def read_table(
             if (read := [cells.read(v) if isinstance(v, str) else v for v in values]) != values:
                 table[column] = pd.Series(read, table.index, dtype=object)
     unnamed = [c for c in names if c.startswith("Unnamed: ") and table[c].isna().all()]
-    return table.drop(
-        columns=unnamed
-    )  # delimiters at the ends of lines, as spreadsheets leave them
+    # Delimiters at the ends of lines, and lines of nothing else at the end, as spreadsheets leave them.
+    return _without_empty_end(table.drop(columns=unnamed))
 
 
 def encoding_of(path: Path | str) -> str:
@@ -160,6 +160,13 @@ def _header(path: Path, encoding: str) -> tuple[list[str], str]:
     if repeated:
         raise UserError(f"{path} has several columns of one name: {listed(repeated)}.")
     return names, delimiter
+
+
+def _without_empty_end(table: pd.DataFrame) -> pd.DataFrame:
+    if table.empty or table.iloc[-1].notna().any():
+        return table
+    filled = np.flatnonzero(table.notna().any(axis=1))
+    return table.iloc[: filled[-1] + 1 if len(filled) else 0]
 
 
 def _reason(error: Exception) -> str:

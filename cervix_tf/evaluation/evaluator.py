@@ -97,6 +97,7 @@ def evaluate(
     if others:
         labelled, split, seen = least_seen(opened, labelled)
     # What cannot be done ends here, before the work.
+    _ = opened.recipe
     class_indices(labelled, opened.class_names)
     if per == "group":
         group_table(labelled)

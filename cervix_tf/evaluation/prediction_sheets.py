@@ -86,7 +86,8 @@ def _sheet(predictions: Predictions, titles: list[tuple[str, bool]], path: Path 
         picture = figure.add_axes(_inches(figure, left, top, side, side))
         picture.axis("off")
         picture.imshow(image)
-        picture.set_title(title, fontsize=8.5, pad=3, color=WRONG if red else "black")
+        colour = WRONG if red else "black"
+        picture.set_title(title, y=1, fontsize=8.5, pad=3, color=colour)  # placed, not looked for
 
         chart = figure.add_axes(_inches(figure, left, top + side + 0.06, side, bars))
         chart.axis("off")

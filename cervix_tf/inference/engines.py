@@ -81,13 +81,14 @@ def _keras(given: Any, raw: bool) -> Engine:
             f"{given} is an exported file: predict with --engine onnx, or give its run."
         )
     run = load(given)
+    files = [member.file("model.keras") for member in run.members]  # damage ends here
+    if run.calibration:
+        files.append(run.file("calibration.json"))
 
     def predict(squares: SquareArray, tta: int, batch_size: int) -> np.ndarray:
         return run_probabilities(run, squares, tta, batch_size)[1 if raw else 0]
 
-    files = [member.path("model.keras") for member in run.members]
-    kept = [run.path("calibration.json"), *(m.path("references.npz") for m in run.members)]
-    files += [path for path in kept if path.is_file()]
+    files += [m.file("references.npz") for m in run.members if m.has("references.npz")]
     name = str(run.folder)
     return Engine(name, run.class_names, run.square_size, run.crop, predict, tuple(files), run)
 

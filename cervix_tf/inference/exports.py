@@ -1,13 +1,11 @@
 """A run becomes a model for another runtime, checked there on photographs before it is kept."""
 
-import contextlib
 import importlib.util
 import json
-import shutil
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.errors import UserError, unknown
-from cervix_tf.files import beside, check_output, disk_errors, replacing
+from cervix_tf.files import check_output, replacing, replacing_folder
 from cervix_tf.inference.predictions import crops, predictions_of
 from cervix_tf.inference.runtimes import RUNTIMES
 from cervix_tf.runs import Run, load
@@ -102,6 +100,7 @@ def export(
             f"Exporting to {format} needs {', '.join(missing)}: pip install 'cervix-tf[export]'."
         )
     run = load(run)
+    _ = run.recipe, run.model, run.calibration  # what is damaged ends here
     name = NAMES[format].replace(".", f"_{quantize}.") if quantize else NAMES[format]
     target = Path(path) if path else run.path(f"export/{name}")
     _check_target(target, format)
@@ -109,7 +108,7 @@ def export(
     predictions = predictions_of(run, photographs, progress=progress)
     squares, expected = predictions.squares, predictions.probabilities
 
-    with _replacing_folder(target) if format == "savedmodel" else replacing(target) as part:
+    with replacing_folder(target) if format == "savedmodel" else replacing(target) as part:
         _write(run, part, format, quantize)
         rows = (slice(first, first + 32) for first in range(0, len(squares), 32))
         batches = (next(crops(squares, run.image_size, 1, some)) for some in rows)
@@ -248,20 +247,3 @@ def _litert(run: Run, path: Path, card: str, quantize: str | None) -> None:
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(CARD, card)
         archive.writestr("labels.txt", "\n".join(run.class_names) + "\n")
-
-
-@contextlib.contextmanager
-def _replacing_folder(path: Path) -> Iterator[Path]:
-    """Give a folder to write to, which becomes `path` when the block ends without error."""
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = beside(path)
-        scratch.mkdir()
-        try:
-            part = scratch / "new"
-            yield part
-            if path.exists():
-                path.rename(scratch / "old")
-            part.rename(path)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)

@@ -9,8 +9,10 @@ import pandas as pd
 
 from cervix_tf.data import SquareRows, prepare
 from cervix_tf.data.manifests import labels as class_indices
+from cervix_tf.errors import UserError
 from cervix_tf.inference.predictions import Predictions, probabilities
 from cervix_tf.runs import Calibration, Ensemble, Run, fit_calibration, geometric_mean
+from cervix_tf.runs.file_shapes import reading
 
 FOLDS = 5  # of groups, into which the validation photographs of a single run are divided
 
@@ -43,6 +45,9 @@ def held_out(
         >>> held_out(load("runs/first")).probabilities.shape
     """
     photographs = run.validation if photographs is None else photographs
+    # What is damaged in the run ends here, before the work.
+    plainly = raw or run.calibration is None
+    of_fold = {} if plainly else fold_calibrations(run, *stored(run))[1]
     squares = prepare(photographs, run.square_size, cache, progress, run.crop).array
     repeats = run.plan["repeats"] if isinstance(run, Ensemble) else 1
     plain = np.full((repeats, len(photographs), len(run.class_names)), np.nan)
@@ -54,9 +59,8 @@ def held_out(
         repeat = number * repeats // len(run.members)
         plain[repeat, new] = probabilities(member.model, SquareRows(squares, new), tta)
     mean, table = geometric_mean(plain), photographs.reset_index(drop=True)
-    if raw or run.calibration is None:
+    if plainly:
         return Predictions((run,), table, squares, mean, tta)
-    of_fold = fold_calibrations(run, *stored(run))[1]
     return Predictions((run,), table, squares, _applied(of_fold, run, table, plain), tta, mean)
 
 
@@ -148,15 +152,25 @@ def stored(run: Run) -> tuple[pd.DataFrame, np.ndarray]:
     Returns:
         The labelled rows of `run.validation`, and (repeats, N, classes), not calibrated.
 
+    Raises:
+        UserError: Manifest and predictions do not belong together.
+
     Example:
         >>> photographs, raw = stored(load("ensembles/first"))
     """
     photographs = run.validation.dropna(subset="label").reset_index(drop=True)
     columns = [f"raw:{name}" for name in run.class_names]
-    parts = []
+    parts, predicted = [], set()
     for member in run.members:
-        table = member.predictions.set_index("path")
-        parts.append(table[columns].reindex(photographs["path"]).to_numpy())
+        with reading(member.path(member.table)):
+            table = member.predictions.set_index("path")
+            parts.append(table[columns].reindex(photographs["path"]).to_numpy())
+            predicted |= set(table.index)
+    if predicted != set(photographs["path"]):
+        raise UserError(
+            f"{run.path('manifest.csv')} and the predictions name other photographs: bring back what was "
+            "written, or train again."
+        )
     repeats = run.plan["repeats"] if isinstance(run, Ensemble) else 1
     raw = np.array(parts).reshape(repeats, -1, len(photographs), len(columns))
     return photographs, np.nansum(raw, axis=1)  # of each repeat, one run has the photograph

@@ -27,6 +27,7 @@ PAPER = 0.6  # bright pixels without colour
 INK = 0.04  # pixels of thin dark strokes, where clipped tissue may look like paper
 FAR = 3.0  # times the usual distance to the nearest others
 FEWEST = 20  # photographs among which one can be far from all others
+MANY, SAMPLE = 50_000, 10_000  # photographs from which on outliers are sought among fewer; how many
 
 MEASURES = ("sharpness", "brightness", "green", "brown", "light", "clipped", "paper", "ink")
 FEATURES = 14
@@ -139,10 +140,11 @@ def distances(features: np.ndarray) -> np.ndarray:
 
     Every feature is set beside its median and spread over all, so that few strange photographs do not
     change the measure, and the distance is that to the k-th nearest photograph, k growing as the root
-    of their number: a handful of strange photographs do not hide each other.
+    of their number: a handful of strange photographs do not hide each other. From `MANY` on they are
+    compared with `SAMPLE` of them alone, evenly spaced.
 
     Args:
-        features: float32 (N, FEATURES), as `measure` gives them.
+        features: float32 (N, FEATURES), as `measure` gives them, in an order that says nothing.
 
     Returns:
         float (N,): 1 is usual; above `FAR` nothing else looks like it. NaN for fewer than
@@ -155,8 +157,11 @@ def distances(features: np.ndarray) -> np.ndarray:
     low, high = np.percentile(features, [10, 90], axis=0)
     spread = np.maximum((high - low) / 2.56, 1e-3)  # a standard deviation, were they normal
     scaled = ((features - middle) / spread).astype(np.float64)
-    nearest = max(3, round(0.5 * count**0.5))  # and the photograph itself, at 0
-    far = KDTree(scaled).query(scaled, k=[nearest + 1], workers=cores())[0][:, 0]
+    others = scaled
+    if count >= MANY:
+        others = scaled[np.linspace(0, count - 1, SAMPLE).astype(int)]
+    nearest = max(3, round(0.5 * len(others) ** 0.5))  # and the photograph itself, at 0
+    far = KDTree(others).query(scaled, k=[nearest + 1], workers=cores())[0][:, 0]
     return far / max(float(np.median(far)), 1e-6)
 
 

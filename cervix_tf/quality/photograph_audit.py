@@ -26,6 +26,7 @@ from cervix_tf.quality.appearance import FAR, appearance_flags, distances
 from cervix_tf.quality.file_faults import fault
 from cervix_tf.quality.measurements import Measurements
 from cervix_tf.quality.near_duplicates.clusters import linked, near_duplicates
+from cervix_tf.quality.near_duplicates.neighbours import warn_of_every_pair
 from cervix_tf.quality.survey import survey
 
 _SQUARE = square_size(224)  # what `fit` prepares for most networks, so the cache serves both
@@ -71,6 +72,7 @@ def audit(
     """
     done = manifest.copy()
     count = len(manifest)
+    warn_of_every_pair(count)
     sums: list[str | None] = [None] * count
     sizes = np.zeros((count, 2), np.int32)
     faults: list[str | None] = [None] * count

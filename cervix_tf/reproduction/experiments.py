@@ -1,6 +1,5 @@
 """Reproduce: the report's experiments run, and its tables and figures beside ours on one page."""
 
-import gc
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -90,7 +89,6 @@ def reproduce(
                     )
             runs[name] = _run(out / "runs" / name, recipes[name], photographs, cache)
             keras.backend.clear_session()
-            gc.collect()
     notes = {name: _differences(name, runs[name], full is not None) for name in names}
     return write_page(out, parts, manifest, runs, notes, steps_scale, cache)
 

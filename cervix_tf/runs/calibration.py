@@ -7,10 +7,13 @@ each, and shrunk, so that with few patients the probabilities tend to the class 
 """
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
+
+from cervix_tf.runs.file_shapes import read_object, reading
 
 LEAST = 1e-12  # a probability of 0 has no logarithm
 SPREAD = 3.0  # prior standard deviation of the calibrated logits' spread: 3 is a class at 95 %
@@ -51,6 +54,30 @@ class Calibration:
     def as_dict(self) -> dict:
         """What `calibration.json` holds."""
         return {**asdict(self), "offsets": list(self.offsets)}
+
+
+def stored_calibration(path: Path, classes: int) -> Calibration:
+    """Read `calibration.json`.
+
+    Args:
+        path: The file.
+        classes: How many classes the networks tell apart.
+
+    Returns:
+        The calibration.
+
+    Raises:
+        UserError: It is damaged, or of another number of classes.
+
+    Example:
+        >>> stored_calibration(Path("runs/first/calibration.json"), 3).slope
+    """
+    stored = read_object(path)
+    with reading(path):
+        offsets = tuple(map(float, stored["offsets"]))
+        if len(offsets) != classes or not np.isfinite([stored["slope"], *offsets]).all():
+            raise ValueError(f"slope and offsets are no {classes + 1} numbers")
+        return Calibration(**{**stored, "offsets": offsets})
 
 
 def geometric_mean(probabilities: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ of a run of an earlier version, is held against its shape alone.
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +46,19 @@ class CheckedFolder:
     folder: Path
 
     def path(self, name: str) -> Path:
-        """Path of a file in it."""
-        return self.folder / name
+        """Path of a file in it.
+
+        Raises:
+            UserError: It is, or lies behind, a link that leads out of the folder: by it a stranger's run
+                would have other files read, or written, than those of the folder that was named.
+        """
+        path = self.folder / name
+        inside = os.path.realpath(self.folder)
+        if os.path.commonpath([inside, os.path.realpath(path)]) != inside:
+            raise UserError(
+                f"{path} is a link that leads out of {self.folder}: put what it leads to in its place."
+            )
+        return path
 
     def file(self, name: str) -> Path:
         """Path of a file that is to be read: it is there, and as it was written.

@@ -1,6 +1,7 @@
 """What the files of a run have to look like, so that damage is told and nothing is guessed from it."""
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,7 @@ def reading(path: Path) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:  # of JSON, pandas, zip, zlib, numpy: no two have a class in common
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = " ".join(str(error).split()).partition(". ")[0][:200] or type(error).__name__
         raise damaged(path, reason) from error
 
 
@@ -109,13 +110,30 @@ def read_columns(
         UserError: It is no such table.
     """
     with reading(path):
+        check_end(path)
         table = read(path)
     if absent := [name for name in columns if name not in table]:
         raise damaged(path, f"it has no column {absent[0]!r}")
-    for name in table.columns.difference(WORDS):
+    for name in table.columns.difference(list(WORDS)):
         if len(table) and not pd.api.types.is_numeric_dtype(table[name]):
             raise damaged(path, f"its column {name!r} holds what is no number")
     return table
+
+
+def check_end(path: Path) -> None:
+    """Refuse a table of which the last line is not whole.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: It was cut.
+    """
+    with path.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - 1))
+        if file.read() != b"\n":
+            raise ValueError("its last line is cut")
 
 
 def damaged(path: Path, reason: str) -> UserError:

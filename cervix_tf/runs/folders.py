@@ -18,9 +18,17 @@ from cervix_tf.keras_card import load_card, save_model
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.runs import display
-from cervix_tf.runs.calibration import Calibration
+from cervix_tf.runs.calibration import Calibration, stored_calibration
 from cervix_tf.runs.checked_folder import TABLE, CheckedFolder
-from cervix_tf.runs.file_shapes import HISTORY, check_object, read_columns, read_object, reading
+from cervix_tf.runs.file_shapes import (
+    HISTORY,
+    check_end,
+    check_object,
+    damaged,
+    read_columns,
+    read_object,
+    reading,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -71,6 +79,7 @@ class Run(CheckedFolder):
         """The photographs with the split they were trained and validated on."""
         path = self.file("manifest.csv")
         with reading(path):
+            check_end(path)
             return read_csv(path, labelled=False, existing=False)
 
     @property
@@ -119,13 +128,7 @@ class Run(CheckedFolder):
         """What its networks' probabilities are calibrated by; None for a run of an earlier version."""
         if not self.has("calibration.json"):
             return None
-        path = self.file("calibration.json")
-        stored = read_object(path)
-        with reading(path):
-            offsets = tuple(map(float, stored["offsets"]))
-            if len(offsets) != len(self.class_names):
-                raise ValueError(f"{len(offsets)} offsets for {len(self.class_names)} classes")
-            return Calibration(**{**stored, "offsets": offsets})
+        return stored_calibration(self.file("calibration.json"), len(self.class_names))
 
     @functools.cached_property
     def environment(self) -> dict[str, Any]:
@@ -247,7 +250,11 @@ class Ensemble(Run):
     @functools.cached_property
     def plan(self) -> dict[str, Any]:
         """Number of `folds` and of `repeats`."""
-        return read_object(self.file(ENSEMBLE))
+        path = self.file(ENSEMBLE)
+        plan = read_object(path)
+        if min(plan["folds"], plan["repeats"]) < 1:
+            raise damaged(path, "it has no fold")
+        return plan
 
     @property
     def validation(self) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from cervix_tf.data.flags import GIVEN_BY, NOT_FOUND, reflag
 from cervix_tf.data.manifests import validated
 from cervix_tf.data.photographs import Progress, cores, read_bytes, scaled_down
 from cervix_tf.errors import UserError, listed, unknown
-from cervix_tf.files import write_text
+from cervix_tf.files import is_temporary, write_text
 from cervix_tf.segmentation import mask_files
 from cervix_tf.segmentation.contact_sheet import COLUMNS, ROWS, Cell, draw_page
 from cervix_tf.segmentation.methods import METHODS, Finder, Finding, Model
@@ -132,7 +132,8 @@ def segment(
 
 
 def _tasks(manifest: pd.DataFrame, folder: Path | None, settings: dict) -> list[_Task]:
-    paths = [Path(path).absolute() for path in manifest["path"]]
+    # Without `..`: what lies below the common folder is named by its place there.
+    paths = [Path(os.path.abspath(path)) for path in manifest["path"]]
     if not paths:
         raise UserError("The manifest has no photographs: there is nothing to segment.")
     if folder is None:
@@ -158,7 +159,7 @@ def _claim(folder: Path, settings: dict) -> None:
         raise UserError(f"{folder} is a file: give a folder for the masks.")
     note = folder / _SETTINGS
     contents = list(folder.iterdir()) if folder.is_dir() and not note.is_file() else []
-    if any(not path.name.startswith(f".{note.stem}-") for path in contents):
+    if not all(map(is_temporary, contents)):
         raise UserError(f"{folder} is not empty: give a new or empty folder for the masks.")
     write_text(note, json.dumps(settings, indent=1) + "\n")
 

@@ -42,7 +42,7 @@ def restored(kind: type, path: Path) -> Any:
     if unknown := sorted(set(state) - {field.name for field in fields(kind)}):
         raise UserError(
             f"The checkpoint {path} was written by another version, which knows {unknown[0]!r}: go on "
-            "with that one, or delete the checkpoint to train anew."
+            f"with that one, or delete {path.parent} to train anew."
         )
     return kind(**state)
 
@@ -99,5 +99,6 @@ def _read(path: Path, variables: bool = False) -> tuple[dict, list[np.ndarray]]:
             return state, [file[f"v{k:05d}"] for k in range(count)]
     except Exception as error:  # of zip, zlib, numpy, JSON: no two have a class in common
         raise UserError(
-            f"The checkpoint {path} is damaged: bring it back, or delete it to train anew."
+            f"The checkpoint {path} is damaged: bring it back, or delete {path.parent} to train "
+            "anew."
         ) from error

@@ -1,6 +1,5 @@
 """Crossfit: a run a patient fold, and of these an ensemble whose probabilities can be trusted."""
 
-import gc
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -20,13 +19,14 @@ from cervix_tf.evaluation.estimates import metrics_of, uncalibrated
 from cervix_tf.evaluation.learning_curves import plot_curves
 from cervix_tf.evaluation.outputs import write_evaluation
 from cervix_tf.evaluation.report import report
-from cervix_tf.files import disk_errors
+from cervix_tf.files import disk_errors, is_temporary
 from cervix_tf.inference import Predictions, calibrated
 from cervix_tf.inference.out_of_fold import stored
 from cervix_tf.models import spec
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Ensemble, Run, environment, fingerprint, geometric_mean
+from cervix_tf.runs.checked_folder import TABLE
 from cervix_tf.runs.folders import ENSEMBLE
 from cervix_tf.training.devices import Asked, devices_of
 from cervix_tf.training.hosts import alone
@@ -161,8 +161,10 @@ def _begin(
                     f"{ensemble.folder} holds a crossfit with other {key}: choose another --out folder."
                 )
         return
-    ours = {"locks", "manifest.csv", "environment.json", "recipe.yaml"}  # a kill may leave them
-    if {path.name for path in ensemble.folder.iterdir()} - ours:
+    # A kill may leave these.
+    ours = {"locks", "manifest.csv", "environment.json", "recipe.yaml", TABLE}
+    there = {path.name for path in ensemble.folder.iterdir() if not is_temporary(path)}
+    if there - ours:
         raise UserError(f"{ensemble.folder} holds other things: choose another --out folder.")
     ensemble.write_inputs(recipe, manifest, environment(manifest, recipe.seed))
     ensemble.write_json(ENSEMBLE, plan)
@@ -206,8 +208,7 @@ def _trained(
         raise KeyboardInterrupt from None
     finally:
         lease.release()
-        keras.backend.clear_session()
-        gc.collect()
+        keras.backend.clear_session()  # collects what is no longer used, too
     return True
 
 

@@ -1,6 +1,5 @@
 """Search: many short fits over a space of settings, and the recipe of the best."""
 
-import gc
 import logging
 import shutil
 import time
@@ -128,8 +127,7 @@ def search(
                     raise KeyboardInterrupt from None
                 finally:
                     claim.lease.release()  # after an error, too: the trial can be gone on with
-                    keras.backend.clear_session()
-                    gc.collect()
+                    keras.backend.clear_session()  # collects what is no longer used, too
                 _write(opened, base)
         table = _write(opened, base)
     if (table["state"] == "complete").any():

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold
 from threadpoolctl import threadpool_limits
 
+from cervix_tf.data.group_folds import group_folds
 from cervix_tf.data.square_rows import SquareArray
 from cervix_tf.evaluation import log_loss
 from cervix_tf.inference.penultimate_features import penultimate
@@ -102,8 +102,9 @@ def logistic(
     number = min(FOLDS, min(len(set(groups[labels == k])) for k in set(labels.tolist())))
     strength = STRENGTHS[0]
     if number > 1:
-        folds = StratifiedGroupKFold(number, shuffle=True, random_state=seed)
-        parts = list(folds.split(scaled, labels, groups))
+        every = np.arange(len(labels))
+        outs = group_folds(labels, groups, number, seed)
+        parts = [(np.delete(every, out), out) for out in outs]
         parts = [p for p in parts if len(set(labels[p[0]])) == len(set(labels)) and len(p[1])]
 
         def loss(strength: float) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 
 from cervix_tf.errors import UserError, listed
-from cervix_tf.files import disk_errors, write_text
+from cervix_tf.files import disk_errors, is_temporary, write_text
 from cervix_tf.recipes import Range, Space
 from cervix_tf.training.leases import Lease
 from cervix_tf.training.storages import Database, journal, optuna
@@ -132,7 +132,7 @@ class Study:
             time.sleep(WAIT)
 
     def tell(
-        self, claim: Claim, value: float | None = None, state: TrialState | None = None
+        self, claim: Claim, value: float | None = None, state: optuna.trial.TrialState | None = None
     ) -> None:
         """End a trial, unless another process has taken it over.
 
@@ -173,7 +173,8 @@ def _sampler(name: str, seed: int, number: int) -> optuna.samplers.BaseSampler:
 def _same(path: Path, same: dict) -> str:
     """Write what a study begins with, or refuse another search in its folder; the study's own name."""
     if not path.is_file():
-        if {other.name for other in path.parent.iterdir()} - {"locks"}:
+        others = (other for other in path.parent.iterdir() if not is_temporary(other))
+        if {other.name for other in others} - {"locks"}:
             raise UserError(f"{path.parent} holds other things: choose another --study folder.")
         name = f"{path.parent.resolve().name}-{uuid.uuid4().hex[:8]}"  # one of many in a database
         text = yaml.safe_dump({**same, "name": name}, sort_keys=False, default_flow_style=None)

@@ -32,6 +32,8 @@ def folder(tmp_path, photograph, monkeypatch):
         "segment in --out out",
         "predict run in",
         "submit run --test in",
+        "bench --data in",
+        "reproduce --data in --out out",
     ],
 )
 def test_strict_refuses_what_is_left_out(folder, mistake, words):

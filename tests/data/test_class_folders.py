@@ -68,6 +68,7 @@ def test_photographs_in_subfolders_belong_to_their_class(tmp_path, photograph, c
 def test_an_archives_only_folder_is_entered(tmp_path, photograph):
     root = tree(tmp_path, photograph, "photographs/set 1/A", "photographs/set 1/B", "__MACOSX/A")
     assert class_names(read_manifest(root)) == ["A", "B"]
+    assert class_names(read_manifest(root, labelled=False)) == ["A", "B"]
 
 
 def test_several_sets_are_not_classes(tmp_path, photograph):

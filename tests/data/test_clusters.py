@@ -1,9 +1,10 @@
+import contextlib
 import importlib.util
 import socket
 
 import pytest
 
-from cervix_tf.data.clusters import Workers, check_cluster, workers
+from cervix_tf.data.clusters import Workers, check_cluster, connect, workers
 from cervix_tf.errors import UserError
 
 CPU_16, CPU_6 = {"CPU": 16.0}, {"CPU": 6.0}
@@ -55,3 +56,42 @@ def test_nobody_answers(words, mistake, monkeypatch):
         "importlib.util.find_spec", lambda name: None if name == "ray" else find(name)
     )
     assert 'run pip install "cervix-tf[ray]"' in mistake(*words, "--ray", "local")
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "message"),
+    [
+        (
+            "auto",
+            ConnectionError("Could not find any running Ray instance."),
+            "answers on this mach",
+        ),
+        ("head:6379", ConnectionError("Failed to connect."), "must be part of the cluster"),
+        (
+            "local",
+            Exception("The current node timed out.\nMore."),
+            r"here \(The current node timed out\)",
+        ),
+    ],
+)
+def test_why_ray_is_not_joined_is_one_line(address, error, message, monkeypatch):
+    ray = pytest.importorskip("ray")
+
+    def refuse(*_, **__):
+        raise error
+
+    monkeypatch.setattr(ray, "init", refuse)
+    with contextlib.ExitStack() as stack, pytest.raises(UserError, match=message) as found:
+        connect(address, stack)
+    assert "\n" not in str(found.value)
+
+
+def test_a_cluster_that_wants_its_token(monkeypatch):
+    ray = pytest.importorskip("ray")
+
+    def refuse(*_, **__):
+        raise ConnectionError("Failed to connect.") from RuntimeError("InvalidAuthToken: missing")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    with contextlib.ExitStack() as stack, pytest.raises(UserError, match="RAY_AUTH_MODE=token"):
+        connect("auto", stack)

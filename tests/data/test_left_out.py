@@ -114,3 +114,16 @@ def test_a_line_stays_one_line_whatever_files_are_called(tmp_path, photograph, c
     read_manifest(tmp_path, labelled=False)
     (line,) = caplog.messages
     assert line.endswith(r"links that lead nowhere (2: A/two\nlines.jpg, A/\udce9.jpg).")
+
+
+def test_a_folder_is_named_as_it_was_typed(tmp_path, photograph, monkeypatch, caplog):
+    photograph(tmp_path / "in/A/1.jpg", 1)
+    photograph(tmp_path / "in/B/2.jpg", 2)
+    (tmp_path / "in/notes.txt").touch()
+    monkeypatch.chdir(tmp_path)
+    table = read_manifest("in")
+    assert table["path"].tolist() == [str(tmp_path / name) for name in ("in/A/1.jpg", "in/B/2.jpg")]
+    assert caplog.messages == ["in: 2 photographs; left out: files of other kinds (1: .txt)."]
+    photograph(tmp_path / "in/3.jpg", 3)
+    with pytest.raises(UserError, match="^in holds photographs that are in no class folder"):
+        read_manifest("in")

@@ -102,6 +102,18 @@ def test_dicom_as_it_is_meant_to_be_shown(pixels, kind, more, expected):
     assert dimensions(data[:2000]) == (48, 60)
 
 
+def test_dicom_needs_no_ending(tmp_path):
+    pytest.importorskip("pydicom")
+    for name in ("IM0001", "1.2.840.10008"):
+        (tmp_path / name).write_bytes(dicom(PICTURE, "RGB"))
+    (tmp_path / "README").write_text("no picture")
+    table = read_manifest(tmp_path, labelled=False)
+    assert sorted(table["image"]) == ["1.2.840.10008", "IM0001"]
+    assert table.attrs["left_out"] == {"files of other kinds": 1}
+    assert len(read_manifest(tmp_path / "IM0001", labelled=False)) == 1
+    assert unreadable(table["path"]) == {}
+
+
 def test_dicom_of_more_than_eight_bits_without_a_window_spans_what_it_holds():
     pytest.importorskip("pydicom")
     shown = decode(dicom(DEEP, "MONOCHROME2", BitsStored=12))

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from cervix_tf.data import class_names, read_manifest
+from cervix_tf.data import class_names, read_manifest, write_manifest
 from cervix_tf.data.manifests import labels
 from cervix_tf.data.readers import find_data
 from cervix_tf.errors import UserError
@@ -65,3 +65,33 @@ def test_photographs_are_found_where_none_are_named(tmp_path, monkeypatch):
     monkeypatch.setenv("CERVIX_DATA", "elsewhere")
     assert find_data() == Path("elsewhere")
     assert find_data(Path("mine")) == Path("mine")
+
+
+def test_a_folder_without_a_photograph_says_what_it_holds(tmp_path, mistake):
+    for name in ("page.pdf", "1.cr2", ".DS_Store"):
+        (tmp_path / name).touch()
+    for words in (("fit", "--model", "cervixnet2", "--data"), ("segment", "--out", "out")):
+        said = mistake(*words, tmp_path)
+        assert "left out: " in said
+        assert "files of other kinds (2: .cr2, .pdf)" in said
+
+
+def test_one_photograph_has_no_label(tmp_path, photograph):
+    with pytest.raises(UserError, match="is one photograph: give a CSV or a folder"):
+        read_manifest(photograph(tmp_path / "1.jpg"))
+
+
+def test_a_path_too_long_does_not_exist(tmp_path):
+    with pytest.raises(UserError, match="does not exist"):
+        read_manifest(tmp_path / f"{'x' * 300}.csv")
+
+
+def test_blanks_in_file_names_are_kept_where_a_file_is_called_so(tmp_path, photograph):
+    for k, name in enumerate((" a.jpg", "b.jpg", "c.jpg ")):
+        (tmp_path / name).write_bytes(photograph(tmp_path / "x/1.jpg", k).read_bytes())
+    (tmp_path / "list.csv").write_text('path,label\n" a.jpg",x\n" b.jpg ",y\n"c.jpg ",y\n')
+    table = read_manifest(tmp_path / "list.csv")
+    assert [Path(path).name for path in table["path"]] == [" a.jpg", "b.jpg", "c.jpg "]
+    assert table["image"].tolist() == ["a.jpg", "b.jpg", "c.jpg"]
+    write_manifest(table, tmp_path / "again.csv", movable=True)
+    assert read_manifest(tmp_path / "again.csv").equals(table)

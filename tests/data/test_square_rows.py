@@ -29,3 +29,13 @@ def test_rows_of_rows_are_rows_of_the_array(squares):
     odd = SquareRows(SquareRows(squares, [6, 4, 2]), np.array([True, False, True]))
     assert odd.array is squares
     assert odd.rows.tolist() == [6, 2]
+
+
+def test_of_a_part_what_is_not_here_cannot_be_read(squares):
+    whole = np.asarray(squares)
+    part = SquareRows.of_part(whole[[1, 4]], np.array([1, 4]), 7)
+    assert part.shape == squares.shape
+    side = SquareRows(part, [4, 0, 1])
+    assert np.array_equal(side[[0, 2]], whole[[4, 1]])
+    with pytest.raises(IndexError):
+        side[1]

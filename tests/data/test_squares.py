@@ -125,6 +125,16 @@ def test_changed_photograph_is_decoded_again_and_no_other(manifest, cache, decod
     assert [k for k in range(12) if (second.array[k] != before[k]).any()] == [4]
 
 
+def test_another_photograph_of_the_same_size_and_time_is_decoded_again(tmp_path, cache, photograph):
+    path = photograph(tmp_path / "a.bmp", seed=1)
+    table, before = pd.DataFrame({"path": [str(path)]}), path.stat()
+    first = prepare(table, SIZE, cache).array.copy()
+    photograph(path, seed=2)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert (prepare(table, SIZE, cache).array != first).any()
+
+
 def test_another_size_and_a_part_of_the_photographs(manifest, cache, decoded):
     whole = prepare(manifest, SIZE, cache)
     decoded.clear()
@@ -193,9 +203,8 @@ def test_all_unreadable_photographs_are_named_and_the_others_kept(manifest, cach
         path = type(cache)(manifest["path"][name])
         path.write_bytes(path.read_bytes()[:-150])
     for chosen in (cache, "memory", "none"):
-        with pytest.raises(
-            UserError, match=r"2 of 12 photographs .*2\.jpg \(.*7\.jpg \("
-        ) as caught:
+        named = r"2 of 12 photographs .*: 2\.jpg, 7\.jpg \(truncated JPEG\)\. Replace"
+        with pytest.raises(UserError, match=named) as caught:
             prepare(manifest, SIZE, chosen)
         assert "\n" not in str(caught.value)
     decoded.clear()

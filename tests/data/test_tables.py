@@ -82,6 +82,12 @@ def test_numbers_are_numbers_where_they_are_no_text(tmp_path):
     assert table["x"].tolist() == [0.1, 1e5]
 
 
+def test_lines_without_a_value_at_the_end_are_no_rows(tmp_path):
+    table = table_of(tmp_path, "path;label;;\na;x;;\n;;;\nb;;;\n;;;\n ; ;;\n")
+    assert table.fillna("").to_numpy().tolist() == [["a", "x"], ["", ""], ["b", ""]]
+    assert len(table_of(tmp_path, "path;label\n;\n")) == 0
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -26,7 +26,9 @@ def run(tmp_path, recipe):
                              "validation_accuracy": 0.4})  # fmt: skip
         run.write_inputs(recipe(**changes), run_manifest(), {})
         run.write_history(rows)
-        run.write_json("metrics.json", {"prior": {"log_loss": 1.1, "accuracy": 0.33}})
+        prior = {"log_loss": 1.1, "accuracy": 0.33}
+        whole = {"model": "", "data": "", "split": "", "photographs": 4, "groups": 4, "classes": []}
+        run.write_json("metrics.json", {**whole, **prior, "prior": prior})
         return run
 
     return make

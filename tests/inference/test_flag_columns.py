@@ -96,7 +96,7 @@ def test_command(run, mistake, finished, phantoms, tmp_path):
     assert run("predict", finished.folder, phantoms / "test", "--flags", "--out", out)[0] == 0
     assert out.read_text().splitlines()[0].endswith(",flags,distance")
     old = load(shutil.copytree(finished.folder, tmp_path / "old"))
-    old.path("references.npz").unlink()
+    old.anew("references.npz").unlink()
     said = mistake("predict", old.folder, phantoms / "test", "--flags")
     assert "references.npz does not exist: an older version trained this run" in said
     with pytest.raises(UserError, match="train again"):

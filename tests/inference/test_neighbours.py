@@ -79,6 +79,6 @@ def test_an_ensemble_asks_the_member_that_it_is_new_to(planted):
 def test_nothing_doubted_and_no_references(planted):
     run, audited, _, _ = planted
     assert nearest_of_each_class(run, audited.assign(flags=None)).empty
-    run.path("references.npz").unlink()
+    run.anew("references.npz").unlink()
     with pytest.raises(UserError, match="references.npz does not exist: an older version"):
         nearest_of_each_class(run, audited, cache="memory")

@@ -26,3 +26,11 @@ def test_names_are_no_formulas(tmp_path):
     names = [*axes.get_xticklabels(), axes.title, *legend.get_texts()]
     assert not any(text.get_parse_math() for text in names)
     assert all(text.get_parse_math() for text in axes.get_yticklabels()), "powers of ten are"
+
+
+def test_a_name_without_a_suffix_is_a_png_and_an_unknown_one_is_refused(tmp_path):
+    save(Figure(), tmp_path / "maps")
+    assert (tmp_path / "maps").read_bytes().startswith(b"\x89PNG")
+    assert [path.name for path in tmp_path.iterdir()] == ["maps"]
+    with pytest.raises(UserError, match="as xyz; known are .*png"):
+        save(Figure(), tmp_path / "maps.xyz")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from cervix_tf.data.photographs import square
+from cervix_tf.quality import appearance
 from cervix_tf.quality.appearance import FAR, MEASURES, appearance_flags, distances, measure, shrunk
 from tests.planted.pictures import ALTERED, STRANGE, page
 
@@ -95,3 +96,13 @@ def test_sharpness_is_that_of_the_direction_that_is_blurred_more():
     assert max(along, across, both) < sharp - 0.1
     assert along == pytest.approx(across, abs=0.05)
     assert none == 0
+
+
+def test_a_strange_photograph_among_very_many_is_far(monkeypatch):
+    features = np.random.default_rng(2).normal(size=(600, appearance.FEATURES)).astype(np.float32)
+    features[77] += 30
+    monkeypatch.setattr(appearance, "MANY", 500)
+    monkeypatch.setattr(appearance, "SAMPLE", 100)
+    far = appearance.distances(features)
+    assert np.flatnonzero(far > appearance.FAR).tolist() == [77]
+    assert np.median(far) == pytest.approx(1)

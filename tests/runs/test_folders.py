@@ -20,10 +20,10 @@ def test_load_by_path(finished):
 
 
 def test_a_class_called_as_missing_values_are_stays_a_class(tmp_path):
-    table = pd.DataFrame({"image": ["7", "8"], "label": ["None", "NA"], "None": [0.1, 2 / 3]})
+    table = pd.DataFrame({"path": ["7", "8"], "label": ["None", "NA"], "None": [0.1, 2 / 3]})
     run = Run(tmp_path)
     run.write_table("predictions.csv", table.assign(NA=1 - table["None"]))
-    assert run.predictions[["image", "label"]].to_numpy().tolist() == [["7", "None"], ["8", "NA"]]
+    assert run.predictions[["path", "label"]].to_numpy().tolist() == [["7", "None"], ["8", "NA"]]
     assert run.predictions["None"].tolist() == [0.1, 2 / 3]
 
 

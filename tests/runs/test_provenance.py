@@ -1,7 +1,14 @@
+import os
 from pathlib import Path
 
+import pandas as pd
+import pytest
+
 from cervix_tf.data import read_manifest
+from cervix_tf.data.manifests import validated
+from cervix_tf.errors import UserError
 from cervix_tf.runs import environment, fingerprint
+from cervix_tf.runs.provenance import check_photographs
 
 
 def test_environment_names_what_figures_depend_on(phantoms):
@@ -21,3 +28,24 @@ def test_fingerprint_follows_content_and_labels_not_order(phantoms, tmp_path):
     changed.write_bytes(Path(table["path"][0]).read_bytes() + b"more")
     table.loc[0, "path"] = str(changed)
     assert fingerprint(table) != before
+
+
+@pytest.mark.parametrize("size", [1, 30_000, 196_608, 196_609, 3_000_000])
+def test_photographs_replaced_by_others_of_the_same_size_and_time(tmp_path, size):
+    photograph = tmp_path / "a.jpg"
+    photograph.write_bytes(bytes(size))
+    before = photograph.stat()
+    table = validated(pd.DataFrame({"path": [str(photograph)], "label": ["a"]}), "one")
+    stored, older = fingerprint(table), fingerprint(table, content=False)
+    check_photographs(table, stored, Path("runs/a"))
+    check_photographs(table, older, Path("runs/a"))
+    for place in {0, size // 2, size - 1}:
+        content = bytearray(size)
+        content[place] = 1
+        photograph.write_bytes(content)
+        os.utime(photograph, ns=(before.st_atime_ns, before.st_mtime_ns))
+        with pytest.raises(UserError, match="photographs have changed since runs/a began"):
+            check_photographs(table, stored, Path("runs/a"))
+    photograph.unlink()
+    with pytest.raises(UserError, match="a.jpg is gone"):
+        check_photographs(table, stored, Path("runs/a"))

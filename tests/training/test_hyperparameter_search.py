@@ -92,8 +92,8 @@ def curves(monkeypatch):
             on_validation(step, rate + 1 / step)
         return SimpleNamespace(metrics={"raw": {"log_loss": rate + 1 / 8, "accuracy": 0.5}})
 
-    for name in ("gc", "keras"):  # there is nothing to clear away, which takes half a second
-        monkeypatch.setattr(f"cervix_tf.training.hyperparameter_search.{name}", Mock())
+    # There is nothing to clear away, which takes half a second.
+    monkeypatch.setattr("cervix_tf.training.hyperparameter_search.keras", Mock())
     monkeypatch.setattr("cervix_tf.training.hyperparameter_search.fit", fit)
     monkeypatch.setattr("cervix_tf.training.hyperparameter_search.resume", resume)
     return ran

@@ -47,6 +47,7 @@ def planted(monkeypatch, recipe, tmp_path):
         image = keras.Input((32, 32, 3))
         model = keras.Model(image, keras.layers.Dense(3)(keras.layers.Flatten()(image)))
         asked = recipe(stages=[{"train": "all", "steps": len(losses)}], **changes)
+        (tmp_path / "recipe.yaml").touch()
         return Loop(model, asked, Run(tmp_path), side, side), taken, fetched
 
     return made

@@ -19,7 +19,7 @@ from cervix_tf.data.manifests import FILES, read_csv, write_manifest
 from cervix_tf.data.phantoms.anatomy import draw_cervix
 from cervix_tf.data.phantoms.scenes import photograph
 from cervix_tf.errors import UserError
-from cervix_tf.files import write_csv, write_text
+from cervix_tf.files import is_temporary, write_csv, write_text
 
 CLASSES = ("Type_1", "Type_2", "Type_3")
 LARGEST = (3096, 4128)
@@ -223,9 +223,7 @@ def _open(folder: Path, settings: dict) -> pd.DataFrame | None:
             if all(Path(path).is_file() for name in FILES for path in table[name]):
                 return table
         return None
-    if folder.is_dir() and any(
-        not path.name.startswith(f".{note.stem}-") for path in folder.iterdir()
-    ):
+    if folder.is_dir() and not all(map(is_temporary, folder.iterdir())):
         raise UserError(f"{folder} is not empty: give a new or empty folder to draw phantoms in.")
     write_text(note, text)
     return None

@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import platformdirs
 
@@ -74,7 +74,7 @@ def unpack(archive: IO[bytes], folder: str, log_function: object = None) -> None
             4 GB, or than 20 times the archive, which is what a trap does and no file of weights.
     """
     counted, written = _Counted(archive), 0
-    with tarfile.open(mode="r|*", fileobj=counted) as members:
+    with tarfile.open(mode="r|*", fileobj=cast(IO[bytes], counted)) as members:
         for member in members:
             place = Path(folder, member.name)
             if Path(member.name).is_absolute() or ".." in Path(member.name).parts:

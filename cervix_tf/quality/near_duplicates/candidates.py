@@ -3,7 +3,8 @@
 Every pair is compared, so the first comparison is the cheapest: how alike the low frequencies of the
 two whole pictures are, which a crop of 5 % changes little, for all turns in one product of matrices.
 One real pair in three passes. The hashes of these are compared, through the central windows and then
-through all, and of those that are near each other all frequencies.
+through all, and of those that are near each other all frequencies. Where pictures are very many, an
+index gives the pairs whose hashes are compared.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from cervix_tf.data.photographs import cores
+from cervix_tf.quality.near_duplicates import neighbours
 from cervix_tf.quality.near_duplicates.signatures import (
     BACK,
     TURNS,
@@ -32,6 +34,7 @@ ALIKE_AT_BEST = 0.86  # the same of the window that is most alike
 _CENTRAL = 2  # windows that are compared first
 _NEAR = 8  # bits within which a pair is always compared further, however many there are
 _BLOCK = (64, 512)  # of wholes: a product of matrices so small is left to the thread that asks
+_LOOKED_UP = 512  # pictures that are looked up in the index at once
 _HASHES = 2048  # pairs whose hashes are compared at once: they stay in a core's cache
 
 # Rows a and b, such that a window of a shows what b shows turned; which (window * 8 + turn), how far
@@ -49,14 +52,15 @@ def candidates(
         rows: int (N,), which of them to compare with each other.
         max_pairs: Pairs wanted at most within `DISTANCE`: with more, the distance is lowered until
             they are no more, but not below 8.
-        gate: How alike the low frequencies have to be.
+        gate: How alike the low frequencies have to be, where every pair is compared.
 
     Returns:
         `PAIR` (P,): pairs of places in `rows`, each pair once, the most alike first.
     """
-    compare = _Comparison(signatures, rows, gate)
+    many = len(rows) >= neighbours.MANY and neighbours.installed()
+    compare = LookedUp(signatures, rows) if many else _Comparison(signatures, rows, gate)
     counts, alike = np.zeros(65, int), np.empty(0, PAIR)
-    starts = range(0, len(rows), _BLOCK[0])
+    starts = range(0, len(rows), compare.step)
     with ThreadPoolExecutor(cores()) as pool:
         kept = []
         for distances, pairs in pool.map(compare, starts):
@@ -68,6 +72,8 @@ def candidates(
                 kept = [_within(kept, compare.limit)]
         if kept:
             alike = _within(kept, compare.limit)
+    if many:  # either of a pair may have found the other
+        alike = _once(alike)
     return alike[np.lexsort((alike["b"], alike["a"], -alike["alike"]))]
 
 
@@ -75,8 +81,17 @@ def _within(parts: Iterable[np.ndarray], limit: int) -> np.ndarray:
     return np.concatenate([part[part["distance"] <= limit] for part in parts])
 
 
+def _once(pairs: np.ndarray) -> np.ndarray:
+    """Keep each pair once, as it is most alike."""
+    pairs = pairs[np.lexsort((-pairs["alike"], *np.sort([pairs["a"], pairs["b"]], axis=0)))]
+    again = np.sort([pairs["a"], pairs["b"]], axis=0)
+    return np.delete(pairs, 1 + np.flatnonzero((np.diff(again) == 0).all(axis=0)))
+
+
 class _Comparison:
     """Compares a few pictures with all that come after them."""
+
+    step = _BLOCK[0]
 
     def __init__(self, signatures: Signatures, rows: np.ndarray, gate: float):
         self.limit, self._gate = DISTANCE, np.float32(gate)
@@ -99,11 +114,11 @@ class _Comparison:
                 passed = np.triu(passed, 1)  # each pair once
             turn, one, other = np.unravel_index(np.flatnonzero(passed), passed.shape)
             near.append(self._near(one + first, other + start, turn))
-        pairs = np.concatenate(near)
+        return self._alike(np.concatenate(near))
+
+    def _alike(self, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # A picture like its own mirror image is alike in more ways than one.
-        pairs = pairs[np.lexsort((-pairs["alike"], *np.sort([pairs["a"], pairs["b"]], axis=0)))]
-        again = np.sort([pairs["a"], pairs["b"]], axis=0)
-        pairs = np.delete(pairs, 1 + np.flatnonzero((np.diff(again) == 0).all(axis=0)))
+        pairs = _once(near)
         counts = np.bincount(pairs["distance"], minlength=65)
         best = self._best(pairs[pairs["alike"] >= ALIKE])
         return counts, best[best["alike"] >= ALIKE_AT_BEST]
@@ -164,6 +179,21 @@ class _Comparison:
 
     def _directions(self, positions: np.ndarray, window: int | slice | np.ndarray) -> np.ndarray:
         return self._signatures.directions[self._rows[positions], window]
+
+
+class LookedUp(_Comparison):
+    """Compares a few pictures with those that an index gives."""
+
+    step = _LOOKED_UP
+
+    def __init__(self, signatures: Signatures, rows: np.ndarray):
+        super().__init__(signatures, rows, ALIKE_AT_ALL)
+        self._neighbours = neighbours.Neighbours(signatures.directions, rows)
+
+    def __call__(self, first: int) -> tuple[np.ndarray, np.ndarray]:
+        """Count the pairs of each distance within the limit, and give those that are alike."""
+        few = np.arange(first, min(first + self.step, len(self._rows)))
+        return self._alike(self._near(*self._neighbours(few)))
 
 
 def _unit(directions: np.ndarray) -> np.ndarray:

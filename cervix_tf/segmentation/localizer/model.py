@@ -123,7 +123,7 @@ def load_localizer(path: Path | str | None = None) -> Localizer:
         raise UserError(f"The localiser {path} does not exist: train one by fit_localizer.")
     try:
         card = load_card(path, CARD)
-        network = keras.saving.load_model(path, compile=False)
+        network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (UserError, ValueError) as error:
         raise UserError(f"{path} is no localiser: give a file that fit_localizer wrote.") from error
     return Localizer(network, card.pop("threshold"), card)

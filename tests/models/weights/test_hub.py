@@ -1,4 +1,7 @@
 import hashlib
+import io
+import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -98,3 +101,54 @@ def test_a_half_emptied_cache_is_named(tmp_path, monkeypatch):
     (hub.cached_at(HANDLE) / "assets").mkdir()
     with pytest.raises(errors.UserError, match=r"has no saved_model\.pb"):
         hub.resolve(HANDLE)
+
+
+def member(name: str, size: int = 10, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.size, info.type = (size if kind == tarfile.REGTYPE else 0), kind
+    info.linkname = "/etc/passwd"
+    return info
+
+
+@pytest.fixture
+def served(monkeypatch, tmp_path):
+    """Answer the download of a module by an archive of these members."""
+    monkeypatch.delenv("TFHUB_CACHE_DIR", raising=False)
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_: str(tmp_path / "own"))
+
+    def serve(*members):
+        archive = io.BytesIO()
+        with tarfile.open(mode="w:gz", fileobj=archive) as file:
+            for info in members:
+                file.addfile(info, io.BytesIO(bytes(info.size)))
+        archive.seek(0)
+        opened = "tensorflow_hub.resolver.HttpResolverBase._call_urlopen"
+        monkeypatch.setattr(opened, lambda *_, **__: archive)
+        return hub.resolve(HANDLE)
+
+    return serve
+
+
+def test_a_module_is_unpacked_into_a_folder_of_the_users_own(served, tmp_path):
+    place = served(member("./", 0, tarfile.DIRTYPE), member("./saved_model.pb"), member("a/b", 30))
+    assert place == hub.cached_at(HANDLE)
+    assert place.is_relative_to(tmp_path / "own")
+    assert (place / "saved_model.pb").read_bytes() == bytes(10)
+    assert (place / "a/b").stat().st_size == 30
+
+
+@pytest.mark.parametrize(("wrong", "reason"), [
+    (member("/tmp/absolute"), "outside its folder"),
+    (member("a/../../above"), "outside its folder"),
+    (member("link", 0, tarfile.SYMTYPE), "a link or a device"),
+    (member("link", 0, tarfile.LNKTYPE), "a link or a device"),
+    (member("pipe", 0, tarfile.FIFOTYPE), "a link or a device"),
+    (member("bomb", 30_000_000), "more than 4 GB or 20 times its size"),
+])  # fmt: skip
+def test_an_archive_that_is_no_modules_is_refused(served, tmp_path, wrong, reason):
+    with pytest.raises(errors.UserError, match=reason) as caught:
+        served(member("saved_model.pb"), wrong)
+    assert "\n" not in str(caught.value)
+    left = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not left, "nothing of it is kept"
+    assert not Path("/tmp/absolute").exists()

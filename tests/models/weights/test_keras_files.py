@@ -1,3 +1,4 @@
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -109,3 +110,20 @@ def test_published_efficientnets_are_divided_once_more(tmp_path, shaken, photogr
     scale = np.sqrt([0.229, 0.224, 0.225]).astype("float32").reshape(1, 1, 3, 1)
     kernels = [m.get_layer("stem_conv").kernel.numpy() for m in (model, again)]
     np.testing.assert_allclose(kernels[1] * scale, kernels[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["model_weights", "layers"])
+def test_a_file_that_declares_a_huge_array_is_refused_by_its_shape(tmp_path, form):
+    path = tmp_path / "huge.h5"
+    with h5py.File(path, "w") as file:
+        if form == "layers":
+            group = file.create_group("layers/dense/vars")
+            group.create_dataset("0", (2**20, 2**30), "float32", chunks=(1, 1024))
+        else:
+            group = file.create_group("model_weights/conv1")
+            group.create_dataset("kernel", (2**20, 2**30), "float32", chunks=(1, 1024))
+            group.attrs["weight_names"] = ["kernel"]
+            file["model_weights"].attrs["layer_names"] = ["conv1"]
+    assert path.stat().st_size < 100_000
+    with pytest.raises(errors.UserError, match=r"huge\.h5 does not fit.*1048576, 1073741824"):
+        models.build("keras:MobileNet", image_size=32, weights=str(path))

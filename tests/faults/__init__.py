@@ -1,0 +1,1 @@
+"""The command line's verbs under injected faults, and the laws that hold after each."""
