@@ -77,7 +77,6 @@ def written_table(table: "pd.DataFrame") -> "pd.DataFrame":
     for axis in (0, 1):
         names = table.axes[axis]
         if not pd.api.types.is_numeric_dtype(names.dtype):
-            table = table.set_axis([change(name) for name in names], axis=axis).rename_axis(
-                names.name, axis=axis
-            )
+            new_names = pd.Index([change(name) for name in names], name=names.name)
+            table = table.set_axis(new_names, axis=axis)  # type: ignore[arg-type]
     return table

@@ -79,9 +79,9 @@ def read_table(
             table[column] = values.where(values != "")
     for column in names:
         if pd.api.types.is_string_dtype(table[column]):
-            values = table[column].tolist()
-            if (read := [cells.read(v) if isinstance(v, str) else v for v in values]) != values:
-                table[column] = pd.Series(read, table.index, dtype=object)
+            stand = table[column].tolist()
+            if (read := [cells.read(v) if isinstance(v, str) else v for v in stand]) != stand:
+                table[column] = pd.Series(read, table.index, dtype=table[column].dtype)
     unnamed = [c for c in names if c.startswith("Unnamed: ") and table[c].isna().all()]
     # Delimiters at the ends of lines, and lines of nothing else at the end, as spreadsheets leave them.
     return _without_empty_end(table.drop(columns=unnamed))
