@@ -78,5 +78,5 @@ def written_table(table: "pd.DataFrame") -> "pd.DataFrame":
         names = table.axes[axis]
         if not pd.api.types.is_numeric_dtype(names.dtype):
             new_names = pd.Index([change(name) for name in names], name=names.name)
-            table = table.set_axis(new_names, axis=axis)  # type: ignore[arg-type]
+            table = table.set_axis(new_names, axis=axis)
     return table
