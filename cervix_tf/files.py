@@ -8,6 +8,7 @@ import functools
 import hashlib
 import os
 import platform
+import re
 import secrets
 import shutil
 import stat
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from cervix_tf.cells import written_table
 from cervix_tf.errors import UserError
 
 if TYPE_CHECKING:
@@ -190,33 +192,67 @@ def _host() -> str:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write `text` to `path` as UTF-8, as `replacing` does.
+    """Write `text`, made `printable`, to `path` as UTF-8, as `replacing` does.
 
     Args:
         path: Where the file is to be.
         text: Its content.
     """
     with replacing(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(printable(text), encoding="utf-8")
+
+
+def printable(text: str) -> str:
+    r"""Write the bytes of a file's name that are no UTF-8 as `\xe9`; all other text stays as it is.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        Text that can be written as UTF-8.
+
+    Example:
+        >>> printable("caf\udce9.jpg")
+        'caf\\xe9.jpg'
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode(errors="backslashreplace").decode()
+        return re.sub(r"\\udc([89a-f][0-9a-f])", r"\\x\1", text)
+    return text
 
 
 def write_csv(
-    table: "pd.DataFrame", path: Path | str, index: bool = False, digits: str | None = None
+    table: "pd.DataFrame",
+    path: Path | str,
+    index: bool = False,
+    digits: str | None = None,
+    literal: bool = False,
 ) -> None:
-    """Write a table to `path` as CSV in UTF-8, as `replacing` does.
+    """Write a table to `path` as CSV in UTF-8, as `replacing` does; `data.tables.read_table` reads it.
 
     Args:
         table: The table.
         path: Where the file is to be.
         index: Whether the rows' names come first.
         digits: The format of numbers, such as `%.17g`; by default the shortest that reads back the same.
+        literal: Whether cells are written as they are, not as `cells.written` says.
     """
+    table = table if literal else written_table(table)
     text = table.select_dtypes(["object", "string"])
     returns = any(text[name].astype(str).str.contains("\r", regex=False).any() for name in text)
     # Python's csv does not quote a cell for a carriage return alone.
     quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
     with replacing(path) as part:
-        table.to_csv(part, index=index, float_format=digits, lineterminator="\n", quoting=quoting)
+        table.to_csv(
+            part,
+            index=index,
+            float_format=digits,
+            lineterminator="\n",
+            quoting=quoting,
+            errors="backslashreplace",
+        )
 
 
 @contextlib.contextmanager

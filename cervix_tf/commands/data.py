@@ -83,6 +83,6 @@ def _size(text: str) -> tuple[int, int]:
     from cervix_tf.errors import UserError
 
     height, _, width = text.lower().partition("x")
-    if not (height.isdigit() and width.isdigit()):
+    if not (height.isdecimal() and width.isdecimal()):
         raise UserError(f"--size {text!r}: write HEIGHTxWIDTH, such as 2448x3264.")
     return int(height), int(width)

@@ -70,7 +70,9 @@ def predict(
     more |= {"on_error": on_error, "shard": shard, "ray": ray}
     done = _predicted(runs, photographs, tta, cache, raw, strict, out=out, **more)
     if out is None:
-        print(done.to_csv(index=False, float_format="%.6f"), end="")
+        from cervix_tf.cells import written_table
+
+        print(written_table(done).to_csv(index=False, float_format="%.6f"), end="")
         return
     print(f"{done.rows} {per}s in {out}")
     if done.errors:

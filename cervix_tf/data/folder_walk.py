@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cervix_tf.data.names import natural
+from cervix_tf.data.names import check_readable, natural
 from cervix_tf.errors import UserError
 
 PHOTOGRAPHS = {
@@ -86,7 +86,7 @@ def walk(folder: Path | str) -> Walk:
         What it holds: every file is a photograph, or left out for a reason.
 
     Raises:
-        UserError: A folder may not be read.
+        UserError: A folder may not be read, or the name of a photograph is not UTF-8.
 
     Example:
         >>> len(walk("photographs").root.every())
@@ -126,6 +126,7 @@ def walk(folder: Path | str) -> Walk:
                 here.photographs.append(entry.path)
             else:
                 found.leave(OTHER_KIND, entry.path)
+    check_readable(path for one in order for path in one.photographs)
     for one in reversed(order):
         one.photographs.sort(key=lambda path: natural(os.path.basename(path)))
         one.folders.sort(key=lambda below: natural(below.path.name))

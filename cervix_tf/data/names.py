@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from cervix_tf.errors import UserError, listed
+from cervix_tf.files import printable
 
 # Columns that tables of photographs have beside those of the classes; `raw:CLASS` is one too.
 BESIDE_CLASSES = (
@@ -43,6 +44,26 @@ def natural(name: str) -> list:
     """
     parts = [part for part in re.split(r"(\d+)", name) if part]
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts] + [(2, 0, name)]
+
+
+def check_readable(paths: Iterable[str]) -> None:
+    """Refuse names of files that are no text: no table could hold them.
+
+    Args:
+        paths: Files or folders.
+
+    Raises:
+        UserError: A name holds bytes that are no UTF-8, as old cameras and unpacked archives leave them.
+    """
+    paths = list(paths)
+    try:
+        "\0".join(paths).encode()
+    except UnicodeEncodeError:
+        bad = [path for path in paths if printable(path) != path]
+        raise UserError(
+            f"{len(bad)} file names are not UTF-8: {listed([printable(path) for path in bad])}. Rename "
+            "them, such as with `convmv -r -f latin1 -t utf8 --notest FOLDER`."
+        ) from None
 
 
 def check_class_names(names: Iterable[str], where: str) -> None:

@@ -11,7 +11,7 @@ from cervix_tf.data.kaggle.download import COMPETITION
 from cervix_tf.data.kaggle.folders import find_root, is_download, read_kaggle
 from cervix_tf.data.left_out import accounted, left_out_words
 from cervix_tf.data.manifests import read_csv, validated
-from cervix_tf.data.names import check_class_names
+from cervix_tf.data.names import check_class_names, check_readable
 from cervix_tf.errors import UserError
 
 LISTS = ("manifest.csv", "metadata.csv", "phantom.csv")
@@ -56,6 +56,7 @@ def read_manifest(path: Path | str, labelled: bool = True, strict: bool = False)
         >>> read_manifest("audit/manifest.csv")["label"].value_counts()
     """
     path = Path(path)
+    check_readable([os.path.abspath(path)])
     if not os.path.exists(path):  # not Path.exists, which fails on a name too long
         raise UserError(f"{path} does not exist: give a CSV or a folder of photographs.")
     if os.path.isfile(path):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cervix_tf import cells
 from cervix_tf.data.names import normal
 from cervix_tf.errors import UserError, listed
 
@@ -27,7 +28,8 @@ def read_table(
     """Read a CSV in UTF-8, with or without a byte order mark, or UTF-16.
 
     The first `,`, `;` or tab in its header is the delimiter. Blanks around names and values do not count.
-    Only an empty cell is missing: a class may be called None, NA or null. Nothing is unpacked.
+    Only an empty cell is missing: a class may be called None, NA or null. Nothing is unpacked. What
+    `files.write_csv` changed lest a spreadsheet runs it is changed back.
 
     Args:
         path: The CSV.
@@ -75,6 +77,11 @@ def read_table(
         if pd.api.types.is_string_dtype(table[column]):
             values = table[column].str.strip()
             table[column] = values.where(values != "")
+    for column in names:
+        if pd.api.types.is_string_dtype(table[column]):
+            stand = table[column].tolist()
+            if (read := [cells.read(v) if isinstance(v, str) else v for v in stand]) != stand:
+                table[column] = pd.Series(read, table.index, dtype=table[column].dtype)
     unnamed = [c for c in names if c.startswith("Unnamed: ") and table[c].isna().all()]
     # Delimiters at the ends of lines, and lines of nothing else at the end, as spreadsheets leave them.
     return _without_empty_end(table.drop(columns=unnamed))
@@ -145,8 +152,8 @@ def _header(path: Path, encoding: str) -> tuple[list[str], str]:
         bare = re.sub(r'"[^"]*("|$)', "", first)
         delimiter = next((mark for mark in bare if mark in DELIMITERS), ",")
         rest = (line for part in ([first], lines) for line in part)
-        cells = next(csv.reader(rest, delimiter=delimiter, skipinitialspace=True), [])
-    names = [normal(cell) or f"Unnamed: {k}" for k, cell in enumerate(cells)]
+        row = next(csv.reader(rest, delimiter=delimiter, skipinitialspace=True), [])
+    names = [normal(cells.read(cell)) or f"Unnamed: {k}" for k, cell in enumerate(row)]
     if not first:
         raise UserError(f"{path} cannot be read as a CSV: it is empty.")
     repeated = sorted({name for name in names if names.count(name) > 1})

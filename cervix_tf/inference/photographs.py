@@ -15,6 +15,7 @@ from cervix_tf.data.decoding import UnreadableError, decode
 from cervix_tf.data.decoding_pass import UnreadablePhotographs
 from cervix_tf.data.limits import check_pixels
 from cervix_tf.data.manifests import COLUMNS, validated
+from cervix_tf.data.names import check_readable
 from cervix_tf.data.photographs import square_of
 from cervix_tf.data.picture_values import of_pillow, rgb
 from cervix_tf.data.square_reader import Read, square_reader
@@ -153,6 +154,7 @@ def as_photographs(given: Any) -> Photographs:
         _check(picture, names[row])
     table = pd.DataFrame(columns=COLUMNS)
     if paths:
+        check_readable(paths.values())
         table = validated(pd.DataFrame({"path": paths.values()}), "the list")
         table.index = pd.Index(paths)
     return Photographs(table.reindex(range(len(given))).assign(image=names), pictures)

@@ -155,7 +155,9 @@ def _names(stream: PredictionStream, options: list) -> Iterator[str]:
         digest = base.copy()
         for of_crop in keys:
             digest.update(of_crop[part.start : part.stop].tobytes())
-        digest.update("\0".join(table["image"][part.start : part.stop]).encode())
+        digest.update(
+            "\0".join(table["image"][part.start : part.stop]).encode(errors="surrogateescape")
+        )
         yield f"{part.start:09}-{digest.hexdigest()}.csv"
 
 

@@ -58,11 +58,11 @@ def write_submission(
     values = np.maximum(values / values.sum(axis=1, keepdims=True), floor)
     table[classes] = values / values.sum(axis=1, keepdims=True)
     if sample is None:
-        number = table["image_name"].str.extract(r"(\d+)", expand=False).astype("float64")
+        number = table["image_name"].str.extract(r"([0-9]+)", expand=False).astype("float64")
         table = table.iloc[np.lexsort((table["image_name"], number))]
     else:
         table = table.set_index("image_name").loc[names, sorted(classes)].reset_index()
-    write_csv(table, path, digits="%.17g")
+    write_csv(table, path, digits="%.17g", literal=True)  # names as Kaggle has them
     return Path(path)
 
 

@@ -1,18 +1,14 @@
 """What all figures share: sizes, the colour of each class, and how they are written."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
-from matplotlib.text import Text
-from matplotlib.ticker import LogFormatter, ScalarFormatter
 
 from cervix_tf.errors import UserError
 from cervix_tf.files import replacing
+from cervix_tf.pages.lettering import literal
 
 # Okabe and Ito's colours, which people with any colour vision tell apart; a class keeps its colour.
 CLASS_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
@@ -46,9 +42,11 @@ def bare(axes: Axes) -> None:
 
 
 def save(figure: Figure, path: Path | str | None = None) -> Figure:
-    """Finish a figure, and write it where a path is given, whole or not at all.
+    r"""Finish a figure, and write it where a path is given, whole or not at all.
 
-    The names of classes and files are shown as they are: `$` does not begin a formula in them.
+    The names of classes and files are shown as they are: `$` does not begin a formula in them. Letters
+    that the usual font lacks are taken from another font of the machine; bytes that are no letters are
+    shown as `\x92`, letters that no font has as boxes.
 
     Args:
         figure: The figure.
@@ -60,11 +58,13 @@ def save(figure: Figure, path: Path | str | None = None) -> Figure:
     Raises:
         UserError: It cannot be written there.
 
+    Warns:
+        UserWarning: No font has some of the letters, once.
+
     Example:
         >>> figure = save(matplotlib.figure.Figure(), "empty.png")
     """
-    for text in _texts(figure):
-        text.set_parse_math(False)
+    literal(figure)
     if path is not None:
         with replacing(path) as part:
             figure.savefig(part, format=picture_format(path))
@@ -93,17 +93,3 @@ def picture_format(path: Path | str) -> str:
             f"{path}: no figure can be written as {suffix}; known are {', '.join(sorted(known))}."
         )
     return suffix
-
-
-def _texts(artist: Artist) -> Iterator[Text]:
-    """The texts that are drawn, but for an axis' numbers, which may be formulas (powers of ten)."""
-    if isinstance(artist, Text):
-        yield artist
-    if isinstance(artist, Axis) and isinstance(
-        artist.get_major_formatter(), ScalarFormatter | LogFormatter
-    ):
-        yield artist.label
-        return
-    for child in artist.get_children():
-        if not (isinstance(child, Axis) and not child.axes.axison):
-            yield from _texts(child)

@@ -158,7 +158,7 @@ def _replaced(node: Any, parts: list[str], value: Any, setting: str) -> Any:
         return value
     first, rest = parts[0], parts[1:]
     if isinstance(node, list | tuple):
-        if not first.isdigit() or int(first) >= len(node):
+        if not first.isdecimal() or int(first) >= len(node):
             raise UserError(f"--set {setting!r}: {first!r} is not one of 0 to {len(node) - 1}.")
         copy = list(node)
         copy[int(first)] = _replaced(copy[int(first)], rest, value, setting)
@@ -193,7 +193,7 @@ def _keys_at(parts: list[str]) -> list[str]:
     """The keys the schema knows at a place in the recipe."""
     model: type[BaseModel] = Recipe
     for part in parts:
-        if part.isdigit():
+        if part.isdecimal():
             continue
         kinds = [model.model_fields[part].annotation] if part in model.model_fields else []
         while kinds:  # look through unions and tuples for the nested model

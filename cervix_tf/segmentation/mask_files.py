@@ -23,7 +23,7 @@ def fingerprint(path: Path | None, settings: Mapping[str, Any]) -> str:
     stat = path.stat() if path else None
     file = [str(path), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns] if stat else []
     text = json.dumps([*file, settings], sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=8).hexdigest()
 
 
 def write_png(path: Path, picture: np.ndarray, note: Mapping[str, Any]) -> None:

@@ -125,7 +125,7 @@ def segment(
     if folder is None:
         return validated(table, "the manifest")
     for old in (folder / "sheets").glob("page-*.png"):  # of a call with more photographs
-        if old.stem[5:].isdigit() and int(old.stem[5:]) > len(pages):
+        if old.stem[5:].isdecimal() and int(old.stem[5:]) > len(pages):
             old.unlink()
     write_manifest(table, folder / "manifest.csv", movable=True)
     return read_manifest(folder / "manifest.csv", labelled=False)

@@ -1,3 +1,5 @@
+import os
+
 import pandas as pd
 import pytest
 
@@ -43,3 +45,16 @@ def test_a_class_is_not_called_as_a_column(tmp_path, photograph, name):
     found = read_manifest(tmp_path, labelled=False)  # to look at, they may be
     with pytest.raises(UserError, match=f"a class cannot be called '{name}'"):
         class_names(found)
+
+
+def test_a_name_that_is_no_text_is_refused_in_one_line(tmp_path, photograph):
+    odd = os.fsdecode(b"caf\xe9.jpg")
+    folder = tmp_path / "Type_1"
+    folder.mkdir()
+    photograph(folder / "1.jpg")
+    os.link(folder / "1.jpg", folder / odd)
+    for given in (tmp_path, folder, folder / odd):
+        with pytest.raises(
+            UserError, match=r"^1 file names are not UTF-8: .*caf\\xe9\.jpg\. Rename"
+        ):
+            read_manifest(given, labelled=False)
