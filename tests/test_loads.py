@@ -54,13 +54,8 @@ def faults(source: str) -> list[str]:
         last = name.rpartition(".")[2]
         if name in FORBIDDEN or said.get("shell") is True:
             found.append(name)
-        key = (
-            name
-            if name in NEEDED
-            else last
-            if last in NEEDED and not name.endswith("str.extract")
-            else None
-        )
+        name = name.replace("str.extract", "extract")  # of pandas
+        key = name if name in NEEDED else last if last in NEEDED and last != name else None
         if key and said.get(NEEDED[key][0], ...) != NEEDED[key][1]:
             found.append(f"{name} without {NEEDED[key][0]}={NEEDED[key][1]}")
     return found
