@@ -1,6 +1,7 @@
 # make demo   draw phantoms, train Inception v2 on them, write a Kaggle CSV
 # make check   the linters, the types, the order of the rooms, and the quick tests
 # make test   the same with every test
+# make soak   every verb under faults of disks, signals and streams, drawn for an hour
 # make notebooks   execute the notebooks and keep their outputs
 # make docs   the documentation's site, to build/site/index.html
 
@@ -13,7 +14,9 @@ DEMO_SETTINGS := --set image_size=96 --set batch_size=16 --set model.batch_norm_
 	--set 'stages=[{train: head, steps: 20}, {train: all, steps: 630}]' \
 	--set 'augment={rotation: 180, scale: [0.95, 1.1], crop: 0.03}' --set validation=0.2
 
-.PHONY: demo check test notebooks docs install clean
+MINUTES ?= 60
+
+.PHONY: demo check test soak notebooks docs install clean
 
 install: .venv/installed
 
@@ -41,6 +44,9 @@ check test: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist worksteal -q $(CHOSEN)
+
+soak: install
+	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
 
 notebooks: install
 	$(BIN)/python notebooks/execute.py

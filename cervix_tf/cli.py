@@ -72,8 +72,11 @@ def _interruptible(verb: Callable) -> Callable:
 
     @functools.wraps(verb)
     def run(**options) -> None:
+        from cervix_tf.files import scratch
+
         try:
-            verb(**options)
+            with scratch():
+                verb(**options)
         except KeyboardInterrupt as stop:
             how = str(stop) or f"go on with {shlex.join(['cervix-tf', *sys.argv[1:]])}"
             _end(*((f"Terminated: {how}", 143) if _terminated else (f"Interrupted: {how}", 130)))
@@ -90,6 +93,7 @@ def main() -> None:
     from cervix_tf.errors import UserError
 
     warnings.showwarning = _warn
+    _open_streams()
     _write_any_text()
     print_messages()
     try:
@@ -134,6 +138,19 @@ def _end(line: str | None, code: int) -> NoReturn:
         if line:
             print(line, file=sys.stderr)
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Let closed standard streams be /dev/null: the next file opened would take their place.
+
+    What a library then says to standard error would lie in a user's file.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 
 
 def _write_any_text() -> None:

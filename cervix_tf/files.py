@@ -114,12 +114,29 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     Yields:
         A path where nothing is yet.
     """
-    with disk_errors(path), _beside(path, folder=True) as scratch:
-        part = scratch / "new"
+    with disk_errors(path), _beside(path, folder=True) as own:
+        part = own / "new"
         yield part
         if path.exists():
-            path.rename(scratch / "old")
+            path.rename(own / "old")
         part.rename(path)
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[None]:
+    """Have all temporary files in a folder of this process' own, which is gone when the block ends.
+
+    Keras leaves what it unpacks where it is interrupted. What a killed process left is removed.
+    """
+    former = tempfile.tempdir
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # without room for a folder there is none for files
+            name = Path(tempfile.gettempdir(), "scratch")
+            tempfile.tempdir = str(stack.enter_context(_beside(name, folder=True)))
+        try:
+            yield
+        finally:
+            tempfile.tempdir = former
 
 
 def is_temporary(path: Path) -> bool:
@@ -148,7 +165,7 @@ def _beside(path: Path, folder: bool) -> Iterator[Path]:
     handle = None
     try:
         if folder:
-            part.mkdir()
+            part.mkdir(0o700)
             handle = os.open(part, os.O_RDONLY)
         else:
             handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
@@ -168,7 +185,7 @@ def _tidy(folder: Path) -> None:
     _tidied.add(folder)
     for path in folder.glob(f"{_TEMPORARY}*"):
         with contextlib.suppress(OSError):
-            handle = os.open(path, os.O_RDONLY)
+            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
             try:
                 old = time.time() - os.fstat(handle).st_mtime > _DAY
                 if old or path.name.startswith(_TEMPORARY + _host()):

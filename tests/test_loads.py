@@ -27,7 +27,6 @@ NEEDED = {
     "keras.models.load_model": ("safe_mode", True),
     "keras.saving.load_model": ("safe_mode", True),
     "extractall": ("filter", "data"),
-    "extract": ("filter", "data"),
 }
 FORBIDDEN = {
     "yaml.load", "yaml.load_all", "yaml.full_load", "yaml.unsafe_load", "pd.read_pickle", "os.system",
@@ -54,13 +53,7 @@ def faults(source: str) -> list[str]:
         last = name.rpartition(".")[2]
         if name in FORBIDDEN or said.get("shell") is True:
             found.append(name)
-        key = (
-            name
-            if name in NEEDED
-            else last
-            if last in NEEDED and not name.endswith("str.extract")
-            else None
-        )
+        key = name if name in NEEDED else last if last in NEEDED and last != name else None
         if key and said.get(NEEDED[key][0], ...) != NEEDED[key][1]:
             found.append(f"{name} without {NEEDED[key][0]}={NEEDED[key][1]}")
     return found

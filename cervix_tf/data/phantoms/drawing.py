@@ -238,8 +238,12 @@ def _save(path: Path, array: np.ndarray, options: list[int]) -> None:
     _, data = cv2.imencode(path.suffix, array, options)
     part = path.with_name(f".{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    part.write_bytes(data.tobytes())
-    part.replace(path)
+    try:
+        part.write_bytes(data.tobytes())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _counts(per_class: Any) -> list[int]:
