@@ -107,9 +107,7 @@ def main() -> None:
         _end(f"Error: {error}", 2)
     except BrokenPipeError:  # such as `| head`
         _end(None, 1)
-    except (
-        OSError
-    ) as error:  # of files and disks alone: nothing in the package raises it by mistake
+    except OSError as error:  # of files and disks: nothing in the package raises it by mistake
         what = error.filename or "What was asked for"
         _end(f"Error: {what} cannot be read or written: {error.strerror or error}.", 2)
 
@@ -126,7 +124,9 @@ def _terminable() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, former)
+        # What still comes, while Python ends, ends it with the same code.
+        late = (lambda *_: os._exit(143)) if former == signal.SIG_DFL else former
+        signal.signal(signal.SIGTERM, late)
         _terminated.clear()
 
 

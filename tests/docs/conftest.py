@@ -178,10 +178,8 @@ def spoiled(place, monkeypatch, tmp_path):
         def cause(patch):
             patch.setitem(sys.modules, name, None)
             patch.delitem(vars(cx.training), "search", raising=False)
-            for module in (
-                "hyperparameter_search",
-                "study",
-            ):  # they are imported anew, and look for it
+            # These are imported anew, and look for it.
+            for module in ("hyperparameter_search", "study", "storages"):
                 patch.delitem(sys.modules, f"cervix_tf.training.{module}", raising=False)
 
         return cause
