@@ -1,5 +1,6 @@
 """The command line: one verb a command; each parses, calls one public function and prints."""
 
+import atexit
 import contextlib
 import functools
 import io
@@ -92,6 +93,7 @@ def main() -> None:
     """Run the command line; a user's mistake is one line on standard error and exit code 2."""
     from cervix_tf.errors import UserError
 
+    _speak_utf8()
     warnings.showwarning = _warn
     _open_streams()
     _write_any_text()
@@ -124,9 +126,10 @@ def _terminable() -> Iterator[None]:
     try:
         yield
     finally:
-        # What still comes, while Python ends, ends it with the same code.
-        late = (lambda *_: os._exit(143)) if former == signal.SIG_DFL else former
+        # The work is done: what still comes while Python ends, which takes a second, changes nothing.
+        late = (lambda *_: None) if former == signal.SIG_DFL else former
         signal.signal(signal.SIGTERM, late)
+        atexit.register(signal.signal, signal.SIGTERM, signal.SIG_IGN)
         _terminated.clear()
 
 
@@ -138,6 +141,13 @@ def _end(line: str | None, code: int) -> NoReturn:
         if line:
             print(line, file=sys.stderr)
     sys.exit(code)
+
+
+def _speak_utf8() -> None:
+    """Start again in Python's UTF-8 mode where names of files would be read otherwise (LC_ALL=C)."""
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, sys.orig_argv)
 
 
 def _open_streams() -> None:

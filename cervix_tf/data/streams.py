@@ -249,6 +249,8 @@ def shuffled(positions: np.ndarray, count: int, seed: int) -> np.ndarray:
     epochs, within = np.divmod(positions[ascending], count)
     first, starts = np.unique(epochs, return_index=True)
     keys = np.empty((len(positions), 2), "int64")
+    if not len(positions):
+        return keys
     for epoch, part in zip(first, np.split(np.arange(len(positions)), starts[1:]), strict=True):
         rows = order(seed, int(epoch), count)[within[part]]
         keys[ascending[part]] = np.stack([np.full(len(part), epoch), rows], axis=1)

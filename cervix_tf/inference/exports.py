@@ -100,7 +100,7 @@ def export(
             f"Exporting to {format} needs {', '.join(missing)}: pip install 'cervix-tf[export]'."
         )
     run = load(run)
-    _ = run.recipe, run.model, run.calibration  # what is damaged ends here
+    _ = run.recipe, run.calibration, [member.model for member in run.members]  # damage ends here
     name = NAMES[format].replace(".", f"_{quantize}.") if quantize else NAMES[format]
     target = Path(path) if path else run.path(f"export/{name}")
     _check_target(target, format)

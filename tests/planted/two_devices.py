@@ -81,6 +81,8 @@ def looped(folder, number, stop=None):
 
     side = LabelledSquares(SQUARES, LABELS, LABELS)
     model = network()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.yaml").touch()
     made = Loop(model, recipe, Run(folder), side, side, on_validation, devices_of(number))
     try:
         made.train(lambda *shown: None)

@@ -31,6 +31,8 @@ def trained(folder, hosts=None):
         for side in ("train", "validation")
     )
     model = network()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.yaml").touch()
     loop = Loop(model, recipe, Run(folder), *sides, devices=team)
     loop.train(lambda *shown: None)
     losses = [row["validation_loss"] for row in loop.state.history if "validation_loss" in row]
