@@ -1,5 +1,6 @@
 """Who may go on with whose work: kills here, silence elsewhere, and races between those who look."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -76,7 +77,8 @@ def test_a_process_killed_on_this_machine_is_known_at_once(tmp_path):
         assert process.stdout.readline() == b"held\n"
         assert not lease.take()
         process.send_signal(signal.SIGKILL)
-        process.stdout.read()  # it has ended; nobody has asked for its exit code
+        # It has ended, and stays as a zombie, since nobody has asked for its exit code.
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert lease.take()
 
 
