@@ -25,10 +25,10 @@ def worker(steps: int) -> None:
     """Train as TF_CONFIG says, and print the seconds a step."""
     from cervix_tf.data import training_stream
     from cervix_tf.recipes import load_recipe
+    from cervix_tf.training.beginnings import untrained
     from cervix_tf.training.devices import devices_of
     from cervix_tf.training.loop import view_of
     from cervix_tf.training.steps import Stepper
-    from cervix_tf.training.trainer import untrained
 
     team = devices_of(None)
     keys = {"weights": "none", "name": NETWORK}

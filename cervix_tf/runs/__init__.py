@@ -9,7 +9,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "folders": ["Ensemble", "Run", "load"],
+        "ensembles": ["Ensemble", "load"],
+        "folders": ["Run"],
         "conformal": ["conformal_threshold", "cross_fitted_sets", "prediction_sets"],
         "calibration": ["Calibration", "fit_calibration", "geometric_mean"],
         "provenance": ["environment", "fingerprint"],

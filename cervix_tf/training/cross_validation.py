@@ -27,12 +27,13 @@ from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Ensemble, Run, environment, fingerprint, geometric_mean
 from cervix_tf.runs.checked_folder import TABLE
-from cervix_tf.runs.folders import ENSEMBLE
+from cervix_tf.runs.ensembles import ENSEMBLE
+from cervix_tf.training.beginnings import untrained
 from cervix_tf.training.devices import Asked, devices_of
 from cervix_tf.training.hosts import alone
-from cervix_tf.training.leases import GRACE, Lease, LeaseLost
+from cervix_tf.training.leases import Lease, LeaseLost
 from cervix_tf.training.linear_probe import out_of_fold
-from cervix_tf.training.trainer import fit, quiet_fits, resume, untrained
+from cervix_tf.training.trainer import fit, quiet_fits, resume
 
 log = logging.getLogger(__name__)
 WAIT = 1.0  # seconds between two looks at folds that other processes train
@@ -199,11 +200,8 @@ def _trained(
             f"  out-of-fold log loss {figures['log_loss']:.4f}  accuracy "
             f"{100 * figures['accuracy']:.1f} %, not calibrated"
         )
-    except LeaseLost:
-        log.warning(
-            f"Fold {run.folder.name} is left to another process: this one gave no sign of life for "
-            f"{GRACE:.0f} seconds."
-        )
+    except LeaseLost as lost:
+        log.warning(f"Fold {run.folder.name} {lost}")
     except KeyboardInterrupt:  # the same crossfit goes on, not the fit of one fold
         raise KeyboardInterrupt from None
     finally:

@@ -22,7 +22,7 @@ from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.recipes.search_spaces import with_values
 from cervix_tf.runs import Run, fingerprint
 from cervix_tf.training.hosts import alone
-from cervix_tf.training.leases import GRACE, LeaseLost
+from cervix_tf.training.leases import LeaseLost
 from cervix_tf.training.loop import Diverged
 from cervix_tf.training.storages import Database, optuna
 from cervix_tf.training.study import SAMPLERS, Claim, Study
@@ -118,11 +118,8 @@ def search(
                 log.info(f"trial {claim.trial.number:03d} of {wanted}: {_worded(claim.values)}")
                 try:
                     log.info(_run(opened, claim, manifest, trial_recipe, prune, cache))
-                except LeaseLost:
-                    log.warning(
-                        f"Trial {claim.trial.number:03d} is left to another process: this one gave no "
-                        f"sign of life for {GRACE:.0f} seconds."
-                    )
+                except LeaseLost as lost:
+                    log.warning(f"Trial {claim.trial.number:03d} {lost}")
                 except KeyboardInterrupt:  # the same search goes on, not the fit of one trial
                     raise KeyboardInterrupt from None
                 finally:

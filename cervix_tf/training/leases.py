@@ -85,7 +85,9 @@ class Lease:
             assert self._file is not None
             os.close(os.open(self._file, os.O_WRONLY))  # asks the server, as `exists` need not
         except FileNotFoundError:
-            raise LeaseLost from None
+            raise LeaseLost(
+                f"is left to another process: this one gave no sign of life for {GRACE:.0f} seconds."
+            ) from None
 
     def __enter__(self) -> None:
         """Wait until the lease is ours."""

@@ -20,14 +20,14 @@ from cervix_tf.evaluation.report import report
 from cervix_tf.explanation import explain
 from cervix_tf.inference import Predictions, calibrated, probabilities
 from cervix_tf.inference.familiarity import evenly_chosen, write_references
-from cervix_tf.models import build, set_trainable, spec
+from cervix_tf.models import set_trainable, spec
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Calibration, Run, environment, load
 from cervix_tf.runs.claims import check_free, claimed, new_folder
 from cervix_tf.runs.provenance import check_photographs
 from cervix_tf.training.batch_memory import check_batch
-from cervix_tf.training.beginnings import divided
+from cervix_tf.training.beginnings import divided, untrained
 from cervix_tf.training.determinism import repeatable
 from cervix_tf.training.devices import LOST, Asked, Devices, devices_of
 from cervix_tf.training.hosts import hosts_of
@@ -197,30 +197,6 @@ def _prepared(
         needed = sides.iloc[here].reset_index(drop=True)
         squares = prepare(needed, side, cache, progress, crop=recipe.crop)
     return model, sides, SquareRows.of_part(squares.array, here, len(sides))
-
-
-def untrained(recipe: Recipe, classes: int) -> keras.Model:
-    """Build a recipe's network as training begins with it.
-
-    Args:
-        recipe: The recipe.
-        classes: How many classes.
-
-    Returns:
-        The model, its random weights drawn by the recipe's seed.
-
-    Example:
-        >>> untrained(load_recipe("cervixnet2"), 3).output_shape
-        (None, 3)
-    """
-    keras.utils.set_random_seed(recipe.seed)
-    return build(
-        recipe.model.name,
-        classes=classes,
-        image_size=recipe.image_size,
-        weights=recipe.model.weights,  # when resuming too: stem and value range follow from them
-        **recipe.model.options,
-    )
 
 
 def _trained(

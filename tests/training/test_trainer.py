@@ -16,7 +16,7 @@ from cervix_tf.errors import UserError
 from cervix_tf.evaluation import evaluate, log_loss
 from cervix_tf.recipes import load_recipe
 from cervix_tf.runs import claims
-from cervix_tf.training import fit, loop, trainer
+from cervix_tf.training import beginnings, fit, loop
 from tests.planted import shortcuts
 from tests.planted.weights import same, weights
 
@@ -92,14 +92,14 @@ def test_same_seed_same_weights_and_other_seed_other_weights(finished, recipe, p
 
 def test_head_stage_changes_the_head_alone(recipe, phantoms, tmp_path, monkeypatch):
     """Not one variable of a frozen backbone moves, BatchNorm's moving statistics included."""
-    build, initial = trainer.build, []
+    build, initial = beginnings.build, []
 
     def noted(*args, **options):
         model = build(*args, **options)
         initial.extend(np.array(v) for v in model.weights)
         return model
 
-    monkeypatch.setattr(trainer, "build", noted)
+    monkeypatch.setattr(beginnings, "build", noted)
     asked = recipe(stages=[{"train": "head", "steps": 6}], keep="last")
     run = fit(read_manifest(phantoms), asked, run=tmp_path / "run", cache="memory")
     changed = {

@@ -1,0 +1,102 @@
+"""The folder of an ensemble of runs, and opening either kind of folder."""
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from cervix_tf.errors import UserError
+from cervix_tf.runs.file_shapes import damaged, read_object
+from cervix_tf.runs.folders import Run
+
+if TYPE_CHECKING:
+    import keras
+
+ENSEMBLE = "crossfit.json"  # its folds and repeats; marks a folder as an ensemble
+
+
+class Ensemble(Run):
+    """The folder of a `crossfit`: a run a fold, their out-of-fold predictions and calibration.
+
+    Its `manifest` has a column `fold` from 1, and all that was divided into folds trained some run;
+    `predictions` and `metrics` are of the photographs as the runs that did not train on them see them.
+
+    Attributes:
+        folder: Where the ensemble lies.
+
+    Example:
+        >>> [run.metrics["log_loss"] for run in load("ensembles/first").members]
+    """
+
+    table = "oof.csv"
+
+    @functools.cached_property
+    def members(self) -> tuple[Run, ...]:
+        """The runs, one a fold, those of the first repeat first."""
+        return tuple(
+            Run(self.path(f"runs/{repeat}-{fold}"))
+            for repeat in range(1, self.plan["repeats"] + 1)
+            for fold in range(1, self.plan["folds"] + 1)
+        )
+
+    @functools.cached_property
+    def plan(self) -> dict[str, Any]:
+        """Number of `folds` and of `repeats`."""
+        path = self.file(ENSEMBLE)
+        plan = read_object(path)
+        if min(plan["folds"], plan["repeats"]) < 1:
+            raise damaged(path, "it has no fold")
+        return plan
+
+    @property
+    def validation(self) -> pd.DataFrame:
+        """All photographs that were divided into folds, rows of `manifest`."""
+        return self.manifest[self.manifest["fold"].notna()]
+
+    @property
+    def how_to_go_on(self) -> str:
+        """What to do with an ensemble whose runs are not all complete."""
+        return "go on with the same cervix-tf crossfit"
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What predicting needs to know, the same for every run of it."""
+        return self.members[0].card
+
+    @property
+    def model(self) -> "keras.Model":
+        """An ensemble has no model of its own: its `members` have."""
+        raise AttributeError("An ensemble has no model of its own: take those of its members.")
+
+
+def load(run: Run | Path | str) -> Run:
+    """Open a run folder, or an ensemble's.
+
+    Args:
+        run: The folder that `fit` or `crossfit` wrote, or a run already open.
+
+    Returns:
+        The run; its model is loaded when it is first asked for.
+
+    Raises:
+        UserError: The folder does not exist or is not a run, or is an ensemble that is not complete.
+
+    Example:
+        >>> load("runs/first").metrics["log_loss"]
+    """
+    if isinstance(run, Run):
+        return run
+    folder = Path(run)
+    if not folder.is_dir():
+        raise UserError(f"The run folder {folder} does not exist.")
+    if not (folder / "recipe.yaml").is_file():
+        raise UserError(
+            f"{folder} is not a run: it has no recipe.yaml. Give a folder that fit wrote."
+        )
+    if not Run(folder).has(ENSEMBLE):
+        return Run(folder)
+    ensemble = Ensemble(folder)
+    if not ensemble.complete:
+        raise UserError(f"{folder} is not complete: {ensemble.how_to_go_on}.")
+    return ensemble
