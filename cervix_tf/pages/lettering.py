@@ -28,8 +28,7 @@ def literal(figure: Figure) -> None:
     Warns:
         UserWarning: No font has some of the letters, once a process.
     """
-    axes = [one for one in _all(figure) if isinstance(one, Axis) and not _numbers(one)]
-    for axis in axes:
+    for axis in [one for one in _axes(figure) if not _numbers(one)]:
         if not isinstance(axis.get_major_formatter(), _Literal):
             axis.set_major_formatter(_Literal(axis.get_major_formatter()))
         axis.get_majorticklabels()  # asks the formatter
@@ -127,10 +126,12 @@ def _numbers(axis: Axis) -> bool:
     return isinstance(axis.get_major_formatter(), ScalarFormatter | LogFormatter)
 
 
-def _all(artist: Artist) -> Iterator[Artist]:
-    yield artist
-    for child in artist.get_children():
-        yield from _all(child)
+def _axes(figure: Figure) -> Iterator[Axis]:
+    """The axes that are drawn. Their ticks are not looked at: Matplotlib makes these when it is asked."""
+    for one in figure.axes:
+        for part in (one, *one.child_axes):
+            if part.axison:
+                yield from (part.xaxis, part.yaxis)
 
 
 def _texts(artist: Artist) -> Iterator[Text]:
