@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from cervix_tf.inference import Predictions
 from cervix_tf.pages.figures import DPI, class_colour, save
@@ -72,39 +73,42 @@ def _sheet(predictions: Predictions, titles: list[tuple[str, bool]], path: Path 
     classes = predictions.class_names
     columns = min(COLUMNS, len(predictions))
     rows = -(-len(predictions) // columns)
-    side, names, gap = 1.25, 0.45, 0.1  # inches, as all below: a layout engine takes seconds
-    head, bars = 0.1 + 0.16 * (1 + titles[0][0].count("\n")), 0.15 * len(classes)
+    side, names, gap = 1.25, 0.45, 0.1  # inches, as all below
+    bar = 0.15
+    head, bars = 0.1 + 0.16 * (1 + titles[0][0].count("\n")), bar * len(classes)
     cell_width, cell_height = names + side + gap, head + side + 0.06 + bars + 0.26
     width, height = columns * cell_width + gap, rows * cell_height + gap
     figure = Figure(figsize=(width, height), dpi=DPI)
-    colours = [class_colour(k) for k in range(len(classes))]
+    page = figure.add_axes(
+        (0, 0, 1, 1)
+    )  # one for all: Matplotlib takes long to make and lay out many
+    page.axis("off")
+    page.set(xlim=(0, width), ylim=(height, 0))
+    page.set_autoscale_on(False)
     drawn = zip(predictions.images, predictions.probabilities, titles, strict=True)
     for number, (image, probabilities, (title, red)) in enumerate(drawn):
         left = names + (number % columns) * cell_width
         top = gap / 2 + (number // columns) * cell_height + head
-
-        picture = figure.add_axes(_inches(figure, left, top, side, side))
-        picture.axis("off")
-        picture.imshow(image)
+        page.imshow(image, extent=(left, left + side, top + side, top), aspect="auto")
         colour = WRONG if red else "black"
-        picture.set_title(title, y=1, fontsize=8.5, pad=3, color=colour)  # placed, not looked for
+        page.text(
+            left + side / 2, top - 0.04, title, fontsize=8.5, ha="center", va="bottom", color=colour
+        )
 
-        chart = figure.add_axes(_inches(figure, left, top + side + 0.06, side, bars))
-        chart.axis("off")
-        chart.set(xlim=(0, 1), ylim=(len(classes) - 0.5, -0.5))
-        chart.barh(range(len(classes)), probabilities, color=colours)
-        chart.plot([0, 0, 1], [-0.5, *[len(classes) - 0.5] * 2], color="black", lw=1)
-        for row, name in enumerate(classes):
-            chart.text(-0.04, row, _short(name, 8), fontsize=7.5, ha="right", va="center")
+        chart = top + side + 0.06
+        for row, (name, probability) in enumerate(zip(classes, probabilities, strict=True)):
+            upper = chart + bar * (row + 0.1)
+            shape = Rectangle(
+                (left, upper), probability * side, bar * 0.8, color=class_colour(row), lw=0
+            )
+            page.add_patch(shape)
+            middle = chart + bar * (row + 0.5)
+            page.text(left - 0.05, middle, _short(name, 8), fontsize=7.5, ha="right", va="center")
+        below = chart + bars
+        page.plot([left, left, left + side], [chart, below, below], color="black", lw=1)
         for share, name in ((0, "0"), (0.5, "0.5"), (1, "1")):
-            chart.text(share, len(classes) - 0.3, name, fontsize=7.5, ha="center", va="top")
+            page.text(left + share * side, below + 0.03, name, fontsize=7.5, ha="center", va="top")
     return save(figure, path)
-
-
-def _inches(figure: Figure, left: float, top: float, width: float, height: float) -> tuple:
-    """A place given in inches from the upper left corner, as matplotlib takes it."""
-    across, down = figure.get_size_inches()
-    return left / across, 1 - (top + height) / down, width / across, height / down
 
 
 def _short(name: str, most: int = 20) -> str:

@@ -21,15 +21,20 @@ def predicted(finished):
 
 
 def pictures(figure):
-    return [np.asarray(axes.images[0].get_array()) for axes in figure.axes if axes.images]
+    return [np.asarray(image.get_array()) for image in figure.axes[0].images]
+
+
+def over_pictures(figure):
+    """The texts that stand on the upper edge of a picture."""
+    return [text for text in figure.axes[0].texts if text.get_va() == "bottom"]
 
 
 def titles(figure):
-    return [axes.get_title() for axes in figure.axes if axes.images]
+    return [text.get_text() for text in over_pictures(figure)]
 
 
 def colours(figure):
-    return {axes.title.get_color() for axes in figure.axes if axes.images}
+    return {text.get_color() for text in over_pictures(figure)}
 
 
 def test_predictions_with_and_without_labels(predicted, tmp_path):

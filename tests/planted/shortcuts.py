@@ -12,9 +12,11 @@ import pytest
 def small_networks(
     patch: pytest.MonkeyPatch, kept: Collection[str] = ("Mixed_4a", "Mixed_5c")
 ) -> None:
-    """Inception v2 with few of its ten modules, ResNet v1 with a unit a block, 101 with one more."""
-    from cervix_tf.models import inception
+    """Inception v2 with few of its ten modules, ResNet v1 with a unit a block, thin CervixNets."""
+    from cervix_tf.models import inception, spec
 
+    for name in ("cervixnet1", "cervixnet2"):
+        patch.setitem(spec(name).feature_options, "widths", (4, 8))
     modules = inception._MODULES.items()
     patch.setattr(inception, "_MODULES", {name: of for name, of in modules if name in kept})
     patch.setattr("cervix_tf.models.resnet._UNITS", {50: (1, 1, 1, 1), 101: (1, 1, 2, 1)})
@@ -86,18 +88,27 @@ def bare_fits(patch: pytest.MonkeyPatch) -> None:
         return figure
 
     patch.setattr("cervix_tf.training.trainer.explain", lambda *_, **__: None)
-    for module in ("plots", "ranking_curves", "prediction_sheets", "learning_curves"):
+    sheets = "cervix_tf.evaluation.prediction_sheets"
+    patch.setattr(f"{sheets}._sheet", lambda predictions, titles, path: blank(None, path))
+    for module in ("plots", "ranking_curves", "learning_curves"):
         patch.setattr(f"cervix_tf.evaluation.{module}.save", blank)
 
 
 @contextmanager
 def uncompiled() -> Iterator[None]:
     """Run TensorFlow's functions as plain Python: compiling takes longer than a few steps."""
+    import keras
     import tensorflow as tf
+
+    def update(optimizer, gradients, variables, learning_rate):
+        for gradient, variable in zip(gradients, variables, strict=True):
+            optimizer.update_step(gradient, variable, learning_rate)
 
     tf.config.run_functions_eagerly(True)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
+            # Keras asks the distribution strategy for each variable, which takes most of a step.
+            patch.setattr(keras.optimizers.Optimizer, "_backend_update_step", update)
             warnings.filterwarnings("ignore", "Even though the `tf.config")  # of tf.data's own
             yield
     finally:

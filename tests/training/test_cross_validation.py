@@ -20,7 +20,8 @@ from cervix_tf.training import cross_validation, leases
 from tests.planted import shortcuts
 
 ROOT = Path(__file__).parents[2]
-STEPS = [{"train": "all", "steps": 30}]
+STEPS = [{"train": "all", "steps": 12}]
+NETWORK = {"name": "cervixnet1", "widths": [4, 4, 8], "dense": 8, "conv_dropout": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +47,9 @@ def pictures(tmp_path_factory):
 @pytest.fixture(scope="module")
 def quick(recipe):
     """Maker of a recipe that learns the tints within seconds."""
-    optimizer = {"name": "adam", "learning_rate": 0.002}
-    return lambda **changes: recipe(
-        **{"stages": STEPS, "patience": 1, "optimizer": optimizer, "augment": None, **changes}
-    )
+    keys = {"model": NETWORK, "optimizer": {"name": "adam", "learning_rate": 0.01}}
+    keys |= {"stages": STEPS, "patience": 1, "augment": None}
+    return lambda **changes: recipe(**{**keys, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_no_run_chooses_its_weights_by_the_photographs_of_its_fold(ensemble):
     seeds = set()
     for member in ensemble.members:
         assert member.recipe.keep == "last"
-        assert member.history["step"].iloc[-1] == 30, "no patience ended it"
+        assert member.history["step"].iloc[-1] == STEPS[0]["steps"], "no patience ended it"
         seeds.add(member.recipe.seed)
     assert len(seeds) == 3
 
