@@ -121,7 +121,7 @@ def audited(tmp_path, photograph):
 
 
 TINY = {
-    "model": {"name": "cervixnet1", "widths": [8, 8, 16], "dense": 16, "conv_dropout": 0.2},
+    "model": {"name": "cervixnet1", "widths": [8, 16], "dense": 16, "conv_dropout": 0.2},
     "image_size": 32,
     "batch_size": 8,
     "optimizer": {"learning_rate": 0.02, "clip_norm": 2.0, "layer_decay": 0.9, "ema": 0.5},
