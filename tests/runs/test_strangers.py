@@ -97,3 +97,18 @@ def test_masks_of_a_table_with_dots_lie_in_the_folder_named(tmp_path, photograph
     assert code == 0, error
     new = {path for path in tmp_path.rglob("*")} - before - {tmp_path / "work/out"}
     assert {path for path in new if not path.is_relative_to(tmp_path / "work/out/deep")} == set()
+
+
+@pytest.mark.parametrize("change", [
+    {"image_size": 10**9, "square_size": 10**9}, {"square_size": 10**6}, {"image_size": 0},
+    {"class_names": []}, {"class_names": ["a", "a", "b"]}, {"class_names": [1, 2, 3]}, {"crop": "/etc"},
+])  # fmt: skip
+def test_a_card_that_no_recipe_makes_is_refused(copied, change):
+    with zipfile.ZipFile(copied / "model.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["cervix_tf.json"] = json.dumps(json.loads(members["cervix_tf.json"]) | change)
+    with zipfile.ZipFile(copied / "model.keras", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(UserError, match="model.keras is damaged"):
+        _ = load(copied).class_names
