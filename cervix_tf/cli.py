@@ -29,7 +29,7 @@ from cervix_tf.commands import (
     training,
 )
 from cervix_tf.commands.printing import print_messages
-from cervix_tf.screen import Screen, one_line
+from cervix_tf.screen import one_line, screens
 
 app = typer.Typer(
     help="Transformation-zone type of the cervix from photographs: train, predict, submit.",
@@ -99,7 +99,7 @@ def main() -> None:
     _open_streams()
     _write_any_text()
     print_messages()
-    with _screens():
+    with screens():
         try:
             try:
                 with _terminable():
@@ -173,17 +173,6 @@ def _write_any_text() -> None:
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")
         else:
             stream.reconfigure(errors="backslashreplace")
-
-
-@contextlib.contextmanager
-def _screens() -> Iterator[None]:
-    """Let nothing that a name holds be obeyed by a terminal; what is read by programs is `exact`."""
-    former = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = Screen(sys.stdout), Screen(sys.stderr)
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = former
 
 
 def _warn(message, category, filename, lineno, file=None, line=None) -> None:

@@ -1,6 +1,12 @@
-"""What is shown on the screen: names may hold bytes that a terminal obeys, which are shown escaped."""
+"""What is shown on the screen: names with what a terminal obeys escaped, and no lines of C libraries."""
 
+import contextlib
+import io
+import os
 import re
+import sys
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 # Control characters but the tab and the end of a line, those that turn the direction of writing, the
@@ -85,3 +91,69 @@ def exact(stream: Any) -> Any:
         The stream that changes nothing.
     """
     return stream.stream if isinstance(stream, Screen) else stream
+
+
+@contextlib.contextmanager
+def screens() -> Iterator[None]:
+    """Let both standard streams be a `Screen` in the block; what is read by programs is `exact`.
+
+    Standard error gets a descriptor of its own, so that `libraries_silenced` takes nothing of ours.
+    """
+    global _own
+    former = sys.stdout, sys.stderr
+    own = None
+    if isinstance(sys.stderr, io.TextIOWrapper) and _descriptor(sys.stderr) == 2:
+        with contextlib.suppress(OSError):
+            raw = os.fdopen(os.dup(2), "wb", buffering=0)
+            text = {"encoding": sys.stderr.encoding, "errors": sys.stderr.errors}
+            own = io.TextIOWrapper(raw, **text, write_through=True)
+    sys.stdout, sys.stderr = Screen(sys.stdout), Screen(own or sys.stderr)
+    _own = own is not None
+    try:
+        yield
+    finally:
+        _own = False
+        sys.stdout, sys.stderr = former
+        if own:
+            own.close()
+
+
+def _descriptor(stream: io.TextIOWrapper) -> int | None:
+    try:
+        return stream.fileno()
+    except (OSError, ValueError):
+        return None
+
+
+_own = False  # whether nothing but libraries writes to descriptor 2
+_lock = threading.Lock()
+_inside = 0  # threads in the block below
+_true: int | None = None  # what descriptor 2 was before the first of them
+
+
+@contextlib.contextmanager
+def libraries_silenced() -> Iterator[None]:
+    """Drop what C libraries write to standard error in the block, of a verb of the command line.
+
+    Those of PNG and TIFF write what they find wrong with a file that they are not told the name of.
+    Elsewhere, where what Python writes goes the same way, nothing changes.
+    """
+    global _inside, _true
+    if not _own:
+        yield
+        return
+    with _lock:
+        _inside += 1
+        if _inside == 1:
+            with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
+                _true = os.dup(2)
+                os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if _inside == 0 and _true is not None:
+                os.dup2(_true, 2)
+                os.close(_true)
+                _true = None

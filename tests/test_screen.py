@@ -1,12 +1,19 @@
+import contextlib
 import io
+import logging
+import os
 import sys
+import threading
 import warnings
 
 import click
+import numpy as np
 import pytest
+from PIL import Image
 
 from cervix_tf import cli, screen
 from cervix_tf.commands.printing import print_data, print_table
+from cervix_tf.data.decoding import UnreadableError, decode
 
 OBEYED = "\x1b[2J\r\x07\x9b31m\u202e\u2028\x7f"
 SHOWN = r"\x1b[2J\x0d\x07\x9b31m\u202e\u2028\x7f"
@@ -74,3 +81,67 @@ def test_tables_and_warnings_keep_to_their_lines(capsys, monkeypatch):
     monkeypatch.setattr(warnings, "showwarning", cli._warn)
     warnings.showwarning("one\ntwo\x1b", UserWarning, "", 0)
     assert capsys.readouterr().err == "Warning: one\\ntwo\\x1b\n"
+
+
+@contextlib.contextmanager
+def standard_error():
+    """Standard error as a program has it, on descriptor 2, in place of pytest's."""
+    former = sys.stderr
+    with os.fdopen(2, "w", buffering=1, closefd=False) as sys.stderr:
+        try:
+            yield
+        finally:
+            sys.stderr = former
+
+
+def damaged(kind: str, **options) -> bytes:
+    kept = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)
+    Image.fromarray(pixels).save(kept, kind, **options)
+    data = bytearray(kept.getvalue())
+    data[1500:1520] = bytes(20)
+    return bytes(data)
+
+
+DAMAGED = [damaged("PNG"), damaged("TIFF", compression="tiff_deflate")]
+
+
+def test_what_libraries_say_of_a_damaged_photograph_is_not_shown(capfd):
+    def look():
+        for data in DAMAGED:
+            with pytest.raises(UnreadableError):
+                decode(data)
+
+    look()
+    said = capfd.readouterr().err
+    assert "libpng error" in said, "they would say it"
+    assert "ZIPDecode" in said
+    with standard_error(), screen.screens():
+        look()
+        logging.getLogger("PIL.TiffImagePlugin").warning("odd")
+    assert capfd.readouterr().err == ""
+    os.write(2, b"heard again")
+    assert capfd.readouterr().err == "heard again"
+
+
+def test_what_we_say_meanwhile_is_heard(capfd):
+    inside, over = threading.Event(), threading.Event()
+
+    def look():
+        with screen.libraries_silenced():
+            inside.set()
+            over.wait()
+
+    with standard_error():
+        with screen.screens():
+            thread = threading.Thread(target=look)
+            thread.start()
+            inside.wait()
+            with screen.libraries_silenced():
+                os.write(2, b"a library")
+            os.write(2, b"a library, still silenced")
+            print("ours", file=sys.stderr)
+            over.set()
+            thread.join()
+        print("after", file=sys.stderr)
+    assert capfd.readouterr().err == "ours\nafter\n"
