@@ -29,6 +29,7 @@ def main() -> None:
     import cv2, keras, matplotlib.pyplot, pandas, sklearn.manifold  # noqa: E401, F401, I001
 
     shared = mmap.mmap(-1, 4096)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(shared))  # libraries write while Python ends
     counters = (ctypes.c_long * 5).from_buffer(shared)
     print("ready", flush=True)
     for line in sys.stdin:
