@@ -29,6 +29,7 @@ from cervix_tf.commands import (
     training,
 )
 from cervix_tf.commands.printing import print_messages
+from cervix_tf.screen import one_line, screens
 
 app = typer.Typer(
     help="Transformation-zone type of the cervix from photographs: train, predict, submit.",
@@ -98,20 +99,20 @@ def main() -> None:
     _open_streams()
     _write_any_text()
     print_messages()
-    try:
+    with screens():
         try:
-            with _terminable():
-                app()
-        finally:
-            if sys.stdout:
+            try:
+                with _terminable():
+                    app()
+            finally:
                 sys.stdout.flush()  # what cannot be written is told here, not at the end of Python
-    except UserError as error:
-        _end(f"Error: {error}", 2)
-    except BrokenPipeError:  # such as `| head`
-        _end(None, 1)
-    except OSError as error:  # of files and disks: nothing in the package raises it by mistake
-        what = error.filename or "What was asked for"
-        _end(f"Error: {what} cannot be read or written: {error.strerror or error}.", 2)
+        except UserError as error:
+            _end(f"Error: {error}", 2)
+        except BrokenPipeError:  # such as `| head`
+            _end(None, 1)
+        except OSError as error:  # of files and disks: nothing in the package raises it by mistake
+            what = error.filename or "What was asked for"
+            _end(f"Error: {what} cannot be read or written: {error.strerror or error}.", 2)
 
 
 @contextlib.contextmanager
@@ -133,13 +134,13 @@ def _terminable() -> Iterator[None]:
         _terminated.clear()
 
 
-def _end(line: str | None, code: int) -> NoReturn:
+def _end(said: str | None, code: int) -> NoReturn:
     """Say a last line, and end without another attempt to write what is left of the output."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     with contextlib.suppress(OSError):
-        if line:
-            print(line, file=sys.stderr)
+        if said:
+            print(one_line(said), file=sys.stderr)
     sys.exit(code)
 
 
@@ -176,7 +177,7 @@ def _write_any_text() -> None:
 
 def _warn(message, category, filename, lineno, file=None, line=None) -> None:
     """Print a warning as one line, without the place in the code that it comes from."""
-    print(f"Warning: {message}", file=sys.stderr)
+    print(f"Warning: {one_line(str(message))}", file=sys.stderr)
 
 
 if __name__ == "__main__":

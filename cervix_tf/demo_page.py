@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cervix_tf.data.flags import FLAGS, flag_words
+from cervix_tf.data.folder_walk import KINDS
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation.report import wording
 from cervix_tf.explanation.attribution import run_saliency
@@ -254,6 +255,7 @@ def findings(run: Run, paths: list[Path], localizer: Localizer | None = None) ->
     return render(
         "demo_findings.html",
         examined=[_words(run, one, whole[str(one.path)]) for one in examined],
+        kinds=", ".join(KINDS),
         unreadable=[(path.name, reason) for path, reason in reasons.items()],
         left_out=max(len(paths) - MOST, 0),
         most=MOST,

@@ -1,11 +1,14 @@
 """Progress of long work: bars on a terminal, nothing elsewhere."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cervix_tf.screen import exact
 
 _shown: list[Progress] = []  # the display under way, which bars inside the first are added to
 
@@ -39,7 +42,7 @@ def bar(
         finally:
             _shown[0].remove_task(task)
         return
-    console = console or Console(stderr=True)
+    console = console or Console(file=exact(sys.stderr))
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -90,6 +90,7 @@ def test_unreadable_files_are_named_above_the_others(finished, phantoms, tmp_pat
     page = findings(finished, [phantoms / "test/0.jpg", broken])
     text = words(page)
     assert f"{broken.name} cannot be read: not a picture, or damaged." in text
+    assert "Read are JPEG, PNG, BMP, WebP, TIFF, AVIF, HEIC (extra heif), DICOM" in text
     assert text.index("cannot be read") < text.index("0.jpg")
     assert page.count("<article>") == 1
     assert findings(finished, []).count("<article>") == 0

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cervix_tf.commands.options import Cache, Per, Raw, Ray, Strict, Views, file_out
-from cervix_tf.commands.printing import import_tensorflow
+from cervix_tf.commands.printing import import_tensorflow, print_data
 
 
 def predict(
@@ -72,7 +72,7 @@ def predict(
     if out is None:
         from cervix_tf.cells import written_table
 
-        print(written_table(done).to_csv(index=False, float_format="%.6f"), end="")
+        print_data(written_table(done).to_csv(index=False, float_format="%.6f"))
         return
     print(f"{done.rows} {per}s in {out}")
     if done.errors:

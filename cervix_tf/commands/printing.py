@@ -7,6 +7,8 @@ import sys
 import tempfile
 from collections.abc import Sequence
 
+from cervix_tf.screen import exact, one_line
+
 VALUES = 20  # of a column that are printed at most
 
 
@@ -40,11 +42,17 @@ def _worth_saying(record: logging.LogRecord) -> bool:
 
 def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print columns as wide as their longest entry, plain, so that `grep` and `cut` work on them."""
-    widths = [max(len(row[k]) for row in (head, *rows)) for k in range(len(head))]
-    for row in (head, *rows):
+    table = [tuple(map(one_line, row)) for row in (head, *rows)]
+    widths = [max(len(row[k]) for row in table) for k in range(len(head))]
+    for row in table:
         print(
             "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         )
+
+
+def print_data(text: str) -> None:
+    """Print what a program reads: as it is, unless it goes to a terminal."""
+    print(text, end="", file=sys.stdout if sys.stdout.isatty() else exact(sys.stdout))
 
 
 class Messages(logging.Handler):
@@ -56,7 +64,7 @@ class Messages(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print the message alone."""
         warns = record.levelno >= logging.WARNING
-        print(record.getMessage(), file=sys.stderr if warns else None, flush=True)
+        print(one_line(record.getMessage()), file=sys.stderr if warns else None, flush=True)
 
 
 def print_messages() -> None:

@@ -22,6 +22,7 @@ from cervix_tf.data.picture_formats import TIFF, UnreadableError, decode_other
 from cervix_tf.data.picture_headers import declared_size, orientation_tag, upright_size
 from cervix_tf.data.picture_values import rgb
 from cervix_tf.errors import UserError
+from cervix_tf.screen import libraries_silenced
 
 if "OPENCV_LOG_LEVEL" not in os.environ:  # a damaged file is named, with its reason, by the caller
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -108,7 +109,8 @@ def check_size(data: bytes) -> None:
 
 def _by_opencv(data: bytes, flags: int) -> np.ndarray | None:
     try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+        with libraries_silenced():
+            return cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     except cv2.error:
         return None
 

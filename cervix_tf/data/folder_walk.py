@@ -8,10 +8,18 @@ from pathlib import Path
 from cervix_tf.data.names import check_readable, natural
 from cervix_tf.errors import UserError
 
-PHOTOGRAPHS = {
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif",
-    ".avif", ".dcm", ".dicom",
-}  # fmt: skip
+# Each kind of photograph that is read, by the suffixes of its files.
+KINDS = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "BMP": (".bmp",),
+    "WebP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "AVIF": (".avif",),
+    "HEIC (extra heif)": (".heic", ".heif", ".hif"),
+    "DICOM (extra dicom)": (".dcm", ".dicom"),
+}
+PHOTOGRAPHS = {suffix for suffixes in KINDS.values() for suffix in suffixes}
 
 # Why files are left out.
 HIDDEN = "hidden or system files"

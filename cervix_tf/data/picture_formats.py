@@ -13,9 +13,11 @@ import numpy as np
 from PIL import AvifImagePlugin, Image, TiffImagePlugin, features
 
 from cervix_tf.data.picture_values import of_pillow
+from cervix_tf.screen import libraries_silenced
 
 # It would warn of a damaged file without its name, which the caller gives.
-warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
+warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _AVIF = {b"avif", b"avis"}
@@ -53,10 +55,7 @@ def decode_other(data: bytes) -> np.ndarray | None:
         UnreadableError: It is damaged, or the package that reads it is not installed.
     """
     if data.startswith(TIFF):
-        try:
-            return _by_pillow(data, "TIFF")
-        except UnreadableError:
-            return None
+        return _by_pillow(data, "TIFF") if _known_tiff(data) else None
     kind = picture_kind(data)
     if kind is None:
         return None
@@ -112,12 +111,21 @@ def picture_kind(data: bytes) -> str | None:
 
 def _by_pillow(data: bytes, kind: str) -> np.ndarray:
     try:
-        with _opened(data, kind) as picture:
+        with libraries_silenced(), _opened(data, kind) as picture:
             return of_pillow(picture)
     except UnreadableError:
         raise
     except Exception as error:  # Pillow's plugins raise whatever their libraries do
         raise UnreadableError(f"damaged {kind}") from error
+
+
+def _known_tiff(data: bytes) -> bool:
+    """Whether Pillow knows the kind of a TIFF; that it fails later on is damage."""
+    try:
+        _opened(data, "TIFF").close()
+    except Exception:  # its reader raises whatever it does
+        return False
+    return True
 
 
 def _opened(data: bytes, kind: str) -> Image.Image:

@@ -19,6 +19,7 @@ from cervix_tf.inference.out_of_fold import by_others
 from cervix_tf.inference.patients import check_unit, group_table
 from cervix_tf.runs import Ensemble, Run, load
 from cervix_tf.runs.conformal import SET_LEVEL
+from cervix_tf.runs.provenance import check_recorded
 
 
 def evaluate(
@@ -93,6 +94,8 @@ def evaluate(
     labelled = labelled.dropna(subset="label")
     if labelled.empty:
         raise UserError("There is no labelled photograph to evaluate on.")
+    if not others:
+        check_recorded(labelled, opened.folder)
     split, seen = "validation", True
     if others:
         labelled, split, seen = least_seen(opened, labelled)

@@ -15,6 +15,7 @@ from cervix_tf.files import check_output
 from cervix_tf.inference import Predictions, held_out, predictions_of
 from cervix_tf.pages.figures import picture_format
 from cervix_tf.runs import Run, load
+from cervix_tf.runs.provenance import check_recorded
 
 
 def explain(
@@ -123,6 +124,8 @@ def _candidates(run: Run, manifest: pd.DataFrame | None) -> pd.DataFrame:
         raise UserError(
             f"{where} has no photograph to explain: give labelled photographs with --data."
         )
+    if manifest is None:
+        check_recorded(table, run.folder)
     if table["label"].notna().all():
         class_indices(table, run.class_names)
     return validated(table, where)

@@ -17,6 +17,7 @@ from cervix_tf.files import check_output, replacing, replacing_folder
 from cervix_tf.inference.predictions import crops, predictions_of
 from cervix_tf.inference.runtimes import RUNTIMES
 from cervix_tf.runs import Run, load
+from cervix_tf.runs.provenance import check_recorded
 
 TOLERANCE = 1e-4  # largest difference of a probability from Keras' that is let pass
 CARD = "cervix_tf.json"
@@ -147,6 +148,7 @@ def _validation_photographs(run: Run) -> pd.DataFrame:
             f"None of the validation photographs of {run.folder} is there any more: "
             "give photographs to compare on with --data."
         )
+    check_recorded(photographs, run.folder)
     return photographs
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cervix_tf.archives import check_archive
 from cervix_tf.data.square_rows import SquareArray, SquareRows
 from cervix_tf.errors import UserError
 from cervix_tf.files import replacing
@@ -128,8 +129,10 @@ def _read(run: Run) -> tuple[np.ndarray, np.ndarray]:
             f"{run.path(FILE)} does not exist: an older version trained this run; train again."
         )
     path = run.file(FILE)
-    with reading(path), np.load(path, allow_pickle=False) as stored:
-        references, held_out = stored["references"], stored["held_out"].astype("float64")
+    with reading(path):
+        check_archive(path)
+        with np.load(path, allow_pickle=False) as stored:
+            references, held_out = stored["references"], stored["held_out"].astype("float64")
         if references.ndim != 2 or held_out.shape != (len(run.predictions),):
             raise ValueError(f"shapes {references.shape} and {held_out.shape}")
         return references, held_out

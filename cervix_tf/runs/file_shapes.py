@@ -5,13 +5,15 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
+from cervix_tf.data.crops import Crop
 from cervix_tf.errors import UserError
 
 NUMBER = (int, float)
+LARGEST_SIDE = 2048  # of an image that a recipe may ask for, in pixels
 WORDS = ("image", "path", "label", "group", "train")  # columns of text
 # The keys that a file of JSON has, and of what kind each is.
 SHAPES: dict[str, dict[str, Any]] = {
@@ -91,6 +93,30 @@ def check_object(path: Path, content: Any, keys: dict[str, Any] | None = None) -
             check_object(path, content[key], kinds)
         elif not isinstance(content[key], kinds) or isinstance(content[key], bool):
             raise damaged(path, f"its {key!r} is {_kind(content[key])}")
+
+
+def check_card(path: Path, card: Any) -> None:
+    """Refuse a card of a model that names no classes, or squares of sizes that no recipe asks for.
+
+    Args:
+        path: Where it was read, for the error.
+        card: What was read.
+
+    Raises:
+        UserError: It is another thing.
+    """
+    check_object(path, card)
+    names, side = card["class_names"], card["image_size"]
+    if (
+        not names
+        or not all(isinstance(name, str) for name in names)
+        or len(set(names)) < len(names)
+    ):
+        raise damaged(path, "its 'class_names' are no names")
+    if not 1 <= side <= LARGEST_SIDE or not side <= card["square_size"] <= 2 * side:
+        raise damaged(path, f"its sizes are {side} and {card['square_size']}")
+    if card["crop"] not in get_args(Crop):
+        raise damaged(path, f"its 'crop' is {card['crop']!r}")
 
 
 def read_columns(

@@ -22,8 +22,8 @@ from cervix_tf.runs.calibration import Calibration, stored_calibration
 from cervix_tf.runs.checked_folder import TABLE, CheckedFolder
 from cervix_tf.runs.file_shapes import (
     HISTORY,
+    check_card,
     check_end,
-    check_object,
     read_columns,
     read_object,
     reading,
@@ -145,7 +145,7 @@ class Run(CheckedFolder):
         """What predicting needs to know besides the weights, kept inside the model file."""
         path = self.file("model.keras")
         card = load_card(path, CARD)
-        check_object(path, card)
+        check_card(path, card)
         return card
 
     @property

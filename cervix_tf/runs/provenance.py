@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,15 +18,17 @@ from cervix_tf.data.photographs import cores
 from cervix_tf.errors import UserError
 
 _PART = 1 << 16  # bytes of a photograph that are looked at in one place
+CONTENT = "content"  # the column of a run's manifest that tells its photographs from others
 PACKAGES = ("cervix-tf", "tensorflow", "keras", "numpy", "pandas", "opencv-python", "scikit-learn")
 
 
-def environment(manifest: pd.DataFrame, seed: int) -> dict:
+def environment(manifest: pd.DataFrame, seed: int, looked: list[str] | None = None) -> dict:
     """Describe versions, devices, seed, code and data of a run about to start.
 
     Args:
         manifest: The run's manifest.
         seed: The recipe's seed.
+        looked: What `samples` gives of it, if that is known.
 
     Returns:
         A dict that JSON can hold.
@@ -43,7 +46,7 @@ def environment(manifest: pd.DataFrame, seed: int) -> dict:
         "devices": devices(),
         "seed": seed,
         "git_commit": _git_commit(),
-        "data_fingerprint": fingerprint(manifest),
+        "data_fingerprint": fingerprint(manifest, looked=looked),
     }
 
 
@@ -64,13 +67,16 @@ def devices() -> list[str]:
     return gpus or [f"CPU: {os.cpu_count()} cores"]
 
 
-def fingerprint(manifest: pd.DataFrame, content: bool = True) -> str:
+def fingerprint(
+    manifest: pd.DataFrame, content: bool = True, looked: list[str] | None = None
+) -> str:
     """Hash which photographs with which labels a manifest names, whatever the order of its rows.
 
     Args:
         manifest: A manifest whose files exist.
         content: Whether their content counts: all of a file up to 192 KB, of a larger one the first, the
             middle and the last 64 KB. Runs of earlier versions knew sizes alone.
+        looked: What `samples` gives of the manifest, if that is known.
 
     Returns:
         32 hexadecimal digits of a SHA-256 over name, label, group, split, size in bytes and content of
@@ -82,15 +88,67 @@ def fingerprint(manifest: pd.DataFrame, content: bool = True) -> str:
     """
     columns = ["image", "label", "group", "split"]
     heads = ["|".join(row) for row in manifest[columns].fillna("").astype(str).to_numpy().tolist()]
-    paths, look = manifest["path"].tolist(), _sample if content else _size
-    parts = [paths[first : first + 64] for first in range(0, len(paths), 64)]
-    with ThreadPoolExecutor(cores()) as pool:
-        looked = [
-            one for part in pool.map(lambda part: list(map(look, part)), parts) for one in part
-        ]
+    if looked is None:
+        looked = samples(manifest) if content else _each(_size, manifest["path"])
     rows = sorted(f"{head}|{seen}" for head, seen in zip(heads, looked, strict=True))
     code = "\n".join(rows).encode(errors="surrogateescape")
     return hashlib.sha256(code).hexdigest()[: 32 if content else 16]
+
+
+def samples(manifest: pd.DataFrame) -> list[str]:
+    """Look at the size and at three places of each photograph of a manifest, on every core.
+
+    Args:
+        manifest: A manifest whose files exist.
+
+    Returns:
+        A text a row, which another content or size changes.
+    """
+    return _each(_sample, manifest["path"])
+
+
+def with_content(manifest: pd.DataFrame, looked: list[str]) -> pd.DataFrame:
+    """Add the column `content`: a hash of each row's photograph, and of its mask where it has one.
+
+    Args:
+        manifest: A manifest whose files exist.
+        looked: What `samples` gives of it.
+
+    Returns:
+        A copy with the column.
+    """
+    if "mask" in manifest:
+        masks = _each(lambda path: "" if pd.isna(path) else _sample(path), manifest["mask"])
+        looked = [f"{one}|{mask}" for one, mask in zip(looked, masks, strict=True)]
+    codes = [hashlib.sha256(one.encode()).hexdigest()[:32] for one in looked]
+    return manifest.assign(**{CONTENT: codes})
+
+
+def check_recorded(photographs: pd.DataFrame, folder: Path) -> None:
+    """Refuse to read photographs that a run names but was not made of.
+
+    Where photographs lie is written in the run's folder, which may come from somebody else.
+
+    Args:
+        photographs: Rows of a run's manifest that are about to be read.
+        folder: The run's folder, for the error.
+
+    Raises:
+        UserError: One has another content than when the run began, or an earlier version wrote the run,
+            which did not note it.
+    """
+    how = "give the photographs with --data"
+    if CONTENT not in photographs:
+        raise UserError(
+            f"{folder} does not tell its photographs from others (an older version wrote it): {how}."
+        )
+    names = [name for name in ("path", "mask") if name in photographs]
+    there = photographs[names].map(lambda path: pd.isna(path) or os.path.isfile(path)).all(axis=1)
+    found = photographs[there]
+    now = with_content(found, samples(found))[CONTENT]
+    if (changed := now != found[CONTENT]).any():
+        path = found.loc[changed, "path"].iloc[0]
+        raise UserError(f"{path} is not the photograph that {folder} was made of: {how}.")
 
 
 def check_photographs(manifest: pd.DataFrame, stored: str, folder: Path) -> None:
@@ -111,6 +169,14 @@ def check_photographs(manifest: pd.DataFrame, stored: str, folder: Path) -> None
         raise UserError(
             f"The photographs have changed since {folder} began: bring the old ones back or train anew."
         )
+
+
+def _each(look: Callable[[str], str], files: "pd.Series[str]") -> list[str]:
+    names = files.tolist()
+    parts = [names[first : first + 64] for first in range(0, len(names), 64)]
+    with ThreadPoolExecutor(cores()) as pool:
+        looked = pool.map(lambda part: list(map(look, part)), parts)
+        return [one for part in looked for one in part]
 
 
 def _sample(path: str) -> str:

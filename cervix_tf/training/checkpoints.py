@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from cervix_tf.archives import check_archive
 from cervix_tf.errors import UserError
 from cervix_tf.files import replacing
 
@@ -91,6 +92,7 @@ def _values(path: Path, variables: Sequence) -> list[np.ndarray]:
 def _read(path: Path, variables: bool = False) -> tuple[dict, list[np.ndarray]]:
     """Read the state of a checkpoint, and its variables if asked for; say so where it is damaged."""
     try:
+        check_archive(path)
         with np.load(path, allow_pickle=False) as file:
             state = json.loads(str(file["state"]))
             if not isinstance(state, dict):

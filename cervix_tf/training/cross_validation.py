@@ -28,6 +28,7 @@ from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Ensemble, Run, environment, fingerprint, geometric_mean
 from cervix_tf.runs.checked_folder import TABLE
 from cervix_tf.runs.ensembles import ENSEMBLE
+from cervix_tf.runs.provenance import samples, with_content
 from cervix_tf.training.beginnings import untrained
 from cervix_tf.training.devices import Asked, devices_of
 from cervix_tf.training.hosts import alone
@@ -149,10 +150,11 @@ def _begin(
     ensemble: Ensemble, manifest: pd.DataFrame, recipe: Recipe, folds: int, repeats: int
 ) -> None:
     """Write what a crossfit begins with, or refuse another one in its folder."""
+    looked = samples(manifest)
     plan = {
         "folds": folds,
         "repeats": repeats,
-        "photographs": fingerprint(manifest),
+        "photographs": fingerprint(manifest, looked=looked),
         "recipe": recipe.model_dump(mode="json"),
     }
     if ensemble.path(ENSEMBLE).is_file():
@@ -167,7 +169,8 @@ def _begin(
     there = {path.name for path in ensemble.folder.iterdir() if not is_temporary(path)}
     if there - ours:
         raise UserError(f"{ensemble.folder} holds other things: choose another --out folder.")
-    ensemble.write_inputs(recipe, manifest, environment(manifest, recipe.seed))
+    noted = environment(manifest, recipe.seed, looked)
+    ensemble.write_inputs(recipe, with_content(manifest, looked), noted)
     ensemble.write_json(ENSEMBLE, plan)
 
 

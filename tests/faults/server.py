@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 KINDS = ("open", "write", "create", "read")
-LIMIT = 240.0  # seconds after which a command hangs
+IDLE = 240.0  # seconds without a hundredth of processor time after which a command hangs
+LIMIT = 1800.0  # seconds after which it does in any case
 
 
 def main() -> None:
@@ -28,6 +29,7 @@ def main() -> None:
     import cv2, keras, matplotlib.pyplot, pandas, sklearn.manifold  # noqa: E401, F401, I001
 
     shared = mmap.mmap(-1, 4096)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(shared))  # libraries write while Python ends
     counters = (ctypes.c_long * 5).from_buffer(shared)
     print("ready", flush=True)
     for line in sys.stdin:
@@ -46,8 +48,10 @@ def main() -> None:
 
 def _watch(child: int, case: dict, began: float) -> int | None:
     """Wait for a command; damage the cache where it stops for that, signal it when it is time."""
-    sent = False
-    while time.monotonic() - began < LIMIT:
+    sent, used, since = False, -1, began
+    while time.monotonic() - began < LIMIT and time.monotonic() - since < IDLE:
+        if (now := _used(child)) != used:
+            used, since = now, time.monotonic()
         ended, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
         if ended and os.WIFSTOPPED(status):
             damage(Path(case["cache"]), case["damage"])
@@ -61,6 +65,12 @@ def _watch(child: int, case: dict, began: float) -> int | None:
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return None
+
+
+def _used(child: int) -> int:
+    """Processor time of a process so far, in hundredths of a second: a busy machine is no hang."""
+    fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def _become(case: dict, counters: ctypes.Array) -> None:

@@ -15,6 +15,7 @@ from cervix_tf.errors import UserError
 from cervix_tf.inference import export, exports, runtimes
 from cervix_tf.recipes import load_recipe
 from cervix_tf.runs import Run
+from cervix_tf.runs.provenance import samples, with_content
 from tests.planted.shortcuts import small_networks
 
 TYPES = ["Type_1", "Type_2", "Type_3"]
@@ -42,7 +43,7 @@ def make_run(tmp_path):
         keras.utils.set_random_seed(0)
         model = models.build(name, weights=weights, **options)
         manifest = manifest.assign(split="validation")
-        run.write_inputs(recipe, manifest, {})
+        run.write_inputs(recipe, with_content(manifest, samples(manifest)), {})
         run.write_model(model, TYPES)  # its card has the size of the squares
         images = prepare(manifest, run.square_size, cache="memory").array[:, :size, :size]
         if weights == "none":

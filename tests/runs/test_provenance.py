@@ -8,7 +8,7 @@ from cervix_tf.data import read_manifest
 from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError
 from cervix_tf.runs import environment, fingerprint
-from cervix_tf.runs.provenance import check_photographs
+from cervix_tf.runs.provenance import check_photographs, check_recorded, samples, with_content
 
 
 def test_environment_names_what_figures_depend_on(phantoms):
@@ -49,3 +49,24 @@ def test_photographs_replaced_by_others_of_the_same_size_and_time(tmp_path, size
     photograph.unlink()
     with pytest.raises(UserError, match="a.jpg is gone"):
         check_photographs(table, stored, Path("runs/a"))
+
+
+def test_what_a_run_was_made_of_is_told_from_other_photographs(tmp_path):
+    for name in ("a.jpg", "b.jpg", "mask.png"):
+        (tmp_path / name).write_bytes(name.encode() * 100)
+    table = pd.DataFrame({
+        "path": [str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg")],
+        "mask": [None, str(tmp_path / "mask.png")],
+    })  # fmt: skip
+    noted = with_content(table, samples(table))
+    check_recorded(noted, tmp_path)
+    assert noted["content"].nunique() == 2
+    (tmp_path / "a.jpg").rename(tmp_path / "moved.jpg")
+    check_recorded(noted, tmp_path)  # that one is gone is told where it is read
+    moved = noted.assign(path=[str(tmp_path / "moved.jpg"), table["path"][1]])
+    check_recorded(moved, tmp_path)
+    (tmp_path / "mask.png").write_bytes(b"another")
+    with pytest.raises(UserError, match=r"b\.jpg is not the photograph that .* was made of"):
+        check_recorded(moved, tmp_path)
+    with pytest.raises(UserError, match="does not tell its photographs"):
+        check_recorded(table, tmp_path)

@@ -4,6 +4,7 @@ import json
 import shutil
 import zipfile
 
+import pandas as pd
 import pytest
 
 from cervix_tf.errors import UserError
@@ -97,3 +98,37 @@ def test_masks_of_a_table_with_dots_lie_in_the_folder_named(tmp_path, photograph
     assert code == 0, error
     new = {path for path in tmp_path.rglob("*")} - before - {tmp_path / "work/out"}
     assert {path for path in new if not path.is_relative_to(tmp_path / "work/out/deep")} == set()
+
+
+@pytest.mark.parametrize("change", [
+    {"image_size": 10**9, "square_size": 10**9}, {"square_size": 10**6}, {"image_size": 0},
+    {"class_names": []}, {"class_names": ["a", "a", "b"]}, {"class_names": [1, 2, 3]}, {"crop": "/etc"},
+])  # fmt: skip
+def test_a_card_that_no_recipe_makes_is_refused(copied, change):
+    with zipfile.ZipFile(copied / "model.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["cervix_tf.json"] = json.dumps(json.loads(members["cervix_tf.json"]) | change)
+    with zipfile.ZipFile(copied / "model.keras", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(UserError, match="model.keras is damaged"):
+        _ = load(copied).class_names
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "explain", "export"])
+@pytest.mark.parametrize("way", ["named", "without the column"])
+def test_a_photograph_that_the_run_was_not_made_of_is_not_read(
+    copied, tmp_path, photograph, mistake, verb, way
+):
+    """Else a run could have any photograph of its reader's drawn into a sheet."""
+    photograph(tmp_path / "private.jpg", 99)
+    table = pd.read_csv(copied / "manifest.csv", dtype=str)
+    row = table.index[table["split"] == "validation"][0]
+    table.loc[row, "path"] = str(tmp_path / "private.jpg")
+    table = table if way == "named" else table.drop(columns="content")
+    table.to_csv(copied / "manifest.csv", index=False)
+    words = ["--method", "gradient"] if verb == "explain" else []
+    said = mistake(verb, copied, "--out", tmp_path / "out" / "maps.png", *words)
+    assert "give the photographs with --data" in said
+    assert ("private.jpg is not the photograph" in said) == (way == "named")
+    assert not (tmp_path / "out").exists()

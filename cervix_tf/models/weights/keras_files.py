@@ -110,11 +110,11 @@ def _file_layers(path: Path, model: keras.Model) -> Iterator[list[tuple[str, Arr
     """Open the layers that have weights, in the network's order; an array is read when it is indexed."""
     try:
         with h5py.File(path) as file:
-            root = file.get("model_weights", file)
+            root = _own(file, "model_weights") if "model_weights" in file else file
             if "layer_names" in root.attrs:
                 yield _older_layers(root)
             elif "layers" in root:
-                yield _newer_layers(root["layers"], _keys(model))
+                yield _newer_layers(_own(root, "layers"), _keys(model))
             else:
                 raise errors.UserError(f"{path} is HDF5, but not a file of Keras weights.")
     except errors.UserError:
@@ -128,19 +128,33 @@ def _older_layers(root: h5py.Group) -> list[tuple[str, Arrays]]:
     layers = []
     for name in root.attrs["layer_names"]:
         name = name.decode() if isinstance(name, bytes) else name
-        weights = root[name].attrs["weight_names"]
+        group = _own(root, name)
+        weights = group.attrs["weight_names"]
         if len(weights):
-            layers.append((name, [root[name][weight] for weight in weights]))
+            layers.append((name, [_own(group, weight) for weight in weights]))
     return layers
 
 
 def _newer_layers(root: h5py.Group, keys: list[str]) -> list[tuple[str, Arrays]]:
     layers = []
     for key in [*(key for key in keys if key in root), *sorted(set(root) - set(keys))]:
-        arrays = root[key].get("vars", {})
+        group = _own(root, key)
+        arrays = _own(group, "vars") if "vars" in group else {}
         if len(arrays):
-            layers.append((key, [arrays[number] for number in sorted(arrays, key=int)]))
+            layers.append((key, [_own(arrays, number) for number in sorted(arrays, key=int)]))
     return layers
+
+
+def _own(group: h5py.Group, name: str | bytes) -> Any:
+    """What lies at a path of the file: links, and data sets of parts, may lead out of it."""
+    found: Any = group
+    for part in (name.decode() if isinstance(name, bytes) else name).split("/"):
+        if isinstance(found.get(part, getlink=True), h5py.ExternalLink | h5py.SoftLink):
+            raise ValueError(f"its {part} is a link")
+        found = found[part]
+    if isinstance(found, h5py.Dataset) and (found.external or found.is_virtual):
+        raise ValueError(f"its {found.name} lies in another file")
+    return found
 
 
 def _keys(model: keras.Model) -> list[str]:

@@ -12,7 +12,7 @@ from cervix_tf.data.decoding import UnreadableError
 from cervix_tf.data.photographs import whole
 from cervix_tf.data.threads import spread
 from cervix_tf.errors import UserError
-from cervix_tf.keras_card import load_card, save_model
+from cervix_tf.keras_card import load_card, load_network, save_model
 from cervix_tf.segmentation.mask_files import largest_part
 
 if TYPE_CHECKING:
@@ -114,8 +114,6 @@ def load_localizer(path: Path | str | None = None) -> Localizer:
         >>> load_localizer().size
         128
     """
-    import keras
-
     from cervix_tf.segmentation.localizer import network as _registers  # noqa: F401
 
     path = Path(path) if path else SHIPPED
@@ -123,10 +121,11 @@ def load_localizer(path: Path | str | None = None) -> Localizer:
         raise UserError(f"The localiser {path} does not exist: train one by fit_localizer.")
     try:
         card = load_card(path, CARD)
-        network = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (UserError, ValueError) as error:
+        network = load_network(path)
+        threshold = float(card.pop("threshold"))
+    except Exception as error:  # a damaged archive fails in many ways
         raise UserError(f"{path} is no localiser: give a file that fit_localizer wrote.") from error
-    return Localizer(network, card.pop("threshold"), card)
+    return Localizer(network, threshold, card)
 
 
 def squeezed(paths: list[Path | str], size: int) -> tuple[np.ndarray, dict[int, str]]:

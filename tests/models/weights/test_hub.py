@@ -1,5 +1,6 @@
 import hashlib
 import io
+import os
 import tarfile
 from pathlib import Path
 
@@ -144,6 +145,7 @@ def test_a_module_is_unpacked_into_a_folder_of_the_users_own(served, tmp_path):
     (member("link", 0, tarfile.LNKTYPE), "a link or a device"),
     (member("pipe", 0, tarfile.FIFOTYPE), "a link or a device"),
     (member("bomb", 30_000_000), "more than 4 GB or 20 times its size"),
+    (member("x" * 30_000_000), "more than 4 GB or 20 times its size"),  # in a header
 ])  # fmt: skip
 def test_an_archive_that_is_no_modules_is_refused(served, tmp_path, wrong, reason):
     with pytest.raises(errors.UserError, match=reason) as caught:
@@ -152,3 +154,47 @@ def test_an_archive_that_is_no_modules_is_refused(served, tmp_path, wrong, reaso
     left = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not left, "nothing of it is kept"
     assert not Path("/tmp/absolute").exists()
+
+
+def test_an_archive_of_too_many_members_is_refused(served, monkeypatch):
+    monkeypatch.setattr(hub, "MEMBERS", 2)
+    with pytest.raises(errors.UserError, match="more than 2 members"):
+        served(member("saved_model.pb"), member("a"), member("b"))
+
+
+def test_a_plain_archive_is_unpacked_and_a_cut_one_refused(tmp_path):
+    kept = io.BytesIO()
+    with tarfile.open(mode="w", fileobj=kept) as file:
+        file.addfile(member("a/b", 3000), io.BytesIO(bytes(3000)))
+    hub.unpack(io.BytesIO(kept.getvalue()), str(tmp_path / "plain"))
+    assert (tmp_path / "plain/a/b").stat().st_size == 3000
+    with pytest.raises(tarfile.ReadError):
+        hub.unpack(io.BytesIO(kept.getvalue()[:2000]), str(tmp_path / "cut"))
+
+
+@pytest.mark.parametrize("handle", ["gs://bucket/module", "gs://b/m.tar.gz", "file:///m", "hf://m"])
+def test_only_the_web_is_asked(handle):
+    with pytest.raises(errors.UserError, match="begins with https://"):
+        hub.resolve(handle)
+
+
+def test_the_cache_is_the_users_own(served, tmp_path, monkeypatch):
+    served(member("saved_model.pb"))
+    own = hub.cached_at(HANDLE).parent
+    assert own.stat().st_mode & 0o777 == 0o700
+    for mode in (0o770, 0o707, 0o1777):
+        own.chmod(mode)
+        with pytest.raises(errors.UserError, match=r"can be written by other users \(chmod go-w"):
+            hub.resolve(HANDLE)
+    own.chmod(0o755)
+    assert hub.resolve(HANDLE) == hub.cached_at(HANDLE)
+    if os.getuid() == 0:
+        os.chown(own, 12345, -1)
+    else:
+        monkeypatch.setattr("os.getuid", lambda: own.stat().st_uid + 1)
+    with pytest.raises(errors.UserError, match="belongs to another user"):
+        hub.resolve(HANDLE)
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "file/cache"))
+    (tmp_path / "file").touch()
+    with pytest.raises(errors.UserError, match="choose another place"):
+        hub.resolve(HANDLE)

@@ -127,3 +127,27 @@ def test_a_file_that_declares_a_huge_array_is_refused_by_its_shape(tmp_path, for
     assert path.stat().st_size < 100_000
     with pytest.raises(errors.UserError, match=r"huge\.h5 does not fit.*1048576, 1073741824"):
         models.build("keras:MobileNet", image_size=32, weights=str(path))
+
+
+@pytest.mark.parametrize("kind", ["link", "external", "virtual"])
+def test_a_file_that_leads_to_another_is_refused(shaken, tmp_path, kind):
+    """Of a file that somebody else wrote nothing but itself is read."""
+    model = models.build("cervixnet2", image_size=32, widths=(8, 8))
+    model.save_weights(tmp_path / "other.weights.h5")
+    model.save_weights(tmp_path / "w.weights.h5")
+    with h5py.File(tmp_path / "w.weights.h5", "r+") as file:
+        place = "layers/conv2d/vars/1"
+        shape = file[place].shape
+        del file[place]
+        if kind == "link":
+            file[place] = h5py.ExternalLink(str(tmp_path / "other.weights.h5"), place)
+        elif kind == "external":
+            (tmp_path / "secret").write_bytes(bytes(1000))
+            raw = [(str(tmp_path / "secret"), 0, h5py.h5f.UNLIMITED)]
+            file.create_dataset(place, shape, "float32", external=raw)
+        else:
+            layout = h5py.VirtualLayout(shape, "float32")
+            layout[:] = h5py.VirtualSource(tmp_path / "other.weights.h5", place, shape)
+            file.create_virtual_dataset(place, layout)
+    with pytest.raises(errors.UserError, match="is a link|lies in another file"):
+        models.build("cervixnet2", image_size=32, widths=(8, 8), weights=tmp_path / "w.weights.h5")
