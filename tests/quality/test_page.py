@@ -190,6 +190,8 @@ def test_deciding_in_a_browser(browser, hostile, tmp_path):
     write_decisions(hostile, csv)
     empty = csv.read_bytes()
     address = write_audit_report(hostile, tmp_path / "audit.html").as_uri()
+    from playwright.sync_api import expect
+
     troubles: list[str] = []
 
     def opened(**options):
@@ -218,9 +220,8 @@ def test_deciding_in_a_browser(browser, hostile, tmp_path):
         return page.locator("section", has=page.locator("h2", has_text=f"{flag}: "))
 
     def card(flag: str, number: int):
-        found = section(flag).locator(".card").nth(number)
-        found.scroll_into_view_if_needed()  # its buttons come when it is near
-        return found
+        section(flag).scroll_into_view_if_needed()  # cards are made when they are near
+        return section(flag).locator(".card").nth(number)
 
     def focused() -> str:
         return page.evaluate("document.activeElement.querySelector('.name').textContent")
@@ -258,10 +259,13 @@ def test_deciding_in_a_browser(browser, hostile, tmp_path):
     assert page.locator("section:visible h2").count() == 2, "5 is a leak and a near-duplicate"
     page.select_option("#label", "all")
     page.select_option("#source", HOSTILE)
-    assert page.locator(".card:visible").count() == 2, "8 is dark, and has a flag of its own"
+    expect(page.locator(".card:visible")).to_have_count(2)  # 8 is dark, and has a flag of its own
     page.select_option("#source", "all")
+    page.fill("#name", "TYPE_2/3.J")
+    assert page.locator("section:visible h2").all_inner_texts()[0].startswith("label conflict: 2")
+    page.fill("#name", "")
     page.select_option("#flag", "=label conflict")
-    assert page.locator(".card:visible").count() == 2
+    expect(page.locator(".card:visible")).to_have_count(2)
     # The keyboard alone, from the filter on.
     page.focus("#undo")
     page.keyboard.press("Shift+Tab")
@@ -299,9 +303,10 @@ def test_deciding_in_a_browser(browser, hostile, tmp_path):
     assert left["label"][7] == "-2, of 'both'"
     other = opened(viewport={"width": 320, "height": 640}, color_scheme="dark")
     assert other.locator("#count").inner_text().startswith("0 of 9")
+    other.locator("section").last.scroll_into_view_if_needed()
     assert (
         other.evaluate(
-            "[...document.querySelectorAll('body *')].filter((e) => !e.closest('.scroll, template, dialog')"
+            "[...document.querySelectorAll('body *')].filter((e) => !e.closest('.scroll, dialog')"
             " && e.getBoundingClientRect().right > 320).map((e) => e.outerHTML.slice(0, 200))"
         )
         == []

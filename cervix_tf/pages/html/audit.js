@@ -5,24 +5,124 @@
 
 const colours = new Map(labels.map((label) => [label.name, label.colour]));
 const cards = photographs.map(() => []); // of each photograph, wherever it stands
-const groups = []; // nodes with their cards
 const large = $("large");
 let visible = []; // the cards that the filter leaves
 let current = null; // the one that keys are about
+let columns = 2; // photographs beside each other
 
-const near = new IntersectionObserver( // cards come with their names; pictures and buttons when they are near
-  (seen) => seen.forEach(({ isIntersecting, target }) => isIntersecting && draw(target)),
+const sections = [...document.querySelectorAll("#findings section")].map((node, number) => {
+  const section = { node, flag: audit.findings[number].flag };
+  section.groups = audit.findings[number].groups.map((each) => {
+    const group = { ...each, section, whole: each.kind !== "sheet" };
+    group.cards = each.cards.map(([index, measure], k) => {
+      const beside = each.kind === "ranked" && k > 0; // only to compare with
+      return { index, measure, group, node: null, open: photographs[index].line !== undefined && !beside };
+    });
+    group.cards.forEach((card) => cards[card.index].push(card));
+    return group;
+  });
+  return section;
+});
+
+// Of thousands of cards only those near the window are made, a block of some rows at a time.
+const near = new IntersectionObserver(
+  (seen) => seen.forEach(({ isIntersecting, target }) => isIntersecting && build(target)),
   { rootMargin: "100% 0px" },
 );
 
-function draw(card) {
-  near.unobserve(card);
-  const { picture, line } = photographs[card.index];
-  if (picture) card.querySelector("img").src = picture;
-  if (line === undefined || card.querySelector(".choice")) return;
-  card.append(made("choice"));
-  stops(card, card === current);
-  mark(card);
+function fitting() { // how many photographs stand beside each other, as the style has it
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  return matchMedia("(max-width: 40rem)").matches ? 2 : Math.floor(($("findings").clientWidth / rem + 1) / 12);
+}
+
+function filter() {
+  const [flag, source, label, decision] = ["flag", "source", "label", "decision"].map((id) => $(id).value);
+  const name = $("name").value.toLowerCase();
+  const fits = ({ index, open }) =>
+    open &&
+    (!source || source === `=${photographs[index].source}`) &&
+    (!label || label === `=${photographs[index].label || ""}`) &&
+    (!decision || decision === `=${kind(index)}`) &&
+    (!name || photographs[index].path.toLowerCase().includes(name));
+  columns = fitting();
+  visible = [];
+  near.disconnect();
+  for (const section of sections) {
+    const blocks = [];
+    for (const group of !flag || flag === `=${section.flag}` ? section.groups : []) {
+      group.shown = group.cards.filter(fits);
+      if (!group.shown.length) continue;
+      if (group.whole) group.shown = group.cards; // a set is shown whole
+      for (const card of group.shown) Object.assign(card, { node: null, place: visible.push(card) - 1 });
+      if (!group.whole) {
+        blocks.push(head(group));
+        for (let k = 0; k < group.shown.length; k += 4 * columns)
+          blocks.push(block([group, group.shown.slice(k, k + 4 * columns)]));
+      } else if (blocks.length && blocks.at(-1).parts.length < 8) add(blocks.at(-1), [group, group.shown]);
+      else blocks.push(block([group, group.shown]));
+    }
+    section.node.querySelector(".groups").replaceChildren(...blocks);
+    section.node.hidden = !blocks.length;
+  }
+  $("none").hidden = visible.length > 0;
+  if (!current || visible[current.place] !== current) current = visible[0] || null;
+  if (current) build(current.block); // so that the Tab key leads to it
+}
+
+function block(part) {
+  const node = Object.assign(element("div", "block"), { parts: [], rows: 0 });
+  near.observe(node);
+  return add(node, part);
+}
+
+function add(node, [group, shown]) {
+  node.parts.push([group, shown]);
+  shown.forEach((card) => (card.block = node));
+  node.rows += Math.ceil(shown.length * (group.whole ? 1.3 : 1) / columns);
+  node.style.containIntrinsicHeight = `auto ${22 * node.rows}rem`; // until it is made
+  return node;
+}
+
+function build(node) {
+  near.unobserve(node);
+  for (const [group, shown] of node.parts.splice(0)) {
+    const sheet = element("div", "sheet");
+    sheet.append(...shown.map(make));
+    if (group.whole) {
+      const box = element("div", group.kind);
+      box.append(head(group), sheet);
+      if (group.more) box.append(element("p", "", `and ${group.more} more in the CSV`));
+      node.append(box);
+    } else node.append(sheet);
+  }
+}
+
+function head(group) {
+  const node = element("div", "head");
+  if (group.head) node.append(element("h3", "", group.head));
+  if (group.small) node.append(element("span", "small", group.small));
+  if (of(group).length > 1) {
+    const choice = made("choice");
+    [choice.children[0].textContent, choice.children[1].textContent] = ["Keep all", "Drop all"];
+    choice.children[2][0].textContent = "Relabel all";
+    node.append(choice);
+  }
+  stops(node, current && current.group === group);
+  return (group.node = Object.assign(node, { group }));
+}
+
+function make(card) {
+  const { picture, path, name } = photographs[card.index];
+  const node = made("card");
+  card.node = Object.assign(node, { card, title: path, tabIndex: card === current ? 0 : -1 });
+  node.setAttribute("aria-label", name);
+  node.querySelector(".words").append(words(photographs[card.index], card.measure));
+  if (picture) node.querySelector("img").src = picture;
+  else Object.assign(node.querySelector(".picture"), { className: "picture none", textContent: "cannot be shown" });
+  if (card.open) node.append(made("choice"));
+  stops(node, card === current);
+  mark(node, card.index);
+  return node;
 }
 
 function words(photograph, measure) {
@@ -37,60 +137,18 @@ function words(photograph, measure) {
   return node;
 }
 
-function make(index, measure, group) {
-  const photograph = photographs[index];
-  const card = made("card");
-  Object.assign(card, { index, measure, group });
-  card.title = photograph.path;
-  card.setAttribute("aria-label", photograph.name);
-  card.querySelector(".words").append(words(photograph, measure));
-  if (!photograph.picture) {
-    card.querySelector(".picture").classList.add("none");
-    card.querySelector(".picture").textContent = "cannot be shown";
-  }
-  near.observe(card);
-  cards[index].push(card);
-  mark(card);
-  return card;
-}
-
-function mark(node) { // a card or the large picture: what is decided on it
-  node.dataset.kind = kind(node.index);
+function mark(node, index) { // a card or the large picture: what is decided on it
+  if (!node) return;
+  node.dataset.kind = kind(index);
   const [keep, drop, label] = node.querySelectorAll(".choice > *");
   if (!keep) return;
   keep.setAttribute("aria-pressed", node.dataset.kind === "keep");
   drop.setAttribute("aria-pressed", node.dataset.kind === "drop");
-  label.value = decided[node.index][1];
+  label.value = decided[index][1];
 }
 
-function element(tag, className, textContent) {
+function element(tag, className = "", textContent = "") {
   return Object.assign(document.createElement(tag), { className, textContent });
-}
-
-function assemble() {
-  for (const { name } of labels)
-    $("choice").content.querySelector("select").append(Object.assign(element("option", "", name), { value: name }));
-  document.querySelectorAll("#findings .groups").forEach((place, number) => {
-    const finding = audit.findings[number];
-    for (const each of finding.groups) {
-      const group = element("div", each.kind, "");
-      const [head, sheet] = [element("div", "head", ""), element("div", "sheet", "")];
-      Object.assign(group, { finding, section: place.closest("section"), whole: each.kind !== "sheet" });
-      group.cards = each.cards.map(([index, measure]) => make(index, measure, group));
-      for (const [tag, text] of [["h3", each.head], ["span", each.small]])
-        if (text) head.append(element(tag, tag === "span" ? "small" : "", text));
-      if (of(group).length > 1) {
-        head.append(made("choice"));
-        const [keep, drop, label] = head.querySelectorAll(".choice > *");
-        [keep.textContent, drop.textContent, label[0].textContent] = ["Keep all", "Drop all", "Relabel all"];
-      }
-      sheet.append(...group.cards);
-      group.append(head, sheet);
-      if (each.more) group.append(element("p", "", `and ${each.more} more in the CSV`));
-      groups.push(group);
-      place.append(group);
-    }
-  });
 }
 
 function count() {
@@ -99,9 +157,10 @@ function count() {
   $("count").textContent =
     `${rows.length - done[""]} of ${rows.length} decided: ${done.keep} kept, ${done.drop} dropped, ${done.label} relabelled`;
   $("undo").disabled = !past.length;
-  const left = new Map(groups.map((group) => [group.section, new Set()]));
-  for (const group of groups) of(group, true).forEach((i) => kind(i) || left.get(group.section).add(i));
-  for (const [section, open] of left) section.querySelector(".left").textContent = `(${open.size || "none"} undecided)`;
+  for (const { node, groups } of sections) {
+    const left = groups.flatMap((group) => group.cards).filter(({ index, open }) => open && !kind(index));
+    node.querySelector(".left").textContent = `(${left.length || "none"} undecided)`;
+  }
 }
 
 function say(text) {
@@ -109,66 +168,40 @@ function say(text) {
   $("note").hidden = !text;
 }
 
-function filter() {
-  const [flag, source, label, decision] = ["flag", "source", "label", "decision"].map((id) => $(id).value);
-  const fits = (i) =>
-    photographs[i].line !== undefined &&
-    (!source || source === `=${photographs[i].source}`) &&
-    (!label || label === `=${photographs[i].label || ""}`) &&
-    (!decision || decision === `=${kind(i)}`);
-  visible = [];
-  const open = new Set();
-  for (const group of groups) {
-    const wanted = !flag || flag === `=${group.finding.flag}`;
-    const fitting = wanted ? group.cards.map((card) => fits(card.index)) : [];
-    group.hidden = !fitting.includes(true);
-    if (group.hidden) continue;
-    open.add(group.section);
-    group.cards.forEach((card, k) => {
-      card.hidden = !group.whole && !fitting[k]; // a set is shown whole
-      if (!card.hidden) card.place = visible.push(card) - 1;
-    });
-  }
-  for (const { section } of groups) section.hidden = !open.has(section);
-  $("none").hidden = open.size > 0;
-  if (!visible.includes(current)) enter(visible[0]);
-}
-
 // Mouse, finger and keyboard ---------------------------------------------------------------------------
 
-function of(group, all) { // the photographs of a group to decide on: those that are shown, or all
-  const shown = group.cards.filter((card) => photographs[card.index].line !== undefined && (all || !card.hidden));
-  return shown.map((card) => card.index);
+function of(group) { // the photographs of a group to decide on
+  return group.shown.filter((card) => card.open).map((card) => card.index);
 }
 
 function stops(node, yes) { // whether the Tab key leads to what is in it
   node.querySelectorAll("button, select").forEach((control) => (control.tabIndex = yes ? 0 : -1));
 }
 
-function reachable(card, yes) { // only the current card is, and its set
-  card.tabIndex = yes ? 0 : -1;
-  stops(card, yes);
-  stops(card.group.firstChild, yes);
-}
-
-function enter(card) {
-  if (current) reachable(current, false);
-  if (card) reachable(card, true);
-  current = card || null;
+function enter(card) { // the Tab key leads only to the current card, and to what its set has in common
+  for (const [each, yes] of [[current, false], [card, true]]) {
+    if (!each?.node) continue;
+    each.node.tabIndex = yes ? 0 : -1;
+    stops(each.node, yes);
+    stops(each.group.node, yes);
+  }
+  current = card;
 }
 
 function go(card) {
   if (!card) return;
+  build(card.block);
   enter(card);
   if (large.open) enlarge();
-  card.focus();
+  else card.node.focus();
 }
 
 function beside(step) { // the nearest card of the next row
-  const at = current.getBoundingClientRect();
+  const at = current.node.getBoundingClientRect();
   let best = null, row = null, least = Infinity;
   for (let k = current.place + step; visible[k]; k += step) {
-    const there = visible[k].getBoundingClientRect();
+    build(visible[k].block);
+    const there = visible[k].node.getBoundingClientRect();
     if (Math.abs(there.top - at.top) < at.height / 2) continue;
     row = row === null ? there.top : row;
     if (Math.abs(there.top - row) > at.height / 2) break;
@@ -179,7 +212,6 @@ function beside(step) { // the nearest card of the next row
 
 function enlarge() {
   const photograph = photographs[current.index];
-  large.index = current.index;
   const [picture, none] = large.children;
   picture.hidden = !photograph.picture;
   none.hidden = !picture.hidden;
@@ -187,24 +219,24 @@ function enlarge() {
   picture.alt = photograph.name;
   large.querySelector(".words").replaceChildren(words({ ...photograph, folder: photograph.path }, current.measure));
   const choice = large.querySelector(".place");
-  if (photograph.line === undefined) choice.replaceChildren();
+  if (!current.open) choice.replaceChildren();
   else if (!choice.firstChild) choice.append(made("choice"));
   stops(large, true);
-  mark(large);
+  mark(large, current.index);
   if (!large.open) large.showModal();
 }
 
 function targets(node) { // what a button or list is about
-  const card = node.closest(".card, dialog");
-  return card ? [card.index] : of(node.closest(".set, .sheet, .ranked"));
+  if (node.closest("dialog")) return [current.index];
+  return node.closest(".head") ? of(node.closest(".head").group) : [node.closest(".card").card.index];
 }
 
 document.addEventListener("click", ({ target }) => {
   const button = target.closest("button");
   if (target === large) return large.close(); // beside the picture
   if (!button) return;
-  const card = button.closest(".card");
-  if (card) enter(card);
+  const node = button.closest(".card");
+  if (node) enter(node.card);
   if (button.dataset.choice) {
     const which = targets(button);
     const words = WORDS[button.dataset.choice];
@@ -217,7 +249,7 @@ document.addEventListener("click", ({ target }) => {
 });
 
 document.addEventListener("change", ({ target }) => {
-  if (target.closest(".filters")) filter();
+  if (target.closest(".filters select")) filter();
   else if (target.closest(".choice")) {
     const { value } = target;
     if (!target.closest(".card, dialog")) target.value = ""; // that of a set only acts
@@ -226,8 +258,8 @@ document.addEventListener("change", ({ target }) => {
 });
 
 document.addEventListener("focusin", ({ target }) => {
-  const card = target.closest(".card");
-  if (card && card !== current) enter(card);
+  const node = target.closest(".card");
+  if (node && node.card !== current) enter(node.card);
 });
 
 document.addEventListener("keydown", (event) => {
@@ -238,12 +270,12 @@ document.addEventListener("keydown", (event) => {
   const words = { K: WORDS.keep, D: WORDS.drop, U: NONE }[name] || (labels[name - 1] && ["", labels[name - 1].name]);
   const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1 }[name];
   if (words) {
-    const which = event.shiftKey ? of(current.group) : [current.index];
-    decide(which.filter((i) => photographs[i].line !== undefined).map((i) => [i, words]));
+    const which = event.shiftKey ? of(current.group) : [current.index].filter(() => current.open);
+    decide(which.map((i) => [i, words]));
     const rest = visible.slice(current.place + 1);
-    go(rest.find((card) => photographs[card.index].line !== undefined && !(event.shiftKey && card.group === current.group)));
+    go(rest.find((card) => card.open && !(event.shiftKey && card.group === current.group)));
   } else if (step) go(large.open || /Left|Right/.test(name) ? visible[current.place + step] : beside(step));
-  else if (name === "Enter" && event.target === current) enlarge();
+  else if (name === "Enter" && event.target === current.node) enlarge();
   else return;
   event.preventDefault();
 });
@@ -255,11 +287,14 @@ $("file").addEventListener("change", ({ target }) => {
   if (target.files.length) load(target.files[0]);
   target.value = ""; // so that the same file can be loaded again
 });
-large.addEventListener("close", () => current.focus());
+large.addEventListener("close", () => go(current));
 addEventListener("storage", (event) => event.key === key && recall(event.newValue)); // decided in another tab
-addEventListener("beforeprint", () => cards.flat().forEach(draw));
+addEventListener("beforeprint", () => visible.forEach((card) => build(card.block)));
+addEventListener("resize", () => fitting() !== columns && filter());
+$("name").addEventListener("input", filter);
 
-assemble();
+for (const { name } of labels)
+  $("choice").content.querySelector("select").append(Object.assign(element("option", "", name), { value: name }));
 filter();
 count();
 if (location.hash) $(location.hash.slice(1))?.scrollIntoView();

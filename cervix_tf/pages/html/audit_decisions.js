@@ -32,7 +32,7 @@ function undo() {
 function set(changes) {
   for (const [i, words] of changes) {
     decided[i] = words;
-    cards[i].forEach(mark);
+    for (const card of cards[i]) mark(card.node, i);
   }
   if (large.open) enlarge();
   count();
