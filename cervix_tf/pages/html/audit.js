@@ -27,7 +27,7 @@ const sections = [...document.querySelectorAll("#findings section")].map((node, 
 // Of thousands of cards only those near the window are made, a block of some rows at a time.
 const near = new IntersectionObserver(
   (seen) => seen.forEach(({ isIntersecting, target }) => isIntersecting && build(target)),
-  { rootMargin: "100% 0px" },
+  { rootMargin: "50% 0px" },
 );
 
 function fitting() { // how many photographs stand beside each other, as the style has it
@@ -56,9 +56,9 @@ function filter() {
       for (const card of group.shown) Object.assign(card, { node: null, place: visible.push(card) - 1 });
       if (!group.whole) {
         blocks.push(head(group));
-        for (let k = 0; k < group.shown.length; k += 4 * columns)
-          blocks.push(block([group, group.shown.slice(k, k + 4 * columns)]));
-      } else if (blocks.length && blocks.at(-1).parts.length < 8) add(blocks.at(-1), [group, group.shown]);
+        for (let k = 0; k < group.shown.length; k += 2 * columns)
+          blocks.push(block([group, group.shown.slice(k, k + 2 * columns)]));
+      } else if (blocks.length && blocks.at(-1).parts.length < 4) add(blocks.at(-1), [group, group.shown]);
       else blocks.push(block([group, group.shown]));
     }
     section.node.querySelector(".groups").replaceChildren(...blocks);
@@ -79,12 +79,13 @@ function add(node, [group, shown]) {
   node.parts.push([group, shown]);
   shown.forEach((card) => (card.block = node));
   node.rows += Math.ceil(shown.length * (group.whole ? 1.3 : 1) / columns);
-  node.style.containIntrinsicHeight = `auto ${22 * node.rows}rem`; // until it is made
+  node.style.minHeight = `${22 * node.rows}rem`; // until it is made
   return node;
 }
 
 function build(node) {
   near.unobserve(node);
+  node.style.minHeight = "";
   for (const [group, shown] of node.parts.splice(0)) {
     const sheet = element("div", "sheet");
     sheet.append(...shown.map(make));
@@ -101,10 +102,11 @@ function head(group) {
   const node = element("div", "head");
   if (group.head) node.append(element("h3", "", group.head));
   if (group.small) node.append(element("span", "small", group.small));
-  if (of(group).length > 1) {
+  const all = of(group).length;
+  if (all > 1) {
     const choice = made("choice");
-    [choice.children[0].textContent, choice.children[1].textContent] = ["Keep all", "Drop all"];
-    choice.children[2][0].textContent = "Relabel all";
+    const [keep, drop, label] = choice.children;
+    [keep.textContent, drop.textContent, label[0].textContent] = [`Keep all ${all}`, `Drop all ${all}`, "Relabel all"];
     node.append(choice);
   }
   stops(node, current && current.group === group);
@@ -223,7 +225,9 @@ function enlarge() {
   else if (!choice.firstChild) choice.append(made("choice"));
   stops(large, true);
   mark(large, current.index);
-  if (!large.open) large.showModal();
+  if (large.open) return;
+  large.showModal();
+  large.focus(); // and no button, so that Enter decides nothing
 }
 
 function targets(node) { // what a button or list is about
