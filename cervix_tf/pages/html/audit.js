@@ -32,7 +32,7 @@ const near = new IntersectionObserver(
 
 function fitting() { // how many photographs stand beside each other, as the style has it
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  return matchMedia("(max-width: 40rem)").matches ? 2 : Math.floor(($("findings").clientWidth / rem + 1) / 12);
+  return matchMedia("(max-width: 40rem)").matches ? 2 : Math.max(2, Math.floor(($("findings").clientWidth / rem + 1) / 12));
 }
 
 function filter() {
