@@ -1,9 +1,12 @@
 """The cells of a CSV that people open: no spreadsheet runs them, and any text comes back as it was."""
 
+import csv
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
 # What a spreadsheet takes for a formula; it may strip blanks, and some know the wide signs of Asia.
@@ -80,3 +83,34 @@ def written_table(table: "pd.DataFrame") -> "pd.DataFrame":
             new_names = pd.Index([change(name) for name in names], name=names.name)
             table = table.set_axis(new_names, axis=axis)
     return table
+
+
+def as_csv(
+    table: "pd.DataFrame",
+    path: "Path | None" = None,
+    index: bool = False,
+    digits: str | None = None,
+) -> str | None:
+    """Write a table as a CSV in UTF-8 whose cells come back as they are, or give its text.
+
+    Args:
+        table: The table; `written_table` has made its cells safe.
+        path: The file, if it is not to be returned.
+        index: Whether the rows' names come first.
+        digits: The format of numbers; by default the shortest that reads back the same.
+
+    Returns:
+        The CSV where no path is given.
+    """
+    text = table.select_dtypes(["object", "string"])
+    returns = any(text[name].astype(str).str.contains("\r", regex=False).any() for name in text)
+    # Python's csv does not quote a cell for a carriage return alone.
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
+    return table.to_csv(
+        path,
+        index=index,
+        float_format=digits,
+        lineterminator="\n",
+        quoting=quoting,
+        errors="backslashreplace",
+    )

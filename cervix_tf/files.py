@@ -1,7 +1,6 @@
 """Files written whole or not at all, and outputs that are checked before the work."""
 
 import contextlib
-import csv
 import errno
 import fcntl
 import functools
@@ -18,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from cervix_tf.cells import written_table
+from cervix_tf.cells import as_csv, written_table
 from cervix_tf.errors import UserError
 
 if TYPE_CHECKING:
@@ -256,20 +255,8 @@ def write_csv(
         digits: The format of numbers, such as `%.17g`; by default the shortest that reads back the same.
         literal: Whether cells are written as they are, not as `cells.written` says.
     """
-    table = table if literal else written_table(table)
-    text = table.select_dtypes(["object", "string"])
-    returns = any(text[name].astype(str).str.contains("\r", regex=False).any() for name in text)
-    # Python's csv does not quote a cell for a carriage return alone.
-    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
     with replacing(path) as part:
-        table.to_csv(
-            part,
-            index=index,
-            float_format=digits,
-            lineterminator="\n",
-            quoting=quoting,
-            errors="backslashreplace",
-        )
+        as_csv(table if literal else written_table(table), part, index, digits)
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ def audit(
     drop: Drop = None,
     decisions: Annotated[
         Path | None,
-        typer.Option(help="The audit.csv of an earlier audit, edited: do what it says."),
+        typer.Option(help="The audit.csv that the page saved, or edited: do what it says."),
     ] = None,
     runs: Annotated[
         list[Path] | None,
@@ -51,7 +51,7 @@ def audit(
 ) -> None:
     """Find damaged, repeated, leaking and mislabelled photographs; nothing is changed or deleted.
 
-    Writes a report to look at, a CSV to decide in, and a manifest to train on.
+    Writes a page to look at and to decide on, a CSV of the decisions, and a manifest to train on.
 
     Example: cervix-tf audit --data data --out audit --drop "zero bytes"
     """
@@ -67,6 +67,7 @@ def audit(
         flag_label_errors,
         flag_with_cleanvision,
         label_errors,
+        read_decisions,
         write_audit_report,
         write_decisions,
     )
@@ -102,7 +103,12 @@ def audit(
     command += ["--cache", cache] if cache else []
     neighbours = _neighbours(runs or [], audited, cache)
     write_audit_report(
-        audited, out / "audit.html", changes(left), shlex.join(command), neighbours=neighbours
+        audited,
+        out / "audit.html",
+        changes(left),
+        shlex.join(command),
+        neighbours=neighbours,
+        decided=read_decisions(out / "audit.csv", manifest),
     )
 
     counts = flag_counts(audited)

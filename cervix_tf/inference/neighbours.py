@@ -17,7 +17,7 @@ COLUMNS = ["path", "label", "nearest", "distance"]
 def nearest_of_each_class(
     runs: Run | Path | str | Sequence[Run | Path | str],
     audited: pd.DataFrame,
-    most: int = 24,
+    most: int = 1000,
     cache: Path | str | None = None,
 ) -> pd.DataFrame:
     """Find what to look at beside the photographs flagged `label error`: the nearest of each class.

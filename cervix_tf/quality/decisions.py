@@ -4,11 +4,13 @@ Nothing on disk but that CSV is ever written: to drop a photograph is to leave i
 """
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from cervix_tf.cells import as_csv, written_table
 from cervix_tf.data.flags import flags_of, need_flags
 from cervix_tf.data.names import normal
 from cervix_tf.data.tables import read_table
@@ -47,16 +49,49 @@ def write_decisions(
     earlier = read_decisions(path, audited) if path.exists() else _none_decided()
     if decided is not None and not decided.empty:
         earlier = agreed(earlier, decided, path)
+    rows = decision_rows(audited, earlier)
+    write_csv(rows, path)
+    return len(earlier)
+
+
+def decision_rows(audited: pd.DataFrame, decided: pd.DataFrame | None = None) -> pd.DataFrame:
+    """List what `write_decisions` writes: the photographs that are flagged or decided on.
+
+    Args:
+        audited: A manifest as `audit` returns it.
+        decided: The decisions, as `read_decisions` returns them.
+
+    Returns:
+        The rows of the CSV, in the manifest's order.
+
+    Raises:
+        UserError: The manifest has no column `flags`.
+    """
     need_flags(audited)
-    flagged = np.array([bool(words) for words in flags_of(audited)])
-    rows = audited[flagged | audited["path"].isin(earlier.index)]
+    decided = _none_decided() if decided is None else decided
+    flagged = np.array([bool(words) for words in flags_of(audited)], bool)
+    rows = audited[flagged | audited["path"].isin(decided.index)]
     judged = [column for column in JUDGED if column in audited]
     rows = rows.reindex(columns=[*COLUMNS[:-2], *judged, *COLUMNS[-2:]])
     rows = rows.round(dict.fromkeys(judged, 4))
     for column in ("decision", "new_label"):
-        rows[column] = rows["path"].map(earlier[column])
-    write_csv(rows, path)
-    return len(earlier)
+        rows[column] = rows["path"].map(decided[column])
+    return rows
+
+
+def decision_lines(rows: pd.DataFrame) -> list[str]:
+    """Give the lines of the CSV but for what is decided: header and rows without their two last cells.
+
+    Args:
+        rows: As `decision_rows` returns them.
+
+    Returns:
+        The lines, the header first; a quoted cell may hold line ends.
+    """
+    rows = rows.assign(decision=None, new_label=None)
+    text = as_csv(written_table(rows)) or ""
+    header, *lines = re.findall(r'(?:[^"\n]|"[^"]*")+', text)
+    return [header, *(re.sub(r'(?:,(?:"")?){2}$', "", line) for line in lines)]
 
 
 def read_decisions(path: Path | str, manifest: pd.DataFrame) -> pd.DataFrame:
@@ -172,8 +207,8 @@ def agreed(earlier: pd.DataFrame, decided: pd.DataFrame, path: Path) -> pd.DataF
         if (one != other).any():
             row = int(both["row"][(one != other).to_numpy()].iloc[0])
             raise UserError(
-                f"{path}, row {row}, column '{column}': decides otherwise than the CSV handed back; make "
-                "them agree, or choose another folder to write to."
+                f"{path}, row {row}, column '{column}': decides otherwise than the CSV handed back; put "
+                "that in its place, make them agree, or choose another folder to write to."
             )
     return pd.concat([earlier, decided[~decided.index.isin(earlier.index)]])
 

@@ -1,46 +1,26 @@
-"""One self-contained HTML page about an audit, for a person to act on."""
+"""The page of an audit: one self-contained HTML file, to look at and to decide on."""
 
+import hashlib
 import os
 import shlex
 from pathlib import Path
 
 import pandas as pd
 
+from cervix_tf import cells
 from cervix_tf.data import flag_counts, summary
-from cervix_tf.data.flags import (
-    BLURRED,
-    DARK,
-    EXACT_DUPLICATE,
-    LABEL_CONFLICT,
-    LABEL_ERROR,
-    LEAK,
-    NEAR_DUPLICATE,
-    OUTLIER,
-    OVER_EXPOSED,
-    flag_words,
-    has_flag,
-)
+from cervix_tf.data.flags import LABEL_ERROR, flag_words
 from cervix_tf.data.manifests import photographs_or_phantoms
 from cervix_tf.files import write_text
 from cervix_tf.pages.figures import class_colour
 from cervix_tf.pages.pictures import thumbnails
-from cervix_tf.pages.templates import render
+from cervix_tf.pages.templates import render, sealed
+from cervix_tf.quality.decisions import decision_lines, decision_rows
 from cervix_tf.quality.exclusions import CHANGES
-from cervix_tf.quality.label_quality import doubted
+from cervix_tf.quality.findings import Finding, findings
 
-MEMBERS = 6  # photographs shown of one cluster
-SETS = {  # findings shown as sets of photographs side by side, by the column that joins a set
-    LABEL_CONFLICT: "cluster",
-    LEAK: "cluster",
-    EXACT_DUPLICATE: "sha256",
-    NEAR_DUPLICATE: "cluster",
-}
-WORST = {  # other findings are shown with the worst first: by which column, and whether least is worst
-    BLURRED: ("sharpness", True),
-    DARK: ("brightness", True),
-    OVER_EXPOSED: ("brightness", False),
-    OUTLIER: ("distance", False),
-}
+PICTURES = 45e6  # characters that the pictures of a page should take
+SIDES = (96, 800)  # pixels of a picture's longer side, least and most
 
 
 def write_audit_report(
@@ -48,10 +28,15 @@ def write_audit_report(
     path: Path | str,
     dropped: pd.DataFrame | None = None,
     command: str = "cervix-tf audit --data DATA",
-    most: int = 24,
+    most: int = 1000,
     neighbours: pd.DataFrame | None = None,
+    decided: pd.DataFrame | None = None,
 ) -> Path:
-    """Write what an audit found as one HTML page with thumbnails, which needs no other file.
+    """Write what an audit found as one HTML page, which needs no other file, and on which to decide.
+
+    Whoever reads it in a browser can keep, drop or relabel each flagged photograph, and save the CSV
+    that `read_decisions` reads. What is decided stays in the browser, under the fingerprint of the CSV's
+    rows and of what was decided before, until it is saved.
 
     Args:
         audited: A manifest as `audit` returns it, before anything is dropped. Files that
@@ -61,9 +46,10 @@ def write_audit_report(
         dropped: What was dropped and relabelled, as `changes` lists it.
         command: The command that made the audit, to be repeated with the edited CSV.
         most: How many photographs, or sets of photographs, are shown of one finding, at most; the
-            page says how many more there are.
+            page says how many more there are. The more it shows, the smaller are its pictures.
         neighbours: What to show beside the photographs flagged `label error`, as
             `inference.nearest_of_each_class` returns it.
+        decided: What is decided already, as `read_decisions` returns it.
 
     Returns:
         The page's path.
@@ -76,15 +62,9 @@ def write_audit_report(
     """
     path = Path(path)
     counts = flag_counts(audited)
-    order = [flag for flag in SETS if flag in set(counts["flag"])]
-    order += [flag for flag in counts["flag"] if flag not in SETS]
     number = {flag: row for row, flag in enumerate(counts["flag"], 1)}
-    parts = {flag: _section(audited, flag, most) for flag in order if flag != LABEL_ERROR}
-    if LABEL_ERROR in order:
-        parts[LABEL_ERROR] = _doubts(audited, most, neighbours)
-    sections = [{**parts[flag], "number": number[flag]} for flag in order]
-    shown = [tile["path"] for part in sections for group in part["sets"] for tile in group["rows"]]
     explained = dict(zip(counts["flag"], counts["explanation"], strict=True))
+    found = findings(audited, most, neighbours)
     changed = pd.DataFrame(columns=CHANGES) if dropped is None else dropped
     changed = changed.astype("object").where(changed.notna(), None)
     folder = path.parent
@@ -94,14 +74,17 @@ def write_audit_report(
         photographs=len(audited),
         flagged=int(audited["flags"].map(flag_words).astype(bool).sum()),
         what=photographs_or_phantoms(audited),
-        findings=_findings(audited, counts),
+        counts=_counts(audited, counts),
         sources=list(dict.fromkeys(audited["source"])),
-        table=summary(audited).to_html(border=0),
+        labels=labels,
+        table=summary(audited).to_html(border=0).replace(' style="text-align: right;"', ""),
         left_out=audited.attrs.get("left_out", {}),
-        sections=sections,
-        explained=explained,
-        pictures=thumbnails(shown),
-        colours={label: class_colour(k) for k, label in enumerate(labels)},
+        findings=[
+            {**one, "number": number[one["flag"]], "why": explained[one["flag"]]} for one in found
+        ],
+        label_error=LABEL_ERROR,
+        alone=neighbours is None,
+        data=_data(audited, found, labels, decided),
         dropped=changed.to_dict("records"),
         reasons=changed.groupby(["change", "why"]).size().to_dict(),
         csv=folder / "audit.csv",
@@ -109,81 +92,77 @@ def write_audit_report(
         f"--decisions {shlex.quote(str(folder / 'audit.csv'))}",
         fit=f"cervix-tf crossfit --model inception --data {shlex.quote(str(folder / 'manifest.csv'))}",
     )
-    write_text(path, page)
+    write_text(path, sealed(page))
     return path
 
 
-def _findings(audited: pd.DataFrame, counts: pd.DataFrame) -> list[dict]:
+def _counts(audited: pd.DataFrame, counts: pd.DataFrame) -> list[dict]:
     """Each flag with its count in each source."""
-    flagged = {flag: audited[has_flag(audited, flag)] for flag in counts["flag"]}
-    sources = {flag: rows["source"].value_counts().to_dict() for flag, rows in flagged.items()}
-    return [{**row, "sources": sources[row["flag"]]} for row in counts.to_dict("records")]
+    table = audited[["source"]].assign(flag=audited["flags"].map(flag_words)).explode("flag")
+    sources = table.groupby(["flag", "source"]).size()
+    return [{**row, "sources": sources[row["flag"]].to_dict()} for row in counts.to_dict("records")]
 
 
-def _section(audited: pd.DataFrame, flag: str, most: int) -> dict:
-    """A finding with the photographs to show of it, in sets side by side or as one sheet."""
-    flagged = audited[has_flag(audited, flag)]
-    column = SETS.get(flag, "")
-    if column in audited and flagged[column].notna().any():
-        # Large sets first; of a set all is shown, also what does not have the flag itself.
-        sizes = flagged[column].value_counts(sort=False)
-        names = sizes.sort_values(ascending=False, kind="stable").index.tolist()
-        sets = [_set(audited[audited[column] == name], name, column) for name in names[:most]]
-        return {"flag": flag, "count": len(flagged), "sets": sets, "more": len(names) - len(sets),
-                "unit": "sets", "grouped": True}  # fmt: skip
-    measure, rising = WORST.get(flag, ("", True))
-    if measure in flagged:
-        flagged = flagged.sort_values(measure, ascending=rising, kind="stable")
-    sheet = _set(flagged, None, measure, most)
-    return {"flag": flag, "count": len(flagged), "sets": [sheet], "more": len(flagged) - most,
-            "unit": "photographs", "grouped": False}  # fmt: skip
-
-
-def _doubts(audited: pd.DataFrame, most: int, neighbours: pd.DataFrame | None) -> dict:
-    """The doubted labels by rank: each photograph, then the nearest of each class."""
-    flagged = doubted(audited)
-    nearest = pd.DataFrame(columns=["path"]) if neighbours is None else neighbours
-    photographs = audited.set_index("path", drop=False)
-    sets = []
-    for row in flagged.head(most).to_dict("records"):
-        given = pd.Series(row).dropna().to_dict()
-        beside = [
-            {**_tile(photographs.loc[one["nearest"]].to_dict(), ""),
-             "measure": f"distance {one['distance']:.2f}"}
-            for one in nearest[nearest["path"] == row["path"]].to_dict("records")
-        ]  # fmt: skip
-        sets.append({**given, "rows": [_tile(row, ""), *beside]})
-    return {"flag": LABEL_ERROR, "count": len(flagged), "sets": sets, "more": len(flagged) - most,
-            "unit": "photographs", "ranked": True, "alone": neighbours is None}  # fmt: skip
-
-
-def _set(rows: pd.DataFrame, name: object, column: str, most: int = MEMBERS) -> dict:
-    """Photographs to show side by side, at most so many, and how often each label and source occurs."""
-    labels = rows["label"].dropna().value_counts().to_dict()
-    shown = rows
-    if name is not None and len(rows) > most:  # one of each label and source before the others
-        turn = rows.groupby(["label", "source"], dropna=False).cumcount()
-        shown = rows.loc[turn.sort_values(kind="stable").index]
+def _data(
+    audited: pd.DataFrame,
+    found: list[Finding],
+    labels: list[str],
+    decided: pd.DataFrame | None,
+) -> dict:
+    """What the page's program needs: the rows of the CSV, then other photographs that are shown."""
+    rows = decision_rows(audited, decided)
+    header, *lines = decision_lines(rows)
+    shown = {path: None for one in found for group in one["groups"] for path, _ in group["cards"]}
+    number = {path: k for k, path in enumerate(dict.fromkeys([*rows["path"], *shown]))}
+    pictures = thumbnails(shown, _side(len(shown)))
+    given = audited.set_index("path", drop=False)
+    photographs = [{"path": path} for path in number]
+    for one, row in zip(photographs, given.loc[list(number)].to_dict("records"), strict=True):
+        if one["path"] in shown:
+            one.update(_photograph(row), picture=pictures[row["path"]])
+    taken = rows[["decision", "new_label"]].astype("object").where(lambda t: t.notna(), "")
+    done = list(zip(taken["decision"], taken["new_label"], strict=True))
+    for one, line, words in zip(photographs, lines, done, strict=False):
+        one.update({"line": line, "decided": words} if any(words) else {"line": line})
+    # What is kept in a browser is of this very audit.
+    known = [*map(str, rows["path"].map(given.get("sha256", {}))), *lines, *map(str, done)]
     return {
-        "name": name if column == "cluster" else None,
-        "labels": labels,
-        "sources": rows["source"].value_counts().to_dict(),
-        "rows": [_tile(row, column) for row in shown.head(most).to_dict("records")],
-        "count": len(rows),
-        "more": len(rows) - most,
+        "key": hashlib.sha256("\0".join(known).encode(errors="surrogatepass")).hexdigest()[:32],
+        "header": header,
+        "photographs": photographs,
+        "labels": [
+            {"name": name, "cell": _cell(name), "colour": class_colour(k)}
+            for k, name in enumerate(labels)
+        ],
+        "findings": [
+            {**one, "groups": [
+                {**group, "cards": [(number[path], words) for path, words in group["cards"]]}
+                for group in one["groups"]
+            ]}
+            for one in found
+        ],
+    }  # fmt: skip
+
+
+def _cell(text: str) -> str:
+    """A cell of the CSV."""
+    written = cells.as_csv(cells.written_table(pd.DataFrame({"": [text]}))) or ""
+    return written.split("\n", 1)[1].removesuffix("\n")
+
+
+def _photograph(row: dict) -> dict:
+    """What is told of a photograph: its name, where it lies, its label, source and flags."""
+    return {
+        "folder": os.path.join(*Path(row["path"]).parts[-3:-1], ""),
+        "name": row["image"],
+        "label": row["label"] if pd.notna(row["label"]) else None,
+        "source": row["source"],
+        "flags": flag_words(row["flags"]),
     }
 
 
-def _tile(row: dict, measure: str) -> dict:
-    """What is shown of a photograph: its picture's path, its name, label, flags and measure."""
-    given = pd.Series(row).dropna().to_dict()
-    measured = measure in given and measure not in SETS.values()
-    return {
-        "path": given["path"],
-        "folder": os.path.join(*Path(given["path"]).parts[-3:-1], ""),
-        "name": given["image"],
-        "label": given.get("label"),
-        "source": given["source"],
-        "flags": flag_words(given.get("flags")),
-        "measure": f"{measure.replace('_', ' ')} {given[measure]:.3g}" if measured else "",
-    }
+def _side(count: int) -> int:
+    """The longer side of pictures, so many that they together keep to `PICTURES`."""
+    # AnnoCerv's take 0.11 to 0.19 characters a pixel of the square over the longer side; others more.
+    least, most = SIDES
+    return int(min(max((PICTURES / (0.2 * max(count, 1))) ** 0.5, least), most))

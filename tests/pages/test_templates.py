@@ -1,3 +1,5 @@
+import base64
+import hashlib
 import re
 from pathlib import Path
 
@@ -5,11 +7,24 @@ import pytest
 
 from cervix_tf.data import read_manifest
 from cervix_tf.pages import render
+from cervix_tf.pages.templates import sealed
 
 
 def test_what_is_shown_is_escaped():
     text = render("demo_findings.html", examined=[], unreadable=[("<b>.jpg", "a & b")], most=24)
     assert "<b>&lt;b&gt;.jpg</b> cannot be read: a &amp; b." in text
+
+
+def test_a_sealed_page_runs_its_own_program_alone():
+    page = '<meta name="viewport"><style>p {}</style><p>&lt;meta name="viewport"</p><script>go()</script>'
+    whole = sealed(page)
+    rules = re.findall(r'Content-Security-Policy" content="(.*?)">', whole)
+    assert len(rules) == 1
+    digest = base64.b64encode(hashlib.sha256(b"go()").digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in rules[0]
+    assert "default-src 'none'" in rules[0]
+    assert "unsafe" not in rules[0]
+    assert "script-src" not in sealed(page.partition("<script>")[0])
 
 
 @pytest.fixture
