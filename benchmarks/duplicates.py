@@ -26,8 +26,9 @@ from benchmarks.tables import ROOT, Row, machine, markdown, ratio, take_turns, w
 from cervix_tf.quality.appearance import measure, shrunk
 from cervix_tf.quality.near_duplicates.candidates import candidates
 from cervix_tf.quality.near_duplicates.signatures import compute_signatures
-from tests.planted.alterations import BEYOND, PROMISED, encoded
+from tests.planted.alterations import BEYOND, PROMISED, SQUEEZED, encoded
 
+KINDS = PROMISED | BEYOND | SQUEEZED
 PHOTOGRAPHS = ["path", "image", "label", "group", "source", "split"]
 
 
@@ -68,7 +69,7 @@ def recalls(
 ) -> dict:
     """The share found of each kind of change, and the pairs of strangers joined meanwhile."""
     found, wrong = {}, 0
-    for k, (kind, make) in enumerate((PROMISED | BEYOND).items()):
+    for k, (kind, make) in enumerate(KINDS.items()):
         random = np.random.default_rng((seed, k))
         rows = np.sort(random.permutation(len(manifest))[:each])
         copies = manifest.iloc[rows][PHOTOGRAPHS].copy()
@@ -102,7 +103,8 @@ def accuracy(sets: dict[str, pd.DataFrame], each: int, seed: int) -> str:
                 f"{name}: cases with files in common count as one patient: {', '.join(linked)}."
             )
     lines = [f"| change | {' | '.join(sets)} |", "|---|" + "---|" * len(sets)]
-    for kinds, title in ((PROMISED, "promised"), (BEYOND, "beyond")):
+    titles = {"promised": PROMISED, "squeezed to another aspect": SQUEEZED, "beyond": BEYOND}
+    for title, kinds in titles.items():
         lines.append(f"| **{title}** |" + " |" * len(sets))
         lines += [f"| {k} | {' | '.join(f'{results[n][k]:.2f}' for n in sets)} |" for k in kinds]
     lines += ["", f"| pairs joined | {' | '.join(sets)} |", "|---|" + "---|" * len(sets)]
@@ -111,7 +113,7 @@ def accuracy(sets: dict[str, pd.DataFrame], each: int, seed: int) -> str:
         f"{rest[n][2]} of {rest[n][3]} ({rest[n][2] / max(rest[n][3], 1):.0%})" for n in sets
     ]
     lines.append(f"| of different patients, originals alone | {' | '.join(strangers)} |")
-    per = [f"{1000 * results[n]['wrong'] / len(PROMISED | BEYOND) / rest[n][1]:.3f}" for n in sets]
+    per = [f"{1000 * results[n]['wrong'] / len(KINDS) / rest[n][1]:.3f}" for n in sets]
     lines.append(f"| of different patients, per 1,000, with the copies | {' | '.join(per)} |")
     lines.append(f"| of one patient | {' | '.join(relatives)} |")
     return "\n".join([f"Seed {seed}, {each} copies of each kind.", "", *lines, "", *notes])

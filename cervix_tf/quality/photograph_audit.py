@@ -97,7 +97,8 @@ def audit(
             faults[row] = UNREADABLE
     readable = np.ones(count, bool)
     readable[list(reasons)] = False
-    cluster, exact, distance = _alike(sums, readable, seen)
+    aspects = sizes[:, 0] / np.maximum(sizes[:, 1], 1)
+    cluster, exact, distance = _alike(sums, readable, seen, aspects)
 
     measures = seen.measures
     cluster = np.unique(cluster, return_inverse=True)[1]
@@ -129,7 +130,7 @@ def audit(
 
 
 def _alike(
-    sums: list[str | None], readable: np.ndarray, seen: Measurements
+    sums: list[str | None], readable: np.ndarray, seen: Measurements, aspects: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cluster numbers, whether there is an exact duplicate, and the distance from others.
 
@@ -147,7 +148,7 @@ def _alike(
     )
     different = rows[first]
     cluster = cluster + len(sums)  # numbers that no cluster of contents has
-    cluster[rows] = near_duplicates(seen.signatures, seen.greys, different)[content]
+    cluster[rows] = near_duplicates(seen.signatures, seen.greys, different, aspects)[content]
     exact[rows] = times[content] > 1
     distance[rows] = distances(seen.features[different])[content]
     return cluster, exact, distance

@@ -62,6 +62,19 @@ def everything_at_most(picture, random):
     )
 
 
+def squeezed(picture, change, random):
+    """Divide the width or the height, so that the aspect changes by a factor of so much."""
+    height, width = picture.shape[:2]
+    across = random.random() < 0.5
+    size = (round(width / change), height) if across else (width, round(height / change))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def squeezed_and_turned(picture, random):
+    picture = brightened(turned(picture, random.integers(8)), random.uniform(0.85, 1.15))
+    return resized(squeezed(picture, random.uniform(1.1, 1.5), random), random.uniform(0.25, 1))
+
+
 def same(picture, random):
     return picture
 
@@ -78,6 +91,11 @@ PROMISED = {
     "all of these at once": changed(everything, (50, 95)),
     "all at once at their extremes": changed(everything_at_most, 50),
 }
+SQUEEZED = {
+    f"aspect changed {change} times": changed(lambda p, r, change=change: squeezed(p, change, r))
+    for change in (1.15, 1.2, 1.25, 1.33, 1.5)
+}
+SQUEEZED["1.1 to 1.5 times, all of these but cropped"] = changed(squeezed_and_turned, (50, 95))
 BEYOND = {
     "JPEG quality 20": changed(same, 20),
     "15 % of the size": changed(lambda p, r: resized(p, 0.15)),
@@ -116,5 +134,9 @@ BEYOND = {
             (0, 200, 255),
             max(1, p.shape[1] // 200),
         )
+    ),
+    "aspect changed 1.78 times": changed(lambda p, r: squeezed(p, 1.78, r)),
+    "aspect changed 1.1 to 1.5 times, all of these at once": changed(
+        lambda p, r: squeezed(everything(p, r), r.uniform(1.1, 1.5), r), (50, 95)
     ),
 }

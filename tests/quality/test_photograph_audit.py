@@ -39,11 +39,12 @@ def kaggle(tmp_path_factory) -> Path:
     train = sorted((root / "train").rglob("*.jpg"), key=lambda p: int(p.stem))
     by_type = {k: [p for p in train if p.parent.name == f"Type_{k}"] for k in (1, 2, 3)}
     shutil.copy(by_type[1][0], root / "train/Type_1/1339.jpg")
-    # An exact duplicate, a near one of another label, one turned, and two in the test set.
+    # An exact duplicate, a near one of another label, one squeezed and turned, and two in the test set.
     shutil.copy(by_type[1][1], root / "train/Type_1/901.jpg")
     rewritten(by_type[2][0], root / "train/Type_3/902.jpg", lambda p: p[8:, :-9])
     additional = root / "additional"
-    rewritten(by_type[3][1], additional / "Type_3/5.jpg", lambda p: np.rot90(p), 60)
+    square = by_type[3][1], additional / "Type_3/5.jpg"
+    rewritten(*square, lambda p: np.rot90(cv2.resize(p, (256, 256))), 60)
     rewritten(
         by_type[3][2], root / "test/903.jpg", lambda p: cv2.resize(p[:, ::-1], None, fx=0.6, fy=0.6)
     )
@@ -147,8 +148,8 @@ def test_duplicates_conflicts_and_leaks(table, audited):
     assert cluster_of(audited, "train/Type_1/901") == exact
     crop = cluster_of(audited, "train/Type_3/902")
     assert len(crop) == 2
-    turned = cluster_of(audited, "additional/Type_3/5")
-    assert {name.split("/")[0] for name in turned} == {"additional", "train"}
+    squeezed = cluster_of(audited, "additional/Type_3/5")
+    assert {name.split("/")[0] for name in squeezed} == {"additional", "train"}
     three = cluster_of(audited, "test/904")
     assert {name.split("/")[0] for name in three} == {"additional", "test", "train"}
     two = cluster_of(audited, "test/903")
@@ -156,9 +157,9 @@ def test_duplicates_conflicts_and_leaks(table, audited):
     assert having(audited, "leak") == two | three
     # The label of a test photograph is not known, so it cannot be in conflict.
     assert having(audited, "label conflict") == crop | (three - {"test/904"})
-    assert having(audited, "near-duplicate") >= crop | turned | two | three
+    assert having(audited, "near-duplicate") >= crop | squeezed | two | three
     assert not having(audited, "near-duplicate") & exact
-    for names in (crop, turned, two, three, exact):
+    for names in (crop, squeezed, two, three, exact):
         own = audited[place(audited).isin(names)]
         assert own["group"].nunique() == 1
         assert own["group"].iloc[0] == min(table["group"][own.index])

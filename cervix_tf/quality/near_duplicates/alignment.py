@@ -83,7 +83,7 @@ def _blur(sigma: float) -> np.ndarray:
     return cv2.GaussianBlur(np.eye(SIDE, dtype=np.float32), (1, length), sigma, sigmaY=sigma)
 
 
-def _stretch(side: float, start: float) -> np.ndarray:
+def stretch(side: float, start: float) -> np.ndarray:
     """What takes a part of the columns of a picture, stretched to their length."""
     matrix = np.array([[1, 0, 0], [0, side, start]], np.float32)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -92,5 +92,5 @@ def _stretch(side: float, start: float) -> np.ndarray:
 
 _FINE, _BROAD = _blur(0.7), _blur(6)
 _MAPS = np.stack([_map(*window) for window in WINDOWS])
-_ACROSS = np.stack([_stretch(affine[0, 0], affine[0, 2]) for affine in _MAPS])
-_DOWN = np.stack([_stretch(affine[1, 1], affine[1, 2]) for affine in _MAPS])
+_ACROSS = np.stack([stretch(affine[0, 0], affine[0, 2]) for affine in _MAPS])
+_DOWN = np.stack([stretch(affine[1, 1], affine[1, 2]) for affine in _MAPS])

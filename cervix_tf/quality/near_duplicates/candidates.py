@@ -72,13 +72,17 @@ def candidates(
                 kept = [_within(kept, compare.limit)]
         if kept:
             alike = _within(kept, compare.limit)
-    if many:  # either of a pair may have found the other
-        alike = _once(alike)
-    return alike[np.lexsort((alike["b"], alike["a"], -alike["alike"]))]
+    return ranked(alike)  # in an index, either of a pair may have found the other
 
 
 def _within(parts: Iterable[np.ndarray], limit: int) -> np.ndarray:
     return np.concatenate([part[part["distance"] <= limit] for part in parts])
+
+
+def ranked(pairs: np.ndarray) -> np.ndarray:
+    """Keep each pair once, as it is most alike, and put the most alike first."""
+    pairs = _once(pairs)
+    return pairs[np.lexsort((pairs["b"], pairs["a"], -pairs["alike"]))]
 
 
 def _once(pairs: np.ndarray) -> np.ndarray:

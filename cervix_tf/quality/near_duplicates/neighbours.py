@@ -75,7 +75,7 @@ class Neighbours:
         alike, found = self._index.search(queries.reshape(-1, queries.shape[-1]), NEIGHBOURS)
         query, k = np.nonzero(alike >= NEAR)
         other = found[query, k]
-        of, turn = query // (ASKED * len(TURNS)), query % len(TURNS)
+        of, turn = query // (shown.shape[1] * len(TURNS)), query % len(TURNS)
         of, turn, other = (each[places[of] != other] for each in (of, turn, other))
         shape = (len(places), len(self._rows), len(TURNS))
         once = np.unique(np.ravel_multi_index((of, other, turn), shape))

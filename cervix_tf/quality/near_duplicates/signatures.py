@@ -91,12 +91,15 @@ def dct_coefficients(greys: np.ndarray) -> np.ndarray:
     Returns:
         float32 (N, windows, FREQUENCIES, FREQUENCIES), by frequency down and across.
     """
-    # Half the size is enough for frequencies so low.
-    halves = greys[:, ::2].astype(np.float32) + greys[:, 1::2]
-    halves = (halves[:, :, ::2] + halves[:, :, 1::2]) / 4
-    across = halves @ _BASES.reshape(-1, SIDE // 2).T
+    across = halved(greys) @ _BASES.reshape(-1, SIDE // 2).T
     across = across.reshape(len(greys), SIDE // 2, len(_LINES), FREQUENCIES).swapaxes(1, 2)
     return _BASES[_DOWN] @ across[:, _ACROSS]
+
+
+def halved(greys: np.ndarray) -> np.ndarray:
+    """Average pictures (N, SIDE, SIDE) to half the size, enough for frequencies so low."""
+    halves = greys[:, ::2].astype(np.float32) + greys[:, 1::2]
+    return (halves[:, :, ::2] + halves[:, :, 1::2]) / 4
 
 
 def turned_coefficients(coefficients: np.ndarray) -> np.ndarray:
@@ -146,7 +149,7 @@ def low_frequencies(directions: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
 
 
-def _basis(side: float, centre: float) -> np.ndarray:
+def basis(side: float, centre: float) -> np.ndarray:
     """Integrate cosines over each of P = SIDE / 2 pixels of a part of a line, (FREQUENCIES, P)."""
     start = 0.5 + centre - side / 2
     edges = np.clip((np.linspace(0, 1, SIDE // 2 + 1) - start) / side, 0, 1)
@@ -160,7 +163,7 @@ def _basis(side: float, centre: float) -> np.ndarray:
 
 
 _LINES = sorted({(side, x) for side, x, _ in WINDOWS} | {(side, y) for side, _, y in WINDOWS})
-_BASES = np.stack([_basis(*line) for line in _LINES])
+_BASES = np.stack([basis(*line) for line in _LINES])
 _ACROSS = [_LINES.index((side, x)) for side, x, _ in WINDOWS]
 _DOWN = [_LINES.index((side, y)) for side, _, y in WINDOWS]
 

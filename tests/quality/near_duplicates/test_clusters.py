@@ -4,19 +4,34 @@ import cv2
 import numpy as np
 import pytest
 
+from cervix_tf.data.decoding import dimensions
 from cervix_tf.data.photographs import square
 from cervix_tf.quality.appearance import measure, shrunk
 from cervix_tf.quality.near_duplicates.clusters import near_duplicates
 from cervix_tf.quality.near_duplicates.signatures import SIDE, compute_signatures
-from tests.planted.alterations import PROMISED
+from tests.planted.alterations import PROMISED, SQUEEZED, cropped, encoded
 
 
 def grey(path: Path, data: bytes | None = None) -> np.ndarray:
     return measure([shrunk(square(path, 256, data=data))])[0][0]
 
 
-def clusters(greys: np.ndarray) -> np.ndarray:
-    return near_duplicates(compute_signatures(greys), greys, np.arange(len(greys)))
+def cut(photograph: np.ndarray, aspect: float) -> np.ndarray:
+    """A middle part as wide as the shorter side, of an aspect of 1 or more."""
+    height, width = photograph.shape[:2]
+    side = min(height, width)
+    shares = np.repeat([(1 - side / aspect / height) / 2, (1 - side / width) / 2], 2)
+    return cropped(photograph, shares)
+
+
+def seen(files: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
+    """Small grey pictures of photographs, and their aspects."""
+    sizes = np.array([dimensions(data) for data in files])
+    return np.stack([grey(Path("copy.jpg"), data) for data in files]), sizes[:, 1] / sizes[:, 0]
+
+
+def clusters(greys: np.ndarray, aspects: np.ndarray | None = None) -> np.ndarray:
+    return near_duplicates(compute_signatures(greys), greys, np.arange(len(greys)), aspects)
 
 
 @pytest.fixture(scope="module", params=["phantoms", "annocerv"])
@@ -48,6 +63,26 @@ def test_planted_copies_are_found_and_strangers_are_not_joined(pictures):
         copies = [grey(paths[row], make(cv2.imread(str(paths[row])), random)) for row in rows]
         assert any(np.any(copy != originals[row]) for copy, row in zip(copies, rows, strict=True))
         cluster = clusters(np.concatenate([originals, copies]))
+        assert np.mean(cluster[len(paths) :] == cluster[rows]) >= 0.97, kind
+        joined = cluster[one] == cluster[other]
+        assert np.mean(joined[strangers]) <= 0.001, kind
+
+
+def test_squeezed_copies_are_found_and_strangers_of_other_aspects_are_not_joined(pictures):
+    paths, _, patient = pictures
+    patient = np.array([ONE_PATIENT.get(name, name) for name in patient])
+    photographs = [
+        cut(cv2.imread(str(path)), (1, 4 / 3, 1.5)[k % 3]) for k, path in enumerate(paths)
+    ]
+    originals, aspects = seen([encoded(photograph, 95) for photograph in photographs])
+    one, other = np.triu_indices(len(paths), 1)
+    strangers = patient[one] != patient[other]
+    for k, (kind, make) in enumerate(SQUEEZED.items()):
+        random = np.random.default_rng(k)
+        rows = random.permutation(len(paths))[:25]
+        copies, squeezed = seen([make(photographs[row], random) for row in rows])
+        greys = np.concatenate([originals, copies])
+        cluster = clusters(greys, np.concatenate([aspects, squeezed]))
         assert np.mean(cluster[len(paths) :] == cluster[rows]) >= 0.97, kind
         joined = cluster[one] == cluster[other]
         assert np.mean(joined[strangers]) <= 0.001, kind
