@@ -6,6 +6,7 @@ import functools
 import io
 import os
 import shlex
+import shutil
 import signal
 import sys
 import warnings
@@ -23,6 +24,7 @@ from cervix_tf.commands import (
     exploring,
     exporting,
     inference,
+    machine,
     models,
     searching,
     segmenting,
@@ -60,6 +62,7 @@ VERBS = (
     evaluation.report,
     explaining.explain,
     demonstrating.demo,
+    machine.doctor,
 )
 
 _terminated: list[bool] = []  # whether SIGTERM came
@@ -78,6 +81,8 @@ def _interruptible(verb: Callable) -> Callable:
         try:
             with scratch():
                 verb(**options)
+            # Where Matplotlib cannot write to its own folder it will remove one in the scratch, now gone.
+            atexit.unregister(shutil.rmtree)
         except KeyboardInterrupt as stop:
             how = str(stop) or f"go on with {shlex.join(['cervix-tf', *sys.argv[1:]])}"
             _end(*((f"Terminated: {how}", 143) if _terminated else (f"Interrupted: {how}", 130)))

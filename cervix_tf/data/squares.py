@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-import platformdirs
 
+from cervix_tf.caches import user_cache
 from cervix_tf.data.cache_file import CacheFile, checksum, photograph_keys
 from cervix_tf.data.clusters import check_cluster
 from cervix_tf.data.crops import Crop, regions
@@ -154,7 +154,7 @@ def cache_folder(cache: Path | str | None) -> Iterator[Path]:
     Args:
         cache: The folder; by default one in the user's cache folder.
     """
-    folder = Path(cache) if cache else Path(platformdirs.user_cache_dir("cervix_tf"))
+    folder = Path(cache) if cache else user_cache()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
