@@ -81,11 +81,12 @@ def _interruptible(verb: Callable) -> Callable:
         try:
             with scratch():
                 verb(**options)
-            # Where Matplotlib cannot write to its own folder it will remove one in the scratch, now gone.
-            atexit.unregister(shutil.rmtree)
         except KeyboardInterrupt as stop:
             how = str(stop) or f"go on with {shlex.join(['cervix-tf', *sys.argv[1:]])}"
             _end(*((f"Terminated: {how}", 143) if _terminated else (f"Interrupted: {how}", 130)))
+        finally:
+            # Where Matplotlib cannot write to its own folder it will remove one in the scratch, now gone.
+            atexit.unregister(shutil.rmtree)
 
     return run
 
