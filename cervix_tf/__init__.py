@@ -31,7 +31,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "errors": ["UserError"],
         "data": ["fetch", "phantom", "prepare", "read_manifest"],
         "segmentation": ["segment"],
-        "machine": ["doctor"],
+        "machine": ["cache", "doctor"],
         "runs": ["load"],
         "quality": ["audit"],
         "inference": ["export", "predict", "submit"],

@@ -63,6 +63,7 @@ VERBS = (
     explaining.explain,
     demonstrating.demo,
     machine.doctor,
+    machine.cache,
 )
 
 _terminated: list[bool] = []  # whether SIGTERM came

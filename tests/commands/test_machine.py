@@ -52,3 +52,38 @@ def test_doctor_on_a_poor_machine(tmp_path):
     assert "Traceback" not in done.stdout + done.stderr
     assert "cannot be told" not in done.stdout
     assert "--cache memory" in done.stdout
+
+
+@pytest.fixture
+def squares(photograph, tmp_path):
+    """A cache with one set of two photographs."""
+    import pandas as pd
+
+    from cervix_tf.data import prepare
+    from cervix_tf.data.manifests import validated
+
+    paths = [photograph(tmp_path / f"in/{k}.jpg", k) for k in range(2)]
+    prepare(validated(pd.DataFrame({"path": paths}), "two"), 8, tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+def test_cache_lists_asks_and_removes(run, mistake, squares, monkeypatch):
+    words = ("cache", "--cache", squares)
+    code, out, _ = run(*words)
+    assert code == 0
+    assert str(squares.parent / "in") in out
+    assert "1 set," in out
+    assert "Nothing to remove." in run(*words, "--prune", 1)[1]
+    assert "Nothing to remove." in run(*words, "--prune", 0, "--keep", squares.parent / "in")[1]
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    assert "Would remove 1 set," in run(*words, "--prune", 0)[1]
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.confirm", lambda question: False)
+    run(*words, "--prune", 0)
+    assert list(squares.glob("*.npy"))
+    monkeypatch.setattr("typer.confirm", lambda question: True)
+    assert "Removed 1 set," in run(*words, "--prune", 0)[1]
+    assert not list(squares.glob("*.npy"))
+    assert "nothing says what" in mistake(*words, "--yes")
+    code, out, _ = run("cache")
+    assert "TensorFlow Hub, which is not pruned" in out
