@@ -1,9 +1,10 @@
 """Transformation-zone type of the cervix from photographs, in Keras 3 and TensorFlow.
 
-The rooms, in the order data flows through them: `data`, `pages`, `segmentation`, `models`, `recipes`,
-`runs`, `quality`, `inference`, `exploration`, `evaluation`, `explanation`, `training`, `reproduction`.
-Every verb of the command line is a function of the same name here. Messages go to Python's `logging`,
-logger `cervix_tf`. All is imported when it is first used, so that importing this package costs nothing.
+The rooms, in the order data flows through them: `data`, `pages`, `segmentation`, `machine`, `models`,
+`recipes`, `runs`, `quality`, `inference`, `exploration`, `evaluation`, `explanation`, `training`,
+`reproduction`. Every verb of the command line is a function of the same name here. Messages go to
+Python's `logging`, logger `cervix_tf`. All is imported when it is first used, so that importing this
+package costs nothing.
 """
 
 import lazy_loader
@@ -14,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "data",
         "pages",
         "segmentation",
+        "machine",
         "models",
         "recipes",
         "runs",
@@ -29,6 +31,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "errors": ["UserError"],
         "data": ["fetch", "phantom", "prepare", "read_manifest"],
         "segmentation": ["segment"],
+        "machine": ["cache", "doctor"],
         "runs": ["load"],
         "quality": ["audit"],
         "inference": ["export", "predict", "submit"],

@@ -3,14 +3,17 @@
 import atexit
 import contextlib
 import functools
+import inspect
 import io
 import os
 import shlex
+import shutil
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -23,6 +26,7 @@ from cervix_tf.commands import (
     exploring,
     exporting,
     inference,
+    machine,
     models,
     searching,
     segmenting,
@@ -30,12 +34,13 @@ from cervix_tf.commands import (
 )
 from cervix_tf.commands.printing import print_messages
 from cervix_tf.screen import one_line, screens
+from cervix_tf.commands.options import Quiet, Verbose
+from cervix_tf.commands.printing import is_verbose, print_messages
 
 app = typer.Typer(
     help="Transformation-zone type of the cervix from photographs: train, predict, submit.",
     no_args_is_help=True,
     rich_markup_mode=None,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -61,33 +66,72 @@ VERBS = (
     evaluation.report,
     explaining.explain,
     demonstrating.demo,
+    machine.doctor,
+    machine.cache,
 )
 
 _terminated: list[bool] = []  # whether SIGTERM came
+# The options of every verb, behind its own.
+COMMON = [
+    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+    for name, annotation in (("verbose", Verbose), ("quiet", Quiet))
+]
 
 
-def _interruptible(verb: Callable) -> Callable:
-    """The verb, which a signal ends with one line that says how to go on.
+def _command(verb: Callable) -> Callable:
+    """The verb with the options of every verb, which a signal ends with one line that says how to go on.
 
     Ctrl-C (SIGINT) ends it with exit code 130, as Typer alone would do without a word; SIGTERM with 143.
     """
 
     @functools.wraps(verb)
-    def run(**options) -> None:
+    def run(verbose: bool, quiet: bool, **options) -> None:
+        from cervix_tf.errors import UserError
         from cervix_tf.files import scratch
+        from cervix_tf.progress import no_bars
 
+        if verbose and quiet:
+            raise UserError("--verbose and --quiet: give one of them.")
+        print_messages(verbose, quiet)
         try:
-            with scratch():
+            with scratch(), no_bars() if quiet else contextlib.nullcontext():
                 verb(**options)
         except KeyboardInterrupt as stop:
             how = str(stop) or f"go on with {shlex.join(['cervix-tf', *sys.argv[1:]])}"
             _end(*((f"Terminated: {how}", 143) if _terminated else (f"Interrupted: {how}", 130)))
+        finally:
+            # Where Matplotlib cannot write to its own folder it will remove one in the scratch, now gone.
+            atexit.unregister(shutil.rmtree)
 
+    # What Typer reads.
+    own = inspect.signature(verb)
+    run.__signature__ = own.replace(parameters=[*own.parameters.values(), *COMMON])  # type: ignore[attr-defined]
+    run.__annotations__ = verb.__annotations__ | {one.name: one.annotation for one in COMMON}
     return run
 
 
 for verb in VERBS:  # in the order in which --help lists them
-    app.command()(_interruptible(verb))
+    app.command()(_command(verb))
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from cervix_tf import __version__
+
+        print(f"cervix-tf {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:
@@ -113,6 +157,15 @@ def main() -> None:
         except OSError as error:  # of files and disks: nothing in the package raises it by mistake
             what = error.filename or "What was asked for"
             _end(f"Error: {what} cannot be read or written: {error.strerror or error}.", 2)
+    except UserError as error:
+        if is_verbose():
+            traceback.print_exc()
+        _end(f"Error: {error}", 2)
+    except BrokenPipeError:  # such as `| head`
+        _end(None, 1)
+    except OSError as error:  # of files and disks: nothing in the package raises it by mistake
+        what = error.filename or "What was asked for"
+        _end(f"Error: {what} cannot be read or written: {error.strerror or error}.", 2)
 
 
 @contextlib.contextmanager
@@ -178,6 +231,9 @@ def _write_any_text() -> None:
 def _warn(message, category, filename, lineno, file=None, line=None) -> None:
     """Print a warning as one line, without the place in the code that it comes from."""
     print(f"Warning: {one_line(str(message))}", file=sys.stderr)
+    """Print a warning as one line, unless --verbose without the place in the code that it comes from."""
+    place = f" ({filename}:{lineno})" if is_verbose() else ""
+    print(f"Warning: {message}{place}", file=sys.stderr)
 
 
 if __name__ == "__main__":

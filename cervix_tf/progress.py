@@ -11,6 +11,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cervix_tf.screen import exact
 
 _shown: list[Progress] = []  # the display under way, which bars inside the first are added to
+_silent: list[bool] = []  # whether a block without bars is under way
+
+
+@contextmanager
+def no_bars() -> Iterator[None]:
+    """Show no bar while the block runs."""
+    _silent.append(True)
+    try:
+        yield
+    finally:
+        _silent.pop()
 
 
 @contextmanager
@@ -50,7 +61,8 @@ def bar(
         TextColumn("{task.fields[note]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as display:
+    disable = bool(_silent) or not console.is_terminal
+    with Progress(*columns, console=console, disable=disable) as display:
         _shown.insert(0, display)
         try:
             yield Bar(display, display.add_task(title, total=total, note=""))

@@ -1,12 +1,16 @@
 import errno
+import logging
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+import typer
 
-from cervix_tf import cli
+from cervix_tf import __version__, cli
 from cervix_tf.commands.training import photographs
+from cervix_tf.errors import UserError
 
 
 def test_help_imports_nothing_heavy():
@@ -175,3 +179,54 @@ def test_ctrl_c_says_with_what_to_go_on(run, photograph, tmp_path, monkeypatch, 
     code, _, err = run(*words.split())
     assert code == 130
     assert err.splitlines()[-1] == f"Interrupted: go on with cervix-tf {words}"
+
+
+def test_the_version_is_told(run):
+    assert run("--version") == (0, f"cervix-tf {__version__}\n", "")
+
+
+@pytest.mark.parametrize(("words", "completed"), [("ev", "evaluate"), ("fit --qu", "--quiet")])
+def test_words_are_completed(words, completed):
+    program = "import sys, cervix_tf.cli as c; sys.argv = ['cervix-tf']; c.main()"
+    asked = {
+        "_CERVIX_TF_COMPLETE": "complete_bash",
+        "COMP_WORDS": f"cervix-tf {words}",
+        "COMP_CWORD": str(len(words.split())),
+    }
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | asked)
+    assert done.stdout.split() == [completed]
+
+
+def test_every_verb_can_be_quiet_or_verbose():
+    for verb, command in typer.main.get_command(cli.app).commands.items():
+        names = [option for parameter in command.params for option in parameter.opts]
+        assert names[-4:] == ["--verbose", "-v", "--quiet", "-q"], verb
+        assert len(names) == len(set(names)), f"{verb} has an option's name twice"
+
+
+def test_quiet_and_verbose(run, mistake, monkeypatch):
+    shown = []
+
+    def tell(*_, **__):
+        from cervix_tf.progress import _silent
+
+        log = logging.getLogger("cervix_tf.data.readers")
+        log.debug("a detail")
+        log.info("a message")
+        log.warning("a warning")
+        shown.append(bool(_silent))
+        print("a result")
+        raise UserError("it is wrong: mend it.")
+
+    monkeypatch.setattr("cervix_tf.recipes.recipe_names", tell)
+    _, out, err = run("recipes")
+    assert (out, err) == ("a message\na result\n", "a warning\nError: it is wrong: mend it.\n")
+    _, out, err = run("recipes", "--quiet")
+    assert (out, err) == ("a result\n", "a warning\nError: it is wrong: mend it.\n")
+    _, out, err = run("recipes", "-v")
+    assert re.search(r"\d\d:\d\d.* test_cli: a detail\n", out)
+    assert "Traceback" in err
+    assert err.endswith("\nError: it is wrong: mend it.\n")
+    assert shown == [False, True, False]
+    assert "give one of them" in mistake("recipes", "-q", "-v")

@@ -1,5 +1,7 @@
 import io
+import re
 
+import pytest
 from rich.console import Console
 
 from cervix_tf import progress
@@ -28,3 +30,25 @@ def test_a_progress_function_takes_the_place_of_the_bar():
         shown(3, 4)
     assert told == [(1, 3), (3, 4)]
     assert not progress._shown
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_no_color_is_heeded(monkeypatch, no_color):
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    console = Console(file=io.StringIO(), force_terminal=True)
+    with progress.bar("Training", 2, console) as shown:
+        shown(1)
+    text = console.file.getvalue()
+    assert "Training" in text
+    assert bool(re.search(r"\x1b\[(\d+;)*(3\d|9\d)", text)) is not bool(no_color)
+
+
+def test_a_quiet_block_has_no_bar():
+    console = Console(file=io.StringIO(), force_terminal=True)
+    with progress.no_bars(), progress.bar("Training", 2, console) as shown:
+        shown(1)
+    assert console.file.getvalue() == ""
+    with progress.bar("Training", 2, console) as shown:
+        shown(2)
+    assert "Training" in console.file.getvalue()

@@ -24,6 +24,17 @@ def folder_out(path: Path | None) -> Path | None:
     return path
 
 
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Messages with time and module, TensorFlow's own lines, where errors and warnings arise.",
+    ),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Results, warnings and errors alone: no bars.")
+]
 Run = Annotated[Path, typer.Argument(help="Run folder.")]
 Model = Annotated[
     str | None,

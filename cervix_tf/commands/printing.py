@@ -10,14 +10,20 @@ from collections.abc import Sequence
 from cervix_tf.screen import exact, one_line
 
 VALUES = 20  # of a column that are printed at most
+_verbose: list[bool] = []  # whether --verbose was given
 
 
 def import_tensorflow() -> None:
     """Import TensorFlow without its start-up lines, written before its own log level is in force.
 
     What they say of devices, `fit` says itself, as of a host that has gone. Its warnings of retracing are
-    left out too: each run of a crossfit or search is another network, which has to be traced.
+    left out too: each run of a crossfit or search is another network, which has to be traced. With
+    `--verbose` all is shown.
     """
+    if is_verbose():
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
+        importlib.import_module("tensorflow")
+        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     kept = os.dup(2)
@@ -62,16 +68,30 @@ class Messages(logging.Handler):
     """
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print the message alone."""
+        """Print the message, alone unless --verbose."""
         warns = record.levelno >= logging.WARNING
         print(one_line(record.getMessage()), file=sys.stderr if warns else None, flush=True)
+        print(self.format(record), file=sys.stderr if warns else None, flush=True)
 
 
-def print_messages() -> None:
-    """Print what the package logs from now on, on standard output."""
-    log = logging.getLogger("cervix_tf")
-    log.setLevel(logging.INFO)
-    log.handlers = [Messages()]
+def print_messages(verbose: bool = False, quiet: bool = False) -> None:
+    """Print what the package logs from now on, on standard output.
+
+    Args:
+        verbose: With the time and the module that says it, and all that it says.
+        quiet: Warnings alone.
+    """
+    _verbose[:] = [True] * verbose
+    log, messages = logging.getLogger("cervix_tf"), Messages()
+    log.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
+    if verbose:
+        messages.setFormatter(logging.Formatter("%(asctime)s %(module)s: %(message)s"))
+    log.handlers = [messages]
+
+
+def is_verbose() -> bool:
+    """Tell whether the verb was called with `--verbose`."""
+    return bool(_verbose)
 
 
 def print_metrics(figures: dict) -> None:

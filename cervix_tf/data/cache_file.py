@@ -4,7 +4,12 @@ Two files make a set: `NAME.npy`, the squares, which numpy maps into memory, and
 record a row with the key of its photograph and a checksum. A row counts only where its record names
 the right photograph and the checksum agrees, so a kill, a power cut and a damaged disk all come to
 the same thing: some rows are missing, and are decoded again. While rows are missing the squares are
-called `NAME.part`; `NAME.npy` is there only when it was whole.
+called `NAME.part`; `NAME.npy` is there only when it was whole. `NAME.from` has the folder of the
+photographs, for people.
+
+Nothing that is in use is pruned, by two locks of the system's, which end with their process: one on
+the folder, shared, while sets are looked for or written; one on each file of squares, shared, as long
+as it is mapped. `machine.cache` takes both for itself alone.
 
 One file a photograph would be simpler, but is no array: only one mapped file is read by TensorFlow
 where it lies, with nothing copied but the batch. `benchmarks/square_cache.py`, on two busy cores, has a
@@ -14,14 +19,16 @@ takes 0.7 times as long in the first epoch (0.5 to 1.1 ms a photograph less) and
 """
 
 import errno
+import fcntl
 import hashlib
 import io
+import os
 import shutil
 import threading
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -65,6 +72,11 @@ def photograph_keys(paths: list[Path], regions: list[Region] | None = None) -> n
     return np.frombuffer(b"".join(keys), "V16")
 
 
+def origin(paths: list[Path]) -> str:
+    """Give the folder that holds all of some photographs, absolute paths."""
+    return os.path.commonpath({path.parent for path in paths})
+
+
 def _state(path: Path) -> str:
     try:
         state = path.stat()
@@ -78,18 +90,31 @@ def checksum(pixels: bytes | memoryview) -> int:
     return _WRITTEN | zlib.crc32(pixels)
 
 
-class CacheFile:
-    """The two files of one set of photographs, named by their `photograph_keys`, at one size."""
+@contextmanager
+def working_in(folder: Path) -> Iterator[None]:
+    """Keep the sets of a folder from being pruned while the block runs."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
 
-    def __init__(self, folder: Path, size: int, keys: np.ndarray):
+
+class CacheFile:
+    """The files of one set of photographs, named by their `photograph_keys`, at one size."""
+
+    def __init__(self, folder: Path, size: int, keys: np.ndarray, origin: str = ""):
         made_by = f"{VERSION} {size} {simplejpeg.__version__} {cv2.__version__}"
         kind = hashlib.blake2b(made_by.encode(), digest_size=3).hexdigest()
         name = hashlib.blake2b(keys.tobytes(), digest_size=8).hexdigest()
-        self.folder, self.keys = folder, keys
+        self.folder, self.keys, self.origin = folder, keys, origin
         self.family = f"squares-{size}-{kind}-"
         self.path = folder / f"{self.family}{name}.npy"
         self.part = self.path.with_suffix(".part")
         self.rows = self.path.with_suffix(".rows")
+        self.source = self.path.with_suffix(".from")
         self.shape = (len(keys), size, size, 3)
 
     @contextmanager
@@ -126,7 +151,11 @@ class CacheFile:
         path = self.path if self.path.is_file() else self.part
         # A file in part ends with the last row written.
         rows = min(len(self.keys), (path.stat().st_size - start) // row)
-        squares = np.memmap(path, np.uint8, "c", start, (rows, *self.shape[1:]))
+        with path.open("rb") as file:
+            with suppress(OSError):  # a file system without locks, or of others
+                fcntl.flock(file, fcntl.LOCK_SH)  # the map keeps it: it has a copy of the handle
+                os.utime(self.rows)  # when the set was last used
+            squares = np.memmap(file, np.uint8, "c", start, (rows, *self.shape[1:]))
         squares.flags.writeable = False
         return squares
 
@@ -147,6 +176,7 @@ class CacheFile:
             self.path.replace(self.part)
         try:
             with _open(self.part) as squares, _open(self.rows) as sidecar:
+                self.source.write_bytes(os.fsencode(self.origin))
                 _write(sidecar, 0, records.tobytes())
                 _write(squares, 0, _header(self.shape))
 
@@ -161,7 +191,7 @@ class CacheFile:
         except OSError as error:
             if error.errno not in _FULL:
                 raise
-            for path in (self.part, self.rows):
+            for path in (self.part, self.rows, self.source):
                 path.unlink(missing_ok=True)
             raise self._no_room(len(self.keys) * row, str(error.strerror).lower()) from error
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cervix_tf.caches import kaggle_cache
 from cervix_tf.data.class_folders import labelled_rows, plain_rows, unpacked
 from cervix_tf.data.folder_walk import PHOTOGRAPHS, Walk, is_photograph, walk
 from cervix_tf.data.kaggle.download import COMPETITION
@@ -105,8 +106,7 @@ def find_data(given: Path | None = None) -> Path:
         return given
     if os.environ.get("CERVIX_DATA"):
         return Path(os.environ["CERVIX_DATA"])
-    cache = Path(os.environ.get("KAGGLEHUB_CACHE", Path.home() / ".cache/kagglehub"))
-    for candidate in (Path("data"), cache / "competitions" / COMPETITION):
+    for candidate in (Path("data"), kaggle_cache() / "competitions" / COMPETITION):
         if candidate.is_dir():
             return candidate
     raise UserError(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.cache_file import CacheFile, photograph_keys
+from cervix_tf.data.cache_file import CacheFile, origin, photograph_keys
 from cervix_tf.data.crops import Crop, regions
 from cervix_tf.data.decoding_pass import Photograph
 from cervix_tf.data.photographs import square
@@ -49,8 +49,8 @@ def square_reader(
         yield lambda row: square(photographs[row][0], size, photographs[row][1])
         return
     with cache_folder(cache) as folder:
-        keys = photograph_keys([path for path, _ in photographs], used)
-        file = CacheFile(folder, size, keys)
+        paths = [path for path, _ in photographs]
+        file = CacheFile(folder, size, photograph_keys(paths, used), origin(paths))
         if file.path.is_file() and not len(file.missing(file.path)):
             yield _mapped(file)
             return

@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-import platformdirs
 
-from cervix_tf.data.cache_file import CacheFile, checksum, photograph_keys
+from cervix_tf.caches import user_cache
+from cervix_tf.data.cache_file import CacheFile, checksum, origin, photograph_keys, working_in
 from cervix_tf.data.clusters import check_cluster
 from cervix_tf.data.crops import Crop, regions
 from cervix_tf.data.decoding_pass import Photograph, See, Store, decode_all
@@ -143,21 +143,22 @@ def prepare(
     if cache in ("memory", "none"):
         return _unkept(photographs, size, cache == "memory", progress, ray)
     with cache_folder(cache) as folder:
-        file = CacheFile(folder, size, photograph_keys(paths, used))
+        file = CacheFile(folder, size, photograph_keys(paths, used), origin(paths))
         return kept(photographs, file, progress, ray=ray)
 
 
 @contextmanager
 def cache_folder(cache: Path | str | None) -> Iterator[Path]:
-    """Make the folder of the squares and word what goes wrong in it.
+    """Make the folder of the squares, keep it from being pruned, and word what goes wrong in it.
 
     Args:
         cache: The folder; by default one in the user's cache folder.
     """
-    folder = Path(cache) if cache else Path(platformdirs.user_cache_dir("cervix_tf"))
+    folder = Path(cache) if cache else user_cache()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        yield folder
+        with working_in(folder):
+            yield folder
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UserError(

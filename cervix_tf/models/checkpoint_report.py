@@ -1,7 +1,6 @@
 """A checkpoint looked at before it is trusted: what matches, and what it sees in a photograph."""
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf import data, errors
+from cervix_tf.caches import keras_cache
 from cervix_tf.models import registry
 from cervix_tf.models.weights import hub
 
@@ -112,10 +112,9 @@ def _construction(checkpoint: str | Path) -> "tuple[Checkpoint, registry.Constru
 
 def _labels(classes: int) -> dict[int, str]:
     """Read Keras' names of the 1000 classes, if an earlier download left them."""
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     try:
         index = json.loads(
-            (home / "models" / "imagenet_class_index.json").read_text(encoding="utf-8")
+            (keras_cache() / "models" / "imagenet_class_index.json").read_text(encoding="utf-8")
         )
     except OSError:
         return {}

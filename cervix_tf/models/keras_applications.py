@@ -1,13 +1,12 @@
 """The networks of `keras.applications`, without their heads."""
 
-import os
 import re
-from pathlib import Path
 from typing import Any
 
 import keras
 
 from cervix_tf import errors
+from cervix_tf.caches import keras_cache
 
 
 def features(
@@ -31,8 +30,7 @@ def features(
 
 
 def _not_downloaded(address: str) -> str:
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    cached = home / "models" / address.rsplit("/", 1)[-1]
+    cached = keras_cache() / "models" / address.rsplit("/", 1)[-1]
     return (
         f"{address} could not be downloaded. It was looked for in {cached} (KERAS_HOME moves that "
         "cache); put the file there, or give its path: --weights PATH."

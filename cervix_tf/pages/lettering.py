@@ -80,9 +80,19 @@ class _Literal(Formatter):
         self.other.set_locs(locs)
 
 
-@functools.cache
-def _font(letter: str) -> str | None:
-    """Name the font to take a letter from: an empty name for the usual one, None if none has it."""
+def font_of(letter: str) -> str | None:
+    """Name the font to take a letter from.
+
+    Args:
+        letter: One letter.
+
+    Returns:
+        The font's name, an empty one for the usual font, None if none on this machine has the letter.
+
+    Example:
+        >>> font_of("A")
+        ''
+    """
     if letter == "\n" or ord(letter) in _letters(
         font_manager.findfont(font_manager.FontProperties())
     ):
@@ -90,8 +100,15 @@ def _font(letter: str) -> str | None:
     for name, file in _fonts().items():
         if ord(letter) in _letters(file):
             return name
-    _say_once(letter)
     return None
+
+
+@functools.cache
+def _font(letter: str) -> str | None:
+    """As `font_of`, which says once that a letter is in no font."""
+    if (found := font_of(letter)) is None:
+        _say_once(letter)
+    return found
 
 
 @functools.cache

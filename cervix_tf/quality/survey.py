@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.cache_file import CacheFile, photograph_keys
+from cervix_tf.data.cache_file import CacheFile, origin, photograph_keys
 from cervix_tf.data.decoding_pass import Photograph, See, UnreadablePhotographs, decode_all
 from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.data.squares import cache_folder, kept
@@ -49,7 +49,7 @@ def survey(
 
     reasons: dict[int, str] = {}
     with nullcontext() if cache in ("memory", "none") else cache_folder(cache) as folder:
-        file = folder and CacheFile(folder, size, photograph_keys(paths))
+        file = folder and CacheFile(folder, size, photograph_keys(paths), origin(paths))
         try:
             if file:
                 kept(photographs, file, None, note)

@@ -254,9 +254,7 @@ def test_empty_manifest_is_refused(manifest, cache):
 
 
 def test_default_folder_is_the_users(manifest, tmp_path, monkeypatch):
-    from cervix_tf.data import squares
-
-    monkeypatch.setattr(squares.platformdirs, "user_cache_dir", lambda *_: str(tmp_path / "user"))
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_: str(tmp_path / "user"))
     assert prepare(manifest, SIZE).path.parent == tmp_path / "user"
 
 

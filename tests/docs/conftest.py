@@ -104,6 +104,8 @@ def place(prepared, tmp_path, monkeypatch) -> Iterator[Path]:
     small_networks(monkeypatch)
     quick_figures(monkeypatch)
     bare_fits(monkeypatch)
+    seen = {"cuda": True, "cuda_version": "12.5", "gpus": [], "backend": "tensorflow"}
+    monkeypatch.setattr("cervix_tf.machine.devices.look", lambda: (seen, ""))
     kagglehub = ModuleType("kagglehub")
     kagglehub.competition_download = lambda handle, **options: str(place / "data")
     monkeypatch.setitem(sys.modules, "kagglehub", kagglehub)

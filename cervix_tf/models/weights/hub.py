@@ -12,10 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-import platformdirs
-
 from cervix_tf import errors
 from cervix_tf.files import disk_errors
+from cervix_tf.caches import hub_cache
 
 MOST = 4_000_000_000  # bytes that an archive may unpack to
 RATIO = 20  # times its own size, which weights never reach ...
@@ -65,9 +64,7 @@ def resolve(handle: str) -> Path:
 
 def cached_at(handle: str) -> Path:
     """Give the folder that a module is kept in, of the user's own, whether it is there or not."""
-    own = Path(platformdirs.user_cache_dir("cervix_tf")) / "tfhub_modules"
-    cache = os.environ.get("TFHUB_CACHE_DIR") or own
-    return Path(cache) / hashlib.sha1(handle.encode()).hexdigest()
+    return hub_cache() / hashlib.sha1(handle.encode()).hexdigest()
 
 
 def _own_folder(folder: Path) -> None:
