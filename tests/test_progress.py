@@ -1,5 +1,6 @@
 import io
 
+import pytest
 from rich.console import Console
 
 from cervix_tf import progress
@@ -28,3 +29,26 @@ def test_a_progress_function_takes_the_place_of_the_bar():
         shown(3, 4)
     assert told == [(1, 3), (3, 4)]
     assert not progress._shown
+
+
+def test_time_left_is_of_the_whole_job(monkeypatch):
+    clock = [0.0]
+    console = Console(file=io.StringIO(), force_terminal=True, get_time=lambda: clock[0])
+    left = progress.TimeLeft()
+    with progress.bar("Folds", 3, console) as folds:
+        left.display = progress._shown[0]
+        folds(0)
+        for resumed in (0, 40):  # steps that another process has taken
+            with progress.bar(progress.TRAINING, 50) as training:
+                outer, inner = left.display.tasks
+                assert left.seconds(inner) is None
+                training(resumed)
+                clock[0] += 10
+                training(resumed + 5)
+                assert left.seconds(inner) == 10 * (45 - resumed) / 5
+                # Of the folds the part that is trained counts: a tenth of the first.
+                part = outer.completed + (resumed + 5) / 50
+                assert left.seconds(outer) == pytest.approx(clock[0] * (3 - part) / part)
+                clock[0] += 20
+            folds(outer.completed + 1)
+    assert str(left.render(outer)) == "0:00:30"
