@@ -18,6 +18,8 @@ CURVES = {
 }
 FACTS = ("data", "split", "photographs", "groups", "seed")
 FILES = ("recipe.yaml", "environment.json", "history.csv", "metrics.json", "report.html")
+# Value and ends of the interval of each figure, by its name.
+Figures = dict[str, tuple[float, float | None, float | None]]
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Contents:
         step: The last of training.
     """
 
-    figures: dict[str, tuple[float, float | None, float | None]]
+    figures: Figures
     facts: dict[str, str]
     plots: list[Path]
     files: list[Path]
@@ -70,7 +72,7 @@ def _plain(value: Any) -> bool:
     return isinstance(value, list) and not any(isinstance(part, dict | list) for part in value)
 
 
-def figures_of(metrics: dict) -> dict[str, tuple[float, float | None, float | None]]:
+def figures_of(metrics: dict) -> Figures:
     """Name the figures of a run by the split that they are of, each with its interval.
 
     Args:
@@ -80,7 +82,8 @@ def figures_of(metrics: dict) -> dict[str, tuple[float, float | None, float | No
         `SPLIT/log_loss` and the like; `SPLIT/recall/CLASS`; `SPLIT/prior/log_loss`, those of the class
         shares, and likewise `raw`, `probe` and `gain`; `training/log_loss`.
     """
-    found, ends = {}, metrics["intervals"]
+    found: Figures = {}
+    ends = metrics["intervals"]
 
     def add(name: str, value: float | None, interval: list | None) -> None:
         if value is not None:

@@ -21,7 +21,7 @@ from cervix_tf.recipes import Range, Recipe, Space, load_space
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.recipes.search_spaces import with_values
 from cervix_tf.runs import Run, fingerprint
-from cervix_tf.tracking.contents import Contents, parameters_of
+from cervix_tf.tracking.contents import Contents, Figures, parameters_of
 from cervix_tf.tracking.sending import check_tracker, finish, open_tracker
 from cervix_tf.training.callbacks import Callbacks, check_maker
 from cervix_tf.training.hosts import alone
@@ -218,7 +218,9 @@ def _run(
 def _best(study: Study, table: pd.DataFrame) -> Contents:
     """What a study is tracked by: the figures of its best trial, table, plot and best recipe."""
     best = table[table["state"] == "complete"].nsmallest(1, "log_loss").iloc[0]
-    figures = {f"best/{name}": (float(best[name]), None, None) for name in ("log_loss", "accuracy")}
+    figures: Figures = {
+        f"best/{name}": (float(best[name]), None, None) for name in ("log_loss", "accuracy")
+    }
     files = [study.folder / name for name in ("trials.csv", "best.yaml")]
     facts = {"best_trial": str(best["trial"]), "split": "validation"}
     return Contents(figures, facts, [study.folder / "trials.png"], files)

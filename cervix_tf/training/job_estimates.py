@@ -114,7 +114,7 @@ def estimate(
     train = np.array(steps) + predicted
     features = min(training, FIGURES) + 2 * min(training, MOST) + validating
     end = np.array([1.0, 1 - MARGIN, 1 + MARGIN]) * (PAGES + features * each + 60 * each)
-    missing, folder = _missing(sides, square_size(size), recipe.crop, cache)
+    missing, folder = _missing(sides, square_size(size), recipe, cache)
     square = 3 * square_size(size) ** 2
     in_memory = cache == "memory"
     peak = _peak()
@@ -218,14 +218,14 @@ def _predicted(model: keras.Model, squares: np.ndarray) -> tuple[float, float]:
 
 
 def _missing(
-    sides: pd.DataFrame, side: int, crop: str, cache: str | Path | None
+    sides: pd.DataFrame, side: int, recipe: Recipe, cache: str | Path | None
 ) -> tuple[int, Path]:
     """How many squares a cache lacks, and its folder."""
     folder = Path(platformdirs.user_cache_dir("cervix_tf"))
     folder = Path(cache) if cache and cache not in ("memory", "none") else folder
-    if cache in ("memory", "none") or not folder.is_dir() or crop == "mask":
+    if cache in ("memory", "none") or not folder.is_dir() or recipe.crop == "mask":
         return len(sides), folder
-    used = regions(sides, crop)
+    used = regions(sides, recipe.crop)
     paths = [Path(path).absolute() for path in sides["path"]]
     file = CacheFile(folder, side, photograph_keys(paths, used))
     return len(file.missing(file.path if file.path.is_file() else file.part)), folder
