@@ -25,9 +25,8 @@ def worker(steps: int) -> None:
     """Train as TF_CONFIG says, and print the seconds a step."""
     from cervix_tf.data import training_stream
     from cervix_tf.recipes import load_recipe
-    from cervix_tf.training.beginnings import untrained
+    from cervix_tf.training.beginnings import untrained, view_of
     from cervix_tf.training.devices import devices_of
-    from cervix_tf.training.loop import view_of
     from cervix_tf.training.steps import Stepper
 
     team = devices_of(None)

@@ -52,3 +52,24 @@ def test_a_quiet_block_has_no_bar():
     with progress.bar("Training", 2, console) as shown:
         shown(2)
     assert "Training" in console.file.getvalue()
+def test_time_left_is_of_the_whole_job(monkeypatch):
+    clock = [0.0]
+    console = Console(file=io.StringIO(), force_terminal=True, get_time=lambda: clock[0])
+    left = progress.TimeLeft()
+    with progress.bar("Folds", 3, console) as folds:
+        left.display = progress._shown[0]
+        folds(0)
+        for resumed in (0, 40):  # steps that another process has taken
+            with progress.bar(progress.TRAINING, 50) as training:
+                outer, inner = left.display.tasks
+                assert left.seconds(inner) is None
+                training(resumed)
+                clock[0] += 10
+                training(resumed + 5)
+                assert left.seconds(inner) == 10 * (45 - resumed) / 5
+                # Of the folds the part that is trained counts: a tenth of the first.
+                part = outer.completed + (resumed + 5) / 50
+                assert left.seconds(outer) == pytest.approx(clock[0] * (3 - part) / part)
+                clock[0] += 20
+            folds(outer.completed + 1)
+    assert str(left.render(outer)) == "0:00:30"

@@ -68,6 +68,21 @@ Devices = Annotated[
         "host that TF_CONFIG or Slurm names."
     ),
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Check everything, time a few steps and decodes, print what it would take, write nothing.",
+    ),
+]
+Track = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TRACKER",
+        help="tensorboard or mlflow: where parameters, curves, figures, plots and report go as well. "
+        "Going on goes on there.",
+    ),
+]
 Cache = Annotated[
     str | None,
     typer.Option(

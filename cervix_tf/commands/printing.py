@@ -94,6 +94,13 @@ def is_verbose() -> bool:
     return bool(_verbose)
 
 
+def print_estimate(estimate) -> None:
+    """Print what a job will take, and that nothing was written."""
+    for line in estimate.lines():
+        print(line)
+    print("Nothing was written: the same command without --dry-run begins.")
+
+
 def print_metrics(figures: dict) -> None:
     """Print log loss and accuracy beside those of the class prior."""
     once = ", each group once" if figures.get("per") == "group" else ""

@@ -11,15 +11,17 @@ from cervix_tf.commands.options import (
     Additional,
     Cache,
     Data,
+    DryRun,
     Model,
     RecipeFile,
     Settings,
     Strict,
+    Track,
     Weights,
     folder_out,
 )
-from cervix_tf.commands.printing import import_tensorflow, print_table
-from cervix_tf.commands.training import photographs, read_recipe
+from cervix_tf.commands.printing import import_tensorflow, print_estimate, print_table
+from cervix_tf.commands.training import estimated, photographs, read_recipe
 
 # After so many the search goes on in a fresh process: TensorFlow keeps what it compiled for each.
 TRIALS_A_PROCESS = 6
@@ -59,6 +61,8 @@ def search(
         ),
     ] = None,
     strict: Strict = False,
+    track: Track = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Search a space of settings; run it several times at once to share the trials out.
 
@@ -72,11 +76,17 @@ def search(
     ready = load_space(space)
     manifest = photographs(data, additional, strict=strict)
     _quiet_tensorflow()
+    if dry_run:
+        count = trials or len(ready.grid())
+        print_estimate(estimated(manifest, loaded, None, cache, track, fits=count))
+        print("Each trial is taken to be like the recipe itself; pruned ones end earlier.")
+        return
     from cervix_tf.training import search
 
     table = search(
         manifest, loaded, ready, trials=trials, sampler=sampler, study=study, seed=seed,
         settings=settings or (), prune=prune, cache=cache, max_trials=TRIALS_A_PROCESS, storage=storage,
+        track=track,
     )  # fmt: skip
     wanted = len(table) if sampler == "grid" else trials or 0
     if (table["state"] != "waiting").sum() < wanted or (table["state"] == "running").any():
@@ -116,6 +126,7 @@ def reproduce(
     ),
     cache: Cache = None,
     strict: Strict = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Run the report's experiments; its tables and figures beside ours on one page.
 
@@ -135,6 +146,13 @@ def reproduce(
     except UserError as error:
         print(f"Without full data: {error}", flush=True)
     _quiet_tensorflow()
+    if dry_run:
+        from cervix_tf.reproduction.experiments import plan, planned
+
+        recipes = plan(only or (), steps_scale, _weights(weights), settings or ())
+        print_estimate(planned(recipes, manifest, full, cache))
+        print("Masks, for the recipes that need them, and test photographs are not counted.")
+        return
     from cervix_tf.reproduction import reproduce
 
     page = reproduce(

@@ -11,15 +11,22 @@ from cervix_tf.commands.options import (
     Data,
     Devices,
     Drop,
+    DryRun,
     Model,
     Precision,
     RecipeFile,
     Settings,
     Strict,
+    Track,
     Weights,
     folder_out,
 )
-from cervix_tf.commands.printing import import_tensorflow, print_metrics, print_table
+from cervix_tf.commands.printing import (
+    import_tensorflow,
+    print_estimate,
+    print_metrics,
+    print_table,
+)
 
 
 def fit(
@@ -38,6 +45,8 @@ def fit(
     cache: Cache = None,
     additional: Additional = False,
     strict: Strict = False,
+    track: Track = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Train a model and write a run folder.
 
@@ -49,7 +58,8 @@ def fit(
         given = {
             "--model": model, "--recipe": recipe, "--data": data, "--weights": weights, "--run": run,
             "--set": settings, "--additional": additional, "--drop": drop, "--precision": precision,
-            "--strict": strict,
+            "--strict": strict, "--track": track,
+            "--dry-run": dry_run,
         }  # fmt: skip
         if clash := [name for name, value in given.items() if value]:
             raise UserError(
@@ -63,9 +73,12 @@ def fit(
     loaded = read_recipe(model, recipe, weights, settings, precision)
     manifest = _without(photographs(data, additional, strict=strict), drop)
     import_tensorflow()
+    if dry_run:
+        print_estimate(estimated(manifest, loaded, run, cache, track, devices=devices))
+        return
     from cervix_tf.training import fit
 
-    _print_run(fit(manifest, loaded, run=run, cache=cache, devices=devices), devices)
+    _print_run(fit(manifest, loaded, run=run, cache=cache, devices=devices, track=track), devices)
 
 
 def crossfit(
@@ -88,6 +101,8 @@ def crossfit(
     cache: Cache = None,
     additional: Additional = False,
     strict: Strict = False,
+    track: Track = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Train a run a patient fold; their mean, calibrated out of fold, is an ensemble.
 
@@ -98,9 +113,16 @@ def crossfit(
     loaded = read_recipe(model, recipe, weights, settings, precision)
     manifest = _without(photographs(data, additional, strict=strict), drop)
     import_tensorflow()
+    if dry_run:
+        from cervix_tf.data import folds as divided
+
+        held_out = 1 / len(divided(manifest, folds, loaded.seed))  # too few groups end here
+        fits = {"fits": folds * repeats, "held_out": held_out, "devices": devices}
+        print_estimate(estimated(manifest, loaded, None, cache, track, **fits))
+        return
     from cervix_tf.training import crossfit
 
-    ensemble = crossfit(manifest, loaded, out, folds, repeats, cache, devices=devices)
+    ensemble = crossfit(manifest, loaded, out, folds, repeats, cache, devices=devices, track=track)
     print_metrics(ensemble.metrics)
     print(f"Ensemble folder: {out}")
 
@@ -218,6 +240,15 @@ def photographs(data: Path | None, additional: bool, labelled: bool = True, stri
     if additional:
         return read_kaggle(source, additional=True, strict=strict)
     return read_manifest(source, labelled, strict)
+
+
+def estimated(manifest, recipe, run: Path | None, cache: str | None, track: str | None, **fits):
+    """Estimate what fits would take; a tracker that is not there ends it, too."""
+    from cervix_tf.tracking.sending import check_tracker
+    from cervix_tf.training import estimate
+
+    check_tracker(track)
+    return estimate(manifest, recipe, run, cache, **fits)
 
 
 def _without(manifest, drop: list[str] | None):

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from cervix_tf.reproduction.page import write_page
 from cervix_tf.reproduction.report_tables import FULL_DATA, PARTS
 from cervix_tf.runs import Run, load
 from cervix_tf.segmentation import segment
+from cervix_tf.training.estimates import Estimate
 from cervix_tf.training.hosts import alone
+from cervix_tf.training.job_estimates import estimate
 from cervix_tf.training.trainer import fit, resume
 
 log = logging.getLogger(__name__)
@@ -68,14 +71,9 @@ def reproduce(
     """
     alone("reproduce", "start it on one")
     out, parts = Path(out), list(only) or list(PARTS)
-    for part in parts:
-        if part not in PARTS:
-            raise unknown("part", part, PARTS)
-    if not 0 < steps_scale <= 1:
-        raise UserError(f"steps_scale is {steps_scale}: give a share above 0 and up to 1.")
+    recipes = plan(parts, steps_scale, weights, settings)
+    names = list(recipes)
     manifest = validated(manifest, "the manifest")
-    names = list(dict.fromkeys(name for part in PARTS if part in parts for name in PARTS[part]))
-    recipes = {name: scaled(name, steps_scale, weights, settings) for name in names}
     runs: dict[str, Run] = {}
     with bar("Experiments", len(names), progress=progress) as shown:
         for number, name in enumerate(names):
@@ -91,6 +89,55 @@ def reproduce(
             keras.backend.clear_session()
     notes = {name: _differences(name, runs[name], full is not None) for name in names}
     return write_page(out, parts, manifest, runs, notes, steps_scale, cache)
+
+
+def plan(
+    only: Iterable[str],
+    steps_scale: float,
+    weights: str | Mapping[str, str] | None,
+    settings: Iterable[str],
+) -> dict[str, Recipe]:
+    """The recipes that `reproduce` runs, by their names; arguments and errors as its own."""
+    parts = list(only) or list(PARTS)
+    for part in parts:
+        if part not in PARTS:
+            raise unknown("part", part, PARTS)
+    if not 0 < steps_scale <= 1:
+        raise UserError(f"steps_scale is {steps_scale}: give a share above 0 and up to 1.")
+    names = dict.fromkeys(name for part in PARTS if part in parts for name in PARTS[part])
+    return {name: scaled(name, steps_scale, weights, settings) for name in names}
+
+
+def planned(
+    recipes: dict[str, Recipe], manifest: pd.DataFrame, full: pd.DataFrame | None, cache
+) -> Estimate:
+    """Estimate what the recipes of `plan` would take, each set of squares decoded once.
+
+    Args:
+        recipes: Those that are run, one at least.
+        manifest: As `reproduce` takes it.
+        full: As `reproduce` takes it.
+        cache: As `reproduce` takes it.
+
+    Returns:
+        The sum over all fits.
+
+    Raises:
+        UserError: What a fit would end with; or no recipe is run.
+    """
+    total, decoded = None, set()
+    for name, recipe in recipes.items():
+        photographs = full if full is not None and name in FULL_DATA else manifest
+        one = estimate(photographs, recipe, cache=cache)
+        squares = (recipe.image_size or recipe.model.name, recipe.crop, len(photographs))
+        if squares in decoded:
+            one = replace(one, to_decode=0, decoding=(0.0, 0.0, 0.0), cache=0.0)
+        decoded.add(squares)
+        total = one if total is None else total + one
+        keras.backend.clear_session()
+    if total is None:
+        raise UserError("No fit is asked for: table1 and figure5 take seconds.")
+    return total
 
 
 def scaled(

@@ -31,6 +31,7 @@ RECORDED = (
     "metrics.json",
     "crossfit.json",
     "oof.csv",
+    "tracking.json",
 )
 ENTRY = {"bytes": int, "sha256": str}
 

@@ -19,6 +19,7 @@ WORDS = ("image", "path", "label", "group", "train")  # columns of text
 SHAPES: dict[str, dict[str, Any]] = {
     "environment.json": {"data_fingerprint": str, "devices": list},
     "calibration.json": {"slope": NUMBER, "offsets": list, "photographs": int, "groups": int},
+    "tracking.json": {"tracker": str},
     "crossfit.json": {"folds": int, "repeats": int},
     "metrics.json": {
         "model": str, "data": str, "split": str, "photographs": int, "groups": int, "classes": list,

@@ -39,7 +39,7 @@ def environment(manifest: pd.DataFrame, seed: int, looked: list[str] | None = No
     """
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": _without_passwords(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])),
+        "command": without_passwords(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in PACKAGES},
@@ -50,10 +50,17 @@ def environment(manifest: pd.DataFrame, seed: int, looked: list[str] | None = No
     }
 
 
-def _without_passwords(command: str) -> str:
-    """The command line as it may be shown: with those of `--storage` left out."""
-    command = re.sub(r"(://[^/\s:@]*):\S*@", r"\1:***@", command)
-    return re.sub(r"(password)=[^&\s]*", r"\1=***", command)
+def without_passwords(text: str) -> str:
+    """Take the passwords out of the URLs of a command line.
+
+    Args:
+        text: The command line, or a URL.
+
+    Returns:
+        It as it may be shown.
+    """
+    text = re.sub(r"(://[^/\s:@]*):\S*@", r"\1:***@", text)
+    return re.sub(r"(password)=[^&\s]*", r"\1=***", text)
 
 
 def devices() -> list[str]:

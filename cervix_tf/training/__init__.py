@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "cross_validation": ["crossfit"],
         "probes": ["probe"],
         "throughput": ["bench"],
+        "job_estimates": ["estimate"],
         "hyperparameter_search": ["search"],
     },
 )

@@ -1,6 +1,9 @@
-"""Whether a batch fits into memory, known before anything is decoded."""
+"""Whether a batch fits into memory, known before anything is decoded where it can be."""
 
 import os
+from collections.abc import Iterator
+
+import tensorflow as tf
 
 from cervix_tf.data import square_size
 from cervix_tf.errors import UserError
@@ -31,3 +34,27 @@ def check_batch(batch_size: int, image_size: int) -> None:
             f"{batch_size * photograph / 1e9:.0f} GB, and this machine has {memory / 1e9:.0f}: take "
             "fewer a step (--set batch_size=...)."
         )
+
+
+def next_batch(stream: Iterator) -> tuple:
+    """Take the next batch; what the pipeline cannot do ends here in one line.
+
+    Args:
+        stream: Batches.
+
+    Returns:
+        The batch.
+
+    Raises:
+        UserError: It does not fit into memory, or the cache of squares cannot be read.
+    """
+    try:
+        return next(stream)
+    except tf.errors.ResourceExhaustedError as error:
+        raise UserError(
+            "A batch of photographs does not fit into memory: take fewer a step "
+            "(--set batch_size=...)."
+        ) from error
+    except tf.errors.OpError as error:
+        reason = str(error).splitlines()[0][:200]
+        raise UserError(f"The photographs' cache cannot be read: {reason}") from error

@@ -1,12 +1,14 @@
-"""What a run begins from: a split, and an untrained network."""
+"""What a run begins from: a split, an untrained network, its views, and how long its stages are."""
 
 import keras
 import pandas as pd
 
-from cervix_tf.data import split
+from cervix_tf.data import STILL, RandomView, split
 from cervix_tf.data.splits import check_split
-from cervix_tf.models import build
+from cervix_tf.errors import UserError
+from cervix_tf.models import build, set_trainable
 from cervix_tf.recipes import Recipe
+from cervix_tf.training.batch_memory import check_batch
 
 
 def divided(manifest: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
@@ -41,3 +43,45 @@ def untrained(recipe: Recipe, classes: int) -> keras.Model:
         weights=recipe.model.weights,  # when resuming too: stem and value range follow from them
         **recipe.model.options,
     )
+
+
+def trainable(recipe: Recipe, classes: int) -> keras.Model:
+    """Build a recipe's network, and find what no stage could do before anything is decoded.
+
+    Args:
+        recipe: The recipe.
+        classes: How many classes.
+
+    Returns:
+        The model, as `untrained` builds it.
+
+    Raises:
+        UserError: A batch is too large, or a stage names what the network does not have.
+
+    Example:
+        >>> trainable(load_recipe("cervixnet2"), 3).output_shape
+        (None, 3)
+    """
+    model = untrained(recipe, classes)
+    check_batch(recipe.batch_size, model.input_shape[1])
+    for stage in recipe.stages:
+        probing = stage.train == "probe"
+        set_trainable(model, "head" if probing else stage.train)
+        if probing and not isinstance(model.get_layer("logits"), keras.layers.Dense):
+            raise UserError(
+                f"{recipe.model.name} cannot begin as a linear probe: its logits are not one dense "
+                "layer. Leave out the stage {train: probe}, or take another network."
+            )
+    return model
+
+
+def view_of(recipe: Recipe, size: int) -> RandomView:
+    """The layer that makes a network's input of that size as a recipe asks for."""
+    options = recipe.augment.model_dump() if recipe.augment else STILL
+    jit = None if recipe.jit == "auto" else recipe.jit
+    return RandomView(size, seed=recipe.seed, jit=jit, **options)
+
+
+def stage_lengths(recipe: Recipe, photographs: int) -> list[int]:
+    """Optimiser steps of each stage when there are so many training photographs."""
+    return [stage.length(photographs, recipe.batch_size) for stage in recipe.stages]

@@ -29,7 +29,11 @@ from cervix_tf.runs import Ensemble, Run, environment, fingerprint, geometric_me
 from cervix_tf.runs.checked_folder import TABLE
 from cervix_tf.runs.ensembles import ENSEMBLE
 from cervix_tf.runs.provenance import samples, with_content
+from cervix_tf.tracking.contents import parameters_of
+from cervix_tf.tracking.sending import check_tracker, open_tracker
+from cervix_tf.tracking.sending import track as send
 from cervix_tf.training.beginnings import untrained
+from cervix_tf.training.callbacks import Callbacks, check_maker, unswayed
 from cervix_tf.training.devices import Asked, devices_of
 from cervix_tf.training.hosts import alone
 from cervix_tf.training.leases import Lease, LeaseLost
@@ -49,6 +53,8 @@ def crossfit(
     cache: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
     devices: Asked = None,
+    callbacks: Callbacks = None,
+    track: str | None = None,
 ) -> Ensemble:
     """Train a run a fold, and make an ensemble of them with out-of-fold figures and a calibration.
 
@@ -76,6 +82,9 @@ def crossfit(
             temporary folder, from which all folds read them.
         progress: Called with the runs complete and of all; by default a bar on a terminal.
         devices: What shares each batch, as `fit` takes it.
+        callbacks: A function that makes a list of `keras.callbacks.Callback` for the run of a fold, which
+            `fit` then calls.
+        track: As `fit` takes it; the runs of the folds are parts of the ensemble's.
 
     Returns:
         The ensemble. Its folder holds `runs/REPEAT-FOLD`; `oof.csv`: `image`, `path`, `label`, `group`,
@@ -94,6 +103,8 @@ def crossfit(
     recipe = recipe.model_copy(update={"image_size": size, "keep": "last", "patience": None})
     manifest = validated(manifest, "the manifest")
     class_names(manifest)  # what cannot be trained is refused here
+    check_maker(callbacks, "crossfit")
+    check_tracker(track)
     alone("crossfit", "start it on each, and they share out the folds", devices)
     devices_of(devices).check(recipe.batch_size)
     if repeats < 1:
@@ -105,6 +116,7 @@ def crossfit(
     whole = Lease(ensemble.path("locks/crossfit"))
     with whole:
         _begin(ensemble, _marked(divisions[0]), recipe, folds, repeats)
+        tracker = open_tracker(ensemble, track, parameters_of(recipe))
     works = {
         member.folder.name: (member, fold, recipe.model_copy(update={"seed": recipe.seed + number}))
         for number, (member, fold) in enumerate(
@@ -114,17 +126,23 @@ def crossfit(
         )
     }
     leases = {name: Lease(ensemble.path(f"locks/{name}")) for name in works}
+    given = {
+        "devices": devices,
+        "callbacks": unswayed(callbacks),
+        "track": tracker.name if tracker else None,
+    }
     with _shared(cache) as cache, bar("Folds", len(works), progress=progress) as shown:
         while left := [work for work in works.values() if not work[0].complete]:
             shown(len(works) - len(left), len(works), note="")
-            if not any(
-                _trained(leases[work[0].folder.name], *work, cache, devices) for work in left
-            ):
+            if not any(_trained(leases[work[0].folder.name], *work, cache, given) for work in left):
                 time.sleep(WAIT)  # other processes train them; a killed one's fold is taken over
         shown(len(works), len(works), note="")
         with whole:
             if not ensemble.complete:
                 _finish(ensemble, cache)
+            if tracker:
+                for each in (*ensemble.members, ensemble):
+                    send(each, tracker.name)
     return Ensemble(ensemble.folder)
 
 
@@ -180,7 +198,7 @@ def _trained(
     manifest: pd.DataFrame,
     recipe: Recipe,
     cache: str | Path | None,
-    devices: Asked,
+    given: dict,
 ) -> bool:
     """Train the run of a fold, or go on with it, unless another process does; whether it was done."""
     if not lease.take():
@@ -195,9 +213,10 @@ def _trained(
 
         with quiet_fits():
             if run.path("recipe.yaml").is_file():
-                done = resume(run, cache, still_ours, devices=devices)
+                given = {name: given[name] for name in given if name != "track"}  # the run knows
+                done = resume(run, cache, still_ours, **given)
             else:
-                done = fit(manifest, recipe, run.folder, cache, still_ours, devices=devices)
+                done = fit(manifest, recipe, run.folder, cache, still_ours, **given)
         figures = uncalibrated(done.metrics)
         log.info(
             f"  out-of-fold log loss {figures['log_loss']:.4f}  accuracy "

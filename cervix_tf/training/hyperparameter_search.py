@@ -21,6 +21,9 @@ from cervix_tf.recipes import Range, Recipe, Space, load_space
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.recipes.search_spaces import with_values
 from cervix_tf.runs import Run, fingerprint
+from cervix_tf.tracking.contents import Contents, Figures, parameters_of
+from cervix_tf.tracking.sending import check_tracker, finish, open_tracker
+from cervix_tf.training.callbacks import Callbacks, check_maker
 from cervix_tf.training.hosts import alone
 from cervix_tf.training.leases import LeaseLost
 from cervix_tf.training.loop import Diverged
@@ -46,6 +49,8 @@ def search(
     max_trials: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     storage: str | None = None,
+    callbacks: Callbacks = None,
+    track: str | None = None,
 ) -> pd.DataFrame:
     """Fit a recipe with many settings and keep the best.
 
@@ -77,6 +82,8 @@ def search(
         progress: Called with the trials begun before and of all; by default a bar on a terminal.
         storage: The URL of a database for Optuna's trials, such as `postgresql://USER@HOST/DATABASE`; the
             runs lie in the study's folder all the same. By default a journal in that folder.
+        callbacks: A function that makes a list of `keras.callbacks.Callback` for the run of a trial.
+        track: As `fit` takes it; the runs of the trials are parts of the study's.
 
     Returns:
         A table with one row a trial: `trial` (its number), `state` (complete, pruned, fail, running or
@@ -91,6 +98,8 @@ def search(
         >>> space = ["model.dropout=[0.3, 0.5]"]
         >>> search(manifest, "cervixnet2", space, study="studies/dropout").nsmallest(1, "log_loss")
     """
+    check_maker(callbacks, "search")
+    check_tracker(track)
     alone("search", "start it on each, and they share out the trials")
     if sampler not in SAMPLERS:
         raise unknown("sampler", sampler, SAMPLERS)
@@ -110,6 +119,9 @@ def search(
     database = None if storage is None else Database(storage)
     with database.errors() if database else nullcontext():
         opened = Study(Path(study), space, same, database)
+        with opened.lock:
+            varied = {f"space.{key}": str(values) for key, values in same["space"]["space"].items()}
+            tracker = open_tracker(Run(opened.folder), track, {**parameters_of(base), **varied})
         wanted = opened.enqueue_grid(trials, seed) if sampler == "grid" else trials or 0
         with bar("Trials", wanted, progress=progress) as shown:
             for claim in islice(opened.claims(sampler, wanted, seed), max_trials):
@@ -117,7 +129,8 @@ def search(
                 trial_recipe = space.apply(base, settings, claim.values)
                 log.info(f"trial {claim.trial.number:03d} of {wanted}: {_worded(claim.values)}")
                 try:
-                    log.info(_run(opened, claim, manifest, trial_recipe, prune, cache))
+                    given = (cache, callbacks, tracker.name if tracker else None)
+                    log.info(_run(opened, claim, manifest, trial_recipe, prune, *given))
                 except LeaseLost as lost:
                     log.warning(f"Trial {claim.trial.number:03d} {lost}")
                 except KeyboardInterrupt:  # the same search goes on, not the fit of one trial
@@ -129,11 +142,20 @@ def search(
         table = _write(opened, base)
     if (table["state"] == "complete").any():
         plot_trials(table, opened.space, opened.folder / "trials.png")
+        if tracker:
+            finish(tracker, _best(opened, table))
     return table
 
 
 def _run(
-    study: Study, claim: Claim, manifest: pd.DataFrame, recipe: Recipe, prune: bool, cache
+    study: Study,
+    claim: Claim,
+    manifest: pd.DataFrame,
+    recipe: Recipe,
+    prune: bool,
+    cache: str | Path | None,
+    callbacks: Callbacks,
+    track: str | None,
 ) -> str:
     """Fit one trial, tell its end to the study, and say it in a line."""
     trial, run = claim.trial, Run(study.folder / "trials" / f"{claim.trial.number:03d}")
@@ -162,9 +184,17 @@ def _run(
     try:
         with quiet_fits():
             done = (
-                resume(run, cache, on_validation)
+                resume(run, cache, on_validation, callbacks=callbacks)
                 if begun
-                else fit(manifest, recipe, run.folder, cache, on_validation)
+                else fit(
+                    manifest,
+                    recipe,
+                    run.folder,
+                    cache,
+                    on_validation,
+                    callbacks=callbacks,
+                    track=track,
+                )
             )
     except optuna.TrialPruned:
         note()
@@ -183,6 +213,17 @@ def _run(
         f"  validation log loss {figures['log_loss']:.4f}  accuracy "
         f"{100 * figures['accuracy']:.1f} %"
     )
+
+
+def _best(study: Study, table: pd.DataFrame) -> Contents:
+    """What a study is tracked by: the figures of its best trial, table, plot and best recipe."""
+    best = table[table["state"] == "complete"].nsmallest(1, "log_loss").iloc[0]
+    figures: Figures = {
+        f"best/{name}": (float(best[name]), None, None) for name in ("log_loss", "accuracy")
+    }
+    files = [study.folder / name for name in ("trials.csv", "best.yaml")]
+    facts = {"best_trial": str(best["trial"]), "split": "validation"}
+    return Contents(figures, facts, [study.folder / "trials.png"], files)
 
 
 def _write(study: Study, base: Recipe) -> pd.DataFrame:

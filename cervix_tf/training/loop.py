@@ -3,20 +3,22 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from cervix_tf.data import STILL, RandomView, SquareRows, training_stream
+from cervix_tf.data import SquareRows, training_stream
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import log_loss
 from cervix_tf.inference import probabilities
 from cervix_tf.recipes import Recipe, Stage
 from cervix_tf.runs import Run
+from cervix_tf.training.batch_memory import next_batch
+from cervix_tf.training.beginnings import stage_lengths, view_of
+from cervix_tf.training.callbacks import Hooks
 from cervix_tf.training.checkpoints import (
     check_best,
     load_variables,
@@ -45,6 +47,7 @@ class State:
     stage: int = 0
     stage_step: int = 0
     stage_over: bool = False
+    stopped: bool = False  # by a callback: no stage follows
     best: float = math.inf  # validation log loss
     best_step: int = 0
     stage_best: float = math.inf
@@ -75,6 +78,7 @@ class Loop:
         on_validation: Called with step and log loss after every validation; what it raises ends
             training.
         devices: What shares each batch. Of several hosts only the chief writes.
+        callbacks: Called as `callbacks.Hooks` does.
     """
 
     def __init__(
@@ -86,11 +90,13 @@ class Loop:
         validation: LabelledSquares,
         on_validation: Callable[[int, float], None] | None = None,
         devices: Devices = ONE,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
     ):
         self.model, self.recipe, self.run, self.devices = model, recipe, run, devices
         self.on_validation = on_validation
         self.training, self.validation = training, validation
         self.lengths = stage_lengths(recipe, len(training.labels))
+        self.hooks = Hooks(model, recipe, self.lengths, callbacks, devices)
         self.state = State()
         # Of the validation photographs, by the present weights and the best; None if not predicted yet.
         self.probabilities: np.ndarray | None = None
@@ -112,6 +118,8 @@ class Loop:
         if self.recipe.keep == "best" and self.state.best_step:
             load_variables(self.best, self.model.variables)
             self.probabilities = self.best_probabilities
+        if self.hooks.train_end(self.state.history):
+            self.probabilities = None
 
     def _stages(self, bar: Callable[..., None], resuming: bool) -> None:
         if resuming:
@@ -121,6 +129,8 @@ class Loop:
         self.devices.agree("checkpoint", str(self.state.step))
         for number in range(self.state.stage, len(self.recipe.stages)):
             stage = self.recipe.stages[number]
+            if self.state.stopped and not resuming:
+                return
             if stage.train == "probe":
                 self._probe(stage)  # quick, so no checkpoint begins in one: it is done again
                 continue
@@ -131,6 +141,7 @@ class Loop:
             if resuming:
                 load_variables(self.checkpoint, self._variables(stepper))
                 resuming = False
+            self.hooks.stage(self.state.history, stepper.optimizer)
             self._stage(stepper, stage, self.lengths[number], bar)
             self._end_stage()
 
@@ -146,13 +157,15 @@ class Loop:
         note = ""
         while state.stage_step < length and not state.stage_over:
             asked = time.perf_counter()
-            batch = _next(stream)
+            batch = next_batch(stream)
             waited += time.perf_counter() - asked
+            self.hooks.batch_begin(state.history, state.stage_step)
             state.pending.append(stepper(*batch))  # left on the device: the next step need not wait
             state.step += 1
             state.stage_step += 1
             taken += 1
-            last = state.stage_step == length
+            self.hooks.batch_end(state.history, state.stage_step, state.pending)
+            last = state.stage_step == length or self.hooks.stopping
             validating = last or state.stage_step % self.recipe.validate_every == 0
             logging_now = validating or state.stage_step % LOG_EVERY == 0
             saving = last or state.step % self.recipe.checkpoint_every == 0
@@ -177,6 +190,8 @@ class Loop:
     def _probe(self, stage: Stage) -> None:
         """Set the logits to a logistic regression: one entry of the history, and no steps."""
         state, training, recipe = self.state, self.training, self.recipe
+        self.hooks.stage(state.history, None)
+        self.hooks.epoch_begin(state.history)
         figures = np.zeros(2)
         if self.devices.hosts.chief:
             predicted = fit_head(
@@ -224,19 +239,25 @@ class Loop:
         }
         if validating:
             with stepper.averaged() if stepper else nullcontext():
+                self.hooks.test_begin()
                 self.probabilities = self._validated()
                 predicted, targets = self.probabilities.argmax(axis=1), self.validation.labels
                 row["validation_loss"] = log_loss(targets, self.probabilities)
                 row["validation_accuracy"] = float((predicted == targets).mean())
                 self._compare(row["validation_loss"])
+                state.history.append(row)
+                self.hooks.epoch_end(state.history)
+            state.stopped = self.hooks.stopping
+            state.stage_over |= state.stopped
             log.info(
                 f"step {state.step:>5}  {stage.train:<8}  training {loss:.4f}  "
                 f"validation log loss {row['validation_loss']:.4f}  "
                 f"accuracy {100 * row['validation_accuracy']:.1f} %"
             )
-        state.history.append(row)
-        if validating and self.on_validation:
-            self.on_validation(state.step, row["validation_loss"])
+            if self.on_validation:
+                self.on_validation(state.step, row["validation_loss"])
+        else:
+            state.history.append(row)
 
     def _validated(self) -> np.ndarray:
         """Predict the validation photographs, each host an equal part of them."""
@@ -269,29 +290,3 @@ class Loop:
     def _variables(self, stepper: Stepper) -> list:
         """Everything that changes in training, in a fixed order."""
         return [*self.model.variables, *stepper.optimizer.variables, *stepper.averages]
-
-
-def view_of(recipe: Recipe, size: int) -> RandomView:
-    """The layer that makes a network's input of that size as a recipe asks for."""
-    options = recipe.augment.model_dump() if recipe.augment else STILL
-    jit = None if recipe.jit == "auto" else recipe.jit
-    return RandomView(size, seed=recipe.seed, jit=jit, **options)
-
-
-def _next(stream: Iterator) -> tuple:
-    """The next batch; what the pipeline cannot do ends here in one line."""
-    try:
-        return next(stream)
-    except tf.errors.ResourceExhaustedError as error:
-        raise UserError(
-            "A batch of photographs does not fit into memory: take fewer a step "
-            "(--set batch_size=...)."
-        ) from error
-    except tf.errors.OpError as error:
-        reason = str(error).splitlines()[0][:200]
-        raise UserError(f"The photographs' cache cannot be read: {reason}") from error
-
-
-def stage_lengths(recipe: Recipe, photographs: int) -> list[int]:
-    """Optimiser steps of each stage when there are so many training photographs."""
-    return [stage.length(photographs, recipe.batch_size) for stage in recipe.stages]

@@ -17,8 +17,9 @@ from cervix_tf.data.photographs import Progress
 from cervix_tf.errors import UserError
 from cervix_tf.models import build, spec
 from cervix_tf.recipes import Recipe
+from cervix_tf.training.beginnings import stage_lengths, view_of
 from cervix_tf.training.determinism import repeatable
-from cervix_tf.training.loop import LOG_EVERY, stage_lengths, view_of
+from cervix_tf.training.loop import LOG_EVERY
 from cervix_tf.training.steps import Stepper
 
 ROUNDS = 5  # turns that the parts take, so that a machine busy for a while slows all alike

@@ -20,7 +20,7 @@ from cervix_tf.evaluation.report import report
 from cervix_tf.explanation import explain
 from cervix_tf.inference import Predictions, calibrated, probabilities
 from cervix_tf.inference.familiarity import evenly_chosen, write_references
-from cervix_tf.models import set_trainable, spec
+from cervix_tf.models import spec
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Calibration, Run, environment, load
@@ -28,10 +28,15 @@ from cervix_tf.runs.claims import check_free, claimed, new_folder
 from cervix_tf.runs.provenance import check_photographs, samples, with_content
 from cervix_tf.training.batch_memory import check_batch
 from cervix_tf.training.beginnings import divided, untrained
+from cervix_tf.runs.provenance import check_photographs
+from cervix_tf.tracking.contents import parameters_of
+from cervix_tf.tracking.sending import CARD, check_tracker, open_tracker, track, tracked
+from cervix_tf.training.beginnings import divided, stage_lengths, trainable
+from cervix_tf.training.callbacks import Callbacks, callbacks_of, check_callbacks
 from cervix_tf.training.determinism import repeatable
 from cervix_tf.training.devices import LOST, Asked, Devices, devices_of
 from cervix_tf.training.hosts import hosts_of
-from cervix_tf.training.loop import LabelledSquares, Loop, stage_lengths
+from cervix_tf.training.loop import LabelledSquares, Loop
 from cervix_tf.training.shares import FIGURES, rows_here
 
 log = logging.getLogger(__name__)
@@ -45,6 +50,8 @@ def fit(
     on_validation: Callable[[int, float], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
     devices: Asked = None,
+    callbacks: Callbacks = None,
+    track: str | None = None,
 ) -> Run:
     """Train a model and write the run: weights, history, predictions, figures, plots and report.
 
@@ -65,6 +72,10 @@ def fit(
         devices: What shares each batch: `"all"`, how many, or numbers such as `[0, 2]`, of the GPUs, or
             without any of TensorFlow's CPU devices; `"hosts"`: all of the hosts that `TF_CONFIG` or
             Slurm names. None for one, or for all hosts where `TF_CONFIG` names several.
+        callbacks: A list of `keras.callbacks.Callback`, or a function of the run that makes it. An epoch
+            is what lies between two validations.
+        track: `tensorboard` or `mlflow`: where parameters, curves, figures, plots and report go as well;
+            a resumed run goes on in the same place.
 
     Returns:
         The finished run.
@@ -77,6 +88,8 @@ def fit(
         >>> fit(read_manifest("data"), "cervixnet2", run="runs/second").metrics["log_loss"]
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    check_callbacks(callbacks)
+    check_tracker(track)
     hosts = hosts_of(devices)
     if hosts.count > 1 and run is None:
         raise UserError(f"{hosts.count} hosts write one run: name its folder with --run.")
@@ -97,8 +110,10 @@ def fit(
             looked = samples(manifest)
             noted = environment(manifest, recipe.seed, looked)
             begun.write_inputs(recipe, with_content(manifest, looked), noted)
+            open_tracker(begun, track, parameters_of(recipe))
+            begun.write_inputs(recipe, manifest, environment(manifest, recipe.seed))
         with _resumable(begun):
-            return _trained(begun, model, sides, squares, on_validation, progress, team)
+            return _trained(begun, model, sides, squares, on_validation, progress, team, callbacks)
 
 
 def resume(
@@ -107,6 +122,7 @@ def resume(
     on_validation: Callable[[int, float], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
     devices: Asked = None,
+    callbacks: Callbacks = None,
 ) -> Run:
     """Go on with a run that was killed, from its last checkpoint.
 
@@ -119,6 +135,7 @@ def resume(
         progress: As in `fit`.
         devices: As in `fit`; another number than the run was begun with gives the same weights but for
             the order of sums, dropout's draws, and BatchNorm's statistics unless synchronised.
+        callbacks: As in `fit`; the first epoch is that of the checkpoint.
 
     Returns:
         The finished run, with the weights of an uninterrupted one.
@@ -136,11 +153,13 @@ def resume(
     with claim:
         if begun.complete:
             log.info(f"{begun.folder} is complete: nothing is left to train.")
+            if begun.has(CARD):
+                track(begun)
             return begun
         check_photographs(begun.manifest, begun.environment["data_fingerprint"], begun.folder)
         with _together(team, begun.folder), _resumable(begun):
             prepared = _prepared(begun.manifest, begun.recipe, cache, team)
-            return _trained(begun, *prepared, on_validation, progress, team)
+            return _trained(begun, *prepared, on_validation, progress, team, callbacks)
 
 
 @contextmanager
@@ -176,16 +195,7 @@ def _prepared(
     manifest: pd.DataFrame, recipe: Recipe, cache: str | Path | None, team: Devices
 ) -> tuple[keras.Model, pd.DataFrame, SquareRows]:
     """Build the model, and decode the labelled photographs of both sides; mistakes end here."""
-    model = untrained(recipe, len(class_names(manifest)))
-    check_batch(recipe.batch_size, model.input_shape[1])
-    for stage in recipe.stages:  # what cannot be done ends here, not after the first stage
-        probing = stage.train == "probe"
-        set_trainable(model, "head" if probing else stage.train)
-        if probing and not isinstance(model.get_layer("logits"), keras.layers.Dense):
-            raise UserError(
-                f"{recipe.model.name} cannot begin as a linear probe: its logits are not one dense "
-                "layer. Leave out the stage {train: probe}, or take another network."
-            )
+    model = trainable(recipe, len(class_names(manifest)))
     sides = manifest[manifest["split"].isin(["train", "validation"]) & manifest["label"].notna()]
     sides = sides.reset_index(drop=True)
     splits, targets = sides["split"].to_numpy(), class_indices(sides, class_names(manifest))
@@ -209,6 +219,7 @@ def _trained(
     on_validation: Callable[[int, float], None] | None,
     progress: Callable[[int, int], None] | None,
     team: Devices,
+    callbacks: Callbacks,
 ) -> Run:
     """Train a run that has begun, from its last checkpoint if it has one, and write all it holds."""
     team.wait()  # for the chief, which writes what the others read
@@ -227,16 +238,25 @@ def _trained(
         + (f", shared by {team.count} devices" if team.count > 1 else "")
         + (f" of {team.hosts.count} hosts" if team.hosts.count > 1 else "")
     )
-    loop = Loop(model, recipe, run, training, validation, on_validation, team)
-    with bar("Training", total, progress=progress) as shown, repeatable():
-        loop.train(shown)
-    if loop.timed:  # a probe takes no step
-        log.info(
-            f"The step alone makes {loop.rate('step'):.1f} images/s, with the pipeline "
-            f"{loop.rate('all'):.1f}. Best validation at step {loop.state.best_step}."
-        )
-    if team.hosts.chief:
-        _written(loop, run, model, sides, classes)
+    called = callbacks_of(callbacks, run)
+
+    def validated(step: int, loss: float) -> None:
+        if tracker:
+            tracker.send(loop.state.history)
+        if on_validation:
+            on_validation(step, loss)
+
+    with tracked(run) if team.hosts.chief else nullcontext() as tracker:
+        loop = Loop(model, recipe, run, training, validation, validated, team, called)
+        with bar("Training", total, progress=progress) as shown, repeatable():
+            loop.train(shown)
+        if loop.timed:  # a probe takes no step
+            log.info(
+                f"The step alone makes {loop.rate('step'):.1f} images/s, with the pipeline "
+                f"{loop.rate('all'):.1f}. Best validation at step {loop.state.best_step}."
+            )
+        if team.hosts.chief:
+            _written(loop, run, model, sides, classes)
     with suppress(*LOST) if team.hosts.chief else nullcontext():  # all is written
         team.wait()
     return load(run.folder)

@@ -248,12 +248,14 @@ def test_a_fold_of_a_dead_machine_is_taken_over(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(cross_validation, "fit", fit)
     lease, run = leases.Lease(tmp_path / "locks/1-1"), Run(tmp_path / "1-1")
     looks = 1
-    while not cross_validation._trained(lease, run, None, None, None, None):
+    while not cross_validation._trained(lease, run, None, None, None, {"devices": None}):
         assert looks < 100
         assert not ran
         looks += 1
     assert looks == leases.GRACE / leases.BEAT + 2
     assert ran == [run.folder]
     monkeypatch.setattr(lease, "take", lambda: setattr(lease, "_file", dead._file) or True)
-    assert cross_validation._trained(lease, run, None, None, None, None)  # the dead one awakes
+    assert cross_validation._trained(
+        lease, run, None, None, None, {"devices": None}
+    )  # the dead one awakes
     assert "Fold 1-1 is left to another process" in caplog.text

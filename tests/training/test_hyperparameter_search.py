@@ -78,11 +78,11 @@ def curves(monkeypatch):
     """Trials whose validation losses are given instead of trained, and what was run."""
     ran = []
 
-    def fit(manifest, recipe, run, cache, on_validation):
+    def fit(manifest, recipe, run, cache, on_validation, **_):
         ran.append((Path(run).name, "fit"))
         return losses(recipe, on_validation)
 
-    def resume(run, cache, on_validation):
+    def resume(run, cache, on_validation, **_):
         ran.append((run.folder.name, "resume"))
         return losses(run.recipe, on_validation)
 
@@ -124,7 +124,7 @@ def test_an_interrupted_trial_is_gone_on_with(curves, recipe, phantoms, tmp_path
     given = {"space": {"optimizer.learning_rate": [0.1, 0.2]}, "study": tmp_path / "study"}
     fake = hyperparameter_search.fit
 
-    def interrupted(manifest, recipe, run, cache, on_validation):
+    def interrupted(manifest, recipe, run, cache, on_validation, **_):
         Path(run).mkdir(parents=True)
         (Path(run) / "recipe.yaml").write_text(to_yaml(recipe))
         on_validation(2, 0.7)
@@ -190,10 +190,10 @@ def noted_trials(patch, log) -> None:
     def noted(name, folder_of, resumed):
         run = getattr(hyperparameter_search, name)
 
-        def note(*given):
+        def note(*given, **rest):
             with open(log, "a") as file:
                 file.write(f"{folder_of(*given).name} {os.getpid()} {resumed}\n")
-            return run(*given)
+            return run(*given, **rest)
 
         patch.setattr(hyperparameter_search, name, note)
 
@@ -261,7 +261,7 @@ def test_what_another_took_over_is_left_to_it(
 ):
     fake = hyperparameter_search.fit
 
-    def stalled(manifest, recipe, run, cache, on_validation):
+    def stalled(manifest, recipe, run, cache, on_validation, **_):
         monkeypatch.setattr(hyperparameter_search, "fit", fake)
         (file,) = (tmp_path / "study/locks/000").iterdir()
         file.rename(file.with_name("2")).write_text("free")  # another has had it, and is killed

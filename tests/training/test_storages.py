@@ -178,7 +178,7 @@ def test_no_password_in_what_a_run_says_of_its_command(monkeypatch):
         monkeypatch.setattr(
             sys, "argv", ["/bin/cervix-tf", "search", "--storage", url, "--seed", "1"]
         )
-        command = provenance._without_passwords(" ".join(sys.argv))
+        command = provenance.without_passwords(" ".join(sys.argv))
         assert "b/c" not in command
         assert command.endswith("--seed 1")
         assert "host/db" in command
