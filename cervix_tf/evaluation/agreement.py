@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from cervix_tf.evaluation.intervals.bootstrap import draws
+from cervix_tf.evaluation.intervals.bootstrap import draws, resampled_sums
 from cervix_tf.evaluation.intervals.rules import score_interval
 
 
@@ -39,7 +39,7 @@ def agreement_of(probabilities: np.ndarray, groups, seed: int = 0) -> dict | Non
     means = values.mean(axis=0)
     pairs: list = [None, None]
     if count > 1:
-        drawn = draws(np.arange(count), seed) @ values / count
+        drawn = resampled_sums(draws(np.arange(count), seed), values) / count
         pairs = score_interval(means, drawn, np.ones((count, 1))).tolist()
     return {
         "groups": count,

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from cervix_tf.evaluation.intervals.bootstrap import draws, numbered
+from cervix_tf.evaluation.intervals.bootstrap import draws, numbered, resampled_sums
 from cervix_tf.evaluation.intervals.rules import score_interval
 from cervix_tf.inference import Predictions
 from cervix_tf.inference.set_column import set_threshold
@@ -53,7 +53,7 @@ def set_figures(predictions: Predictions, split: str, level: float) -> tuple[dic
         ends = np.full((*values.shape, 2), np.nan)
         if len(means) > 1:
             drawn = draws(numbered(groups), predictions.run.recipe.seed)
-            resampled = np.tensordot(drawn, summed, 1) / np.tensordot(drawn, counted, 1)
+            resampled = resampled_sums(drawn, summed) / resampled_sums(drawn, counted)
             for k, name in enumerate(FIGURES):
                 ends[k] = score_interval(
                     values[k], resampled[:, k], counted[:, k], lowest[name], highest[name]

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import norm, t
 
 from cervix_tf.errors import UserError, unknown
-from cervix_tf.evaluation.intervals.bootstrap import draws, numbered
+from cervix_tf.evaluation.intervals.bootstrap import draws, numbered, resampled_sums
 from cervix_tf.evaluation.intervals.rules import LEVEL, score_interval, studentised_interval
 from cervix_tf.evaluation.kaggle_score import CLIP, row_losses
 from cervix_tf.inference import Predictions
@@ -91,7 +91,7 @@ def _intervals(part: pd.DataFrame, seed: int) -> dict[str, list[float] | None]:
         return {"log_loss": None, "accuracy": None}
     drawn = draws(code, seed)
     loss, right = (np.bincount(code, part[name]) for name in ("loss", "right"))
-    shares = (drawn @ right / (drawn @ counts))[:, None]
+    shares = (resampled_sums(drawn, right) / resampled_sums(drawn, counts))[:, None]
     return {
         "log_loss": np.clip(studentised_interval(loss, counts, drawn), 0, _WORST).tolist(),
         "accuracy": score_interval(
@@ -116,7 +116,9 @@ def _spread(parts: dict[str, pd.DataFrame], seed: int) -> dict:
     means = sums.sum(axis=0) / counts.sum(axis=0)
     drawn = draws(code, seed)
     with np.errstate(invalid="ignore"):
-        moved = (drawn @ sums) / (drawn @ counts) - means  # NaN where a resample lacks a value
+        moved = (
+            resampled_sums(drawn, sums) / resampled_sums(drawn, counts) - means
+        )  # NaN where a resample lacks a value
     worst = np.zeros(len(drawn))
     errors = np.zeros((len(parts), len(parts)))
     for k in range(len(parts) - 1):

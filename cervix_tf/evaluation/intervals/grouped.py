@@ -4,7 +4,14 @@ from functools import partial
 
 import numpy as np
 
-from cervix_tf.evaluation.intervals.bootstrap import RESAMPLES, draws, left_out, numbered, resample
+from cervix_tf.evaluation.intervals.bootstrap import (
+    RESAMPLES,
+    draws,
+    left_out,
+    numbered,
+    resample,
+    resampled_sums,
+)
 from cervix_tf.evaluation.intervals.rules import (
     calibration_interval,
     interval_of_mean,
@@ -130,7 +137,7 @@ def gain_intervals(
     loss = _by_group(base["loss"] - model["loss"], code)[:, 0]
     right = _by_group(model["bin_right"] - base["bin_right"], code).sum(axis=1)
     gained = np.array([right.sum() / count.sum()])
-    values = (drawn @ right / (drawn @ count))[:, None]
+    values = (resampled_sums(drawn, right) / resampled_sums(drawn, count))[:, None]
     return {
         "log_loss": np.clip(studentised_interval(loss, count, drawn), -_WORST, _WORST),
         "accuracy": score_interval(gained, values, count[:, None], low=-1)[0],

@@ -8,6 +8,8 @@ where every photograph of a class is classified rightly. Which rule serves which
 import numpy as np
 from scipy.stats import norm, t
 
+from cervix_tf.evaluation.intervals.bootstrap import resampled_sums
+
 LEVEL = 0.95
 _TAIL = (1 - LEVEL) / 2
 PSEUDO = 0.25  # of a patient, chosen in simulation
@@ -151,9 +153,13 @@ def _means(
     sums: np.ndarray, counts: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Means over photographs under weights of groups, and their standard errors: (R, k) each."""
-    total = (weights @ counts)[:, None]
-    means = weights @ sums / total
-    squares = weights @ sums**2 - 2 * means * (weights @ (sums * counts[:, None]))
-    squares += means**2 * (weights @ counts**2)[:, None]
+    alike = counts[:, None]
+    parts = [alike, sums, sums**2, sums * alike, alike**2]
+    widths = np.cumsum([part.shape[1] for part in parts])[:-1]
+    total, summed, squared, crossed, counted = np.split(
+        resampled_sums(weights, np.hstack(parts)), widths, axis=1
+    )
+    means = summed / total
+    squares = squared - 2 * means * crossed + means**2 * counted
     groups = len(counts)
     return means, np.sqrt(np.maximum(squares, 0) * groups / (groups - 1)) / total

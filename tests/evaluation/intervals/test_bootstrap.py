@@ -1,7 +1,13 @@
 import numpy as np
 
 from cervix_tf.evaluation import measures
-from cervix_tf.evaluation.intervals.bootstrap import draws, left_out, numbered, resample
+from cervix_tf.evaluation.intervals.bootstrap import (
+    draws,
+    left_out,
+    numbered,
+    resample,
+    resampled_sums,
+)
 
 
 def test_groups_stay_together():
@@ -20,11 +26,15 @@ def test_blocks_change_nothing(monkeypatch):
     code = np.repeat(np.arange(20), 3)
     label, share = rng.integers(0, 3, 60), rng.dirichlet([1, 1, 1], 60)
     drawn = draws(code, seed=4, resamples=40)
+    assert (drawn == np.random.default_rng(4).multinomial(20, np.full(20, 1 / 20), 40)).all()
     whole = resample(code, drawn, lambda w: measures(label, share, w))
     monkeypatch.setattr("cervix_tf.evaluation.intervals.bootstrap._CELLS", 7 * len(code))
+    assert (draws(code, seed=4, resamples=40) == drawn).all()
     parts = resample(code, drawn, lambda w: measures(label, share, w))
     for name, values in whole.items():
         assert np.allclose(values, parts[name], equal_nan=True), name
+    values = rng.normal(size=(20, 2))
+    assert np.allclose(resampled_sums(drawn, values), drawn.astype(int) @ values)
 
 
 def test_resamples_without_a_figure_are_counted():
