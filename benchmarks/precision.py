@@ -2,9 +2,9 @@
 
     python -m benchmarks.precision [--seeds 3] [--steps 200]
 
-`cervixnet2` at 96 x 96 is trained on 120 phantoms a type in single precision and in `mixed_bfloat16`, with
-the same seed, and judged on 900 phantoms of another seed. On a CPU this tries whether the figures are
-right, not the speed.
+`cervixnet2` at 96 x 96 is trained on 120 phantoms a type in single precision and in `mixed_bfloat16`,
+with the same seed, and judged on 900 phantoms of another seed. On a CPU this tries whether the figures
+are right, not the speed.
 """
 
 import argparse
@@ -32,7 +32,9 @@ def main() -> None:
             fresh = cx.phantom(folder / "fresh", per_class=300, seed=1000 + seed)
             losses = []
             for precision in ("float32", "mixed_bfloat16"):
-                recipe = small_recipe(seed, chosen.steps).model_copy(update={"precision": precision})
+                recipe = small_recipe(seed, chosen.steps).model_copy(
+                    update={"precision": precision}
+                )
                 run = cx.fit(known, recipe, folder / precision, cache="memory")
                 losses.append(judged([run], fresh)["raw"][0])
             one, half = losses

@@ -32,10 +32,9 @@ from cervix_tf.commands import (
     segmenting,
     training,
 )
-from cervix_tf.commands.printing import print_messages
-from cervix_tf.screen import one_line, screens
 from cervix_tf.commands.options import Quiet, Verbose
 from cervix_tf.commands.printing import is_verbose, print_messages
+from cervix_tf.screen import one_line, screens
 
 app = typer.Typer(
     help="Transformation-zone type of the cervix from photographs: train, predict, submit.",
@@ -151,21 +150,14 @@ def main() -> None:
             finally:
                 sys.stdout.flush()  # what cannot be written is told here, not at the end of Python
         except UserError as error:
+            if is_verbose():
+                traceback.print_exc()
             _end(f"Error: {error}", 2)
         except BrokenPipeError:  # such as `| head`
             _end(None, 1)
         except OSError as error:  # of files and disks: nothing in the package raises it by mistake
             what = error.filename or "What was asked for"
             _end(f"Error: {what} cannot be read or written: {error.strerror or error}.", 2)
-    except UserError as error:
-        if is_verbose():
-            traceback.print_exc()
-        _end(f"Error: {error}", 2)
-    except BrokenPipeError:  # such as `| head`
-        _end(None, 1)
-    except OSError as error:  # of files and disks: nothing in the package raises it by mistake
-        what = error.filename or "What was asked for"
-        _end(f"Error: {what} cannot be read or written: {error.strerror or error}.", 2)
 
 
 @contextlib.contextmanager
@@ -229,11 +221,9 @@ def _write_any_text() -> None:
 
 
 def _warn(message, category, filename, lineno, file=None, line=None) -> None:
-    """Print a warning as one line, without the place in the code that it comes from."""
-    print(f"Warning: {one_line(str(message))}", file=sys.stderr)
     """Print a warning as one line, unless --verbose without the place in the code that it comes from."""
     place = f" ({filename}:{lineno})" if is_verbose() else ""
-    print(f"Warning: {message}{place}", file=sys.stderr)
+    print(f"Warning: {one_line(str(message))}{place}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,8 @@ def test_a_quiet_block_has_no_bar():
     with progress.bar("Training", 2, console) as shown:
         shown(2)
     assert "Training" in console.file.getvalue()
+
+
 def test_time_left_is_of_the_whole_job(monkeypatch):
     clock = [0.0]
     console = Console(file=io.StringIO(), force_terminal=True, get_time=lambda: clock[0])

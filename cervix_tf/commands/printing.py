@@ -70,8 +70,7 @@ class Messages(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print the message, alone unless --verbose."""
         warns = record.levelno >= logging.WARNING
-        print(one_line(record.getMessage()), file=sys.stderr if warns else None, flush=True)
-        print(self.format(record), file=sys.stderr if warns else None, flush=True)
+        print(one_line(self.format(record)), file=sys.stderr if warns else None, flush=True)
 
 
 def print_messages(verbose: bool = False, quiet: bool = False) -> None:

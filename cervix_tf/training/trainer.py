@@ -26,9 +26,6 @@ from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Calibration, Run, environment, load
 from cervix_tf.runs.claims import check_free, claimed, new_folder
 from cervix_tf.runs.provenance import check_photographs, samples, with_content
-from cervix_tf.training.batch_memory import check_batch
-from cervix_tf.training.beginnings import divided, untrained
-from cervix_tf.runs.provenance import check_photographs
 from cervix_tf.tracking.contents import parameters_of
 from cervix_tf.tracking.sending import CARD, check_tracker, open_tracker, track, tracked
 from cervix_tf.training.beginnings import divided, stage_lengths, trainable
@@ -107,11 +104,10 @@ def fit(
         model, sides, squares = _prepared(manifest, recipe, cache, team)
         if hosts.chief:
             shutil.rmtree(begun.path("checkpoint"), ignore_errors=True)  # of a run deleted in part
+            open_tracker(begun, track, parameters_of(recipe))
             looked = samples(manifest)
             noted = environment(manifest, recipe.seed, looked)
             begun.write_inputs(recipe, with_content(manifest, looked), noted)
-            open_tracker(begun, track, parameters_of(recipe))
-            begun.write_inputs(recipe, manifest, environment(manifest, recipe.seed))
         with _resumable(begun):
             return _trained(begun, model, sides, squares, on_validation, progress, team, callbacks)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO, cast
 
 from cervix_tf import errors
-from cervix_tf.files import disk_errors
 from cervix_tf.caches import hub_cache
+from cervix_tf.files import disk_errors
 
 MOST = 4_000_000_000  # bytes that an archive may unpack to
 RATIO = 20  # times its own size, which weights never reach ...
