@@ -105,7 +105,7 @@ def screens() -> Iterator[None]:
     if isinstance(sys.stderr, io.TextIOWrapper) and _descriptor(sys.stderr) == 2:
         with contextlib.suppress(OSError):
             raw = os.fdopen(os.dup(2), "wb", buffering=0)
-            text = {"encoding": sys.stderr.encoding, "errors": sys.stderr.errors}
+            text: dict[str, Any] = {"encoding": sys.stderr.encoding, "errors": sys.stderr.errors}
             own = io.TextIOWrapper(raw, **text, write_through=True)
     sys.stdout, sys.stderr = Screen(sys.stdout), Screen(own or sys.stderr)
     _own = own is not None
