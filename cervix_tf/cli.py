@@ -63,7 +63,7 @@ VERBS = (
     demonstrating.demo,
 )
 
-_terminated: list[bool] = []  # whether SIGTERM came
+_signals: list[int] = []  # SIGINT and SIGTERM, as they came
 
 
 def _interruptible(verb: Callable) -> Callable:
@@ -79,9 +79,14 @@ def _interruptible(verb: Callable) -> Callable:
         try:
             with scratch():
                 verb(**options)
-        except KeyboardInterrupt as stop:
-            how = str(stop) or f"go on with {shlex.join(['cervix-tf', *sys.argv[1:]])}"
-            _end(*((f"Terminated: {how}", 143) if _terminated else (f"Interrupted: {how}", 130)))
+        except (KeyboardInterrupt, Exception) as stop:
+            stopped = isinstance(stop, KeyboardInterrupt)
+            if not (stopped or _signals):  # which some libraries make another exception of
+                raise
+            how = str(stop) if stopped else ""
+            how = how or f"go on with {shlex.join(['cervix-tf', *sys.argv[1:]])}"
+            terminated = signal.SIGTERM in _signals
+            _end(*((f"Terminated: {how}", 143) if terminated else (f"Interrupted: {how}", 130)))
 
     return run
 
@@ -119,11 +124,13 @@ def main() -> None:
 def _terminable() -> Iterator[None]:
     """SIGTERM ends the block as Ctrl-C does, so that checkpoints are kept and temporary files removed."""
 
-    def terminate(*_) -> NoReturn:
-        _terminated.append(True)
+    def stop(number: int, _) -> NoReturn:
+        _signals.append(number)
         raise KeyboardInterrupt
 
-    former = signal.signal(signal.SIGTERM, terminate)
+    former = signal.signal(signal.SIGTERM, stop)
+    if interruptible := signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+        signal.signal(signal.SIGINT, stop)
     try:
         yield
     finally:
@@ -131,7 +138,9 @@ def _terminable() -> Iterator[None]:
         late = (lambda *_: None) if former == signal.SIG_DFL else former
         signal.signal(signal.SIGTERM, late)
         atexit.register(signal.signal, signal.SIGTERM, signal.SIG_IGN)
-        _terminated.clear()
+        if interruptible:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        _signals.clear()
 
 
 def _end(said: str | None, code: int) -> NoReturn:
