@@ -8,7 +8,6 @@ import functools
 import hashlib
 import os
 import platform
-import re
 import secrets
 import shutil
 import stat
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cervix_tf.cells import written_table
 from cervix_tf.errors import UserError
+from cervix_tf.screen import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -231,27 +231,6 @@ def write_text(path: Path | str, text: str) -> None:
     """
     with replacing(path) as part:
         part.write_text(printable(text), encoding="utf-8")
-
-
-def printable(text: str) -> str:
-    r"""Write the bytes of a file's name that are no UTF-8 as `\xe9`; all other text stays as it is.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        Text that can be written as UTF-8.
-
-    Example:
-        >>> printable("caf\udce9.jpg")
-        'caf\\xe9.jpg'
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = text.encode(errors="backslashreplace").decode()
-        return re.sub(r"\\udc([89a-f][0-9a-f])", r"\\x\1", text)
-    return text
 
 
 def write_csv(
