@@ -75,6 +75,7 @@ COMMON = [
     inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
     for name, annotation in (("verbose", Verbose), ("quiet", Quiet))
 ]
+_signals: list[int] = []  # SIGINT and SIGTERM, as they came
 
 
 def _command(verb: Callable) -> Callable:
@@ -101,6 +102,14 @@ def _command(verb: Callable) -> Callable:
         finally:
             # Where Matplotlib cannot write to its own folder it will remove one in the scratch, now gone.
             atexit.unregister(shutil.rmtree)
+        except (KeyboardInterrupt, Exception) as stop:
+            stopped = isinstance(stop, KeyboardInterrupt)
+            if not (stopped or _signals):  # which some libraries make another exception of
+                raise
+            how = str(stop) if stopped else ""
+            how = how or f"go on with {shlex.join(['cervix-tf', *sys.argv[1:]])}"
+            terminated = signal.SIGTERM in _signals
+            _end(*((f"Terminated: {how}", 143) if terminated else (f"Interrupted: {how}", 130)))
 
     # What Typer reads.
     own = inspect.signature(verb)
@@ -164,11 +173,13 @@ def main() -> None:
 def _terminable() -> Iterator[None]:
     """SIGTERM ends the block as Ctrl-C does, so that checkpoints are kept and temporary files removed."""
 
-    def terminate(*_) -> NoReturn:
-        _terminated.append(True)
+    def stop(number: int, _) -> NoReturn:
+        _signals.append(number)
         raise KeyboardInterrupt
 
-    former = signal.signal(signal.SIGTERM, terminate)
+    former = signal.signal(signal.SIGTERM, stop)
+    if interruptible := signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+        signal.signal(signal.SIGINT, stop)
     try:
         yield
     finally:
@@ -176,7 +187,9 @@ def _terminable() -> Iterator[None]:
         late = (lambda *_: None) if former == signal.SIG_DFL else former
         signal.signal(signal.SIGTERM, late)
         atexit.register(signal.signal, signal.SIGTERM, signal.SIG_IGN)
-        _terminated.clear()
+        if interruptible:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        _signals.clear()
 
 
 def _end(said: str | None, code: int) -> NoReturn:

@@ -7,7 +7,6 @@ import functools
 import hashlib
 import os
 import platform
-import re
 import secrets
 import shutil
 import stat
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cervix_tf.cells import as_csv, written_table
 from cervix_tf.errors import UserError
+from cervix_tf.screen import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +58,15 @@ def check_output(path: Path | str, kind: Literal["file", "folder"] = "file") -> 
             )
     with disk_errors(path):
         mode = path.stat().st_mode if path.exists() else None
+        sealed = path.parent / "files.json"  # of a run
+        if (
+            kind == "file"
+            and sealed.is_file()
+            and f'"{path.name}"' in sealed.read_text(errors="replace")
+        ):
+            raise UserError(
+                f"{path} is a file of the run {path.parent}: name another file to write."
+            )
         if mode is not None and kind == "folder" and not stat.S_ISDIR(mode):
             raise UserError(f"{path} is a file: name a folder to write into.")
         if mode is not None and kind == "file" and stat.S_ISDIR(mode):
@@ -125,17 +134,22 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 def scratch() -> Iterator[None]:
     """Have all temporary files in a folder of this process' own, which is gone when the block ends.
 
-    Keras leaves what it unpacks where it is interrupted. What a killed process left is removed.
+    Keras leaves what it unpacks where it is interrupted, ONNX Runtime a file of its own. What a killed
+    process left is removed.
     """
-    former = tempfile.tempdir
+    former, place = tempfile.tempdir, os.environ.get("TMPDIR")
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):  # without room for a folder there is none for files
             name = Path(tempfile.gettempdir(), "scratch")
             tempfile.tempdir = str(stack.enter_context(_beside(name, folder=True)))
+            os.environ["TMPDIR"] = tempfile.tempdir  # of libraries
         try:
             yield
         finally:
             tempfile.tempdir = former
+            os.environ.pop("TMPDIR", None)
+            if place is not None:
+                os.environ["TMPDIR"] = place
 
 
 def is_temporary(path: Path) -> bool:
@@ -216,27 +230,6 @@ def write_text(path: Path | str, text: str) -> None:
     """
     with replacing(path) as part:
         part.write_text(printable(text), encoding="utf-8")
-
-
-def printable(text: str) -> str:
-    r"""Write the bytes of a file's name that are no UTF-8 as `\xe9`; all other text stays as it is.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        Text that can be written as UTF-8.
-
-    Example:
-        >>> printable("caf\udce9.jpg")
-        'caf\\xe9.jpg'
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = text.encode(errors="backslashreplace").decode()
-        return re.sub(r"\\udc([89a-f][0-9a-f])", r"\\x\1", text)
-    return text
 
 
 def write_csv(

@@ -48,6 +48,27 @@ def one_line(text: str) -> str:
     return on_screen(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
+def printable(text: str) -> str:
+    r"""Write the bytes of a file's name that are no UTF-8 as `\xe9`; all other text stays as it is.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        Text that can be written as UTF-8.
+
+    Example:
+        >>> printable("caf\udce9.jpg")
+        'caf\\xe9.jpg'
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode(errors="backslashreplace").decode()
+        return re.sub(r"\\udc([89a-f][0-9a-f])", r"\\x\1", text)
+    return text
+
+
 def _escaped(found: re.Match) -> str:
     code = ord(found[0])
     code = code - 0xDC00 if code >= 0xDC80 else code
@@ -107,6 +128,9 @@ def screens() -> Iterator[None]:
             raw = os.fdopen(os.dup(2), "wb", buffering=0)
             text: dict[str, Any] = {"encoding": sys.stderr.encoding, "errors": sys.stderr.errors}
             own = io.TextIOWrapper(raw, **text, write_through=True)
+            own = io.TextIOWrapper(
+                raw, encoding=sys.stderr.encoding, errors=sys.stderr.errors, write_through=True
+            )
     sys.stdout, sys.stderr = Screen(sys.stdout), Screen(own or sys.stderr)
     _own = own is not None
     try:

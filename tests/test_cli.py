@@ -2,6 +2,7 @@ import errno
 import logging
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -230,3 +231,34 @@ def test_quiet_and_verbose(run, mistake, monkeypatch):
     assert err.endswith("\nError: it is wrong: mend it.\n")
     assert shown == [False, True, False]
     assert "give one of them" in mistake("recipes", "-q", "-v")
+@pytest.mark.parametrize(("number", "code", "head"), [
+    (signal.SIGINT, 130, "Interrupted: go on with"), (signal.SIGTERM, 143, "Terminated: go on with")
+])  # fmt: skip
+def test_a_signal_that_a_library_makes_an_error_of(run, monkeypatch, number, code, head):
+    def fail(*_, **__):
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt as error:
+            raise ImportError("initialization failed") from error
+
+    monkeypatch.setattr("cervix_tf.data.phantom", fail)
+    ended, _, err = run("phantom", "out")
+    assert ended == code
+    assert err.startswith(head)
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", ["report RUN --out 1.jpg", "submit RUN --test DATA --out 1.jpg"])
+def test_no_photograph_is_written_over(mistake, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "1.jpg").write_text("mine")
+    assert "--out 1.jpg: name a file that ends in" in mistake(*words.split())
+    assert (tmp_path / "1.jpg").read_text() == "mine"
+
+
+@pytest.mark.parametrize("size", [10**9, 10**30])
+def test_squares_larger_than_any_photograph(mistake, tmp_path, photograph, size):
+    photograph(tmp_path / "a/0.jpg")
+    photograph(tmp_path / "b/1.jpg", 1)
+    words = ("prepare", "--data", tmp_path, "--size", size, "--cache", "none")
+    assert "a square has at most 200000000 pixels" in mistake(*words)

@@ -109,3 +109,10 @@ def test_outputs_that_cannot_be_written_are_refused(tmp_path):
     ):
         with pytest.raises(UserError, match=message):
             check_output(path, kind)
+
+
+def test_a_file_that_a_run_reads_back_is_not_written_over(tmp_path):
+    (tmp_path / "files.json").write_text('{"manifest.csv": {}}')
+    with pytest.raises(UserError, match=r"manifest\.csv is a file of the run"):
+        check_output(tmp_path / "manifest.csv")
+    check_output(tmp_path / "new.csv")

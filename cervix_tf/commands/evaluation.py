@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Per, Raw, Run, Strict, Views, file_out, folder_out
+from cervix_tf.commands.options import Cache, Per, Raw, Run, Strict, Views, folder_out, named
 from cervix_tf.commands.printing import import_tensorflow, print_evaluation
 
 
@@ -89,7 +89,7 @@ def report(
     out: Annotated[
         Path | None,
         typer.Option(
-            callback=file_out,
+            callback=named(".html", ".htm"),
             help="The HTML file; by default RUN/report.html, or comparison.html for several runs.",
         ),
     ] = None,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cervix_tf.commands.options import Cache, Per, Raw, Ray, Strict, Views, file_out
+from cervix_tf.commands.options import Cache, Per, Raw, Ray, Strict, Views, file_out, named
 from cervix_tf.commands.printing import import_tensorflow, print_data
 
 
@@ -82,7 +82,7 @@ def predict(
 def submit(
     run: Annotated[list[Path], typer.Argument(help="Run folder; several are averaged.")],
     test: Annotated[Path, typer.Option(help="Folder or CSV of the test photographs.")],
-    out: Annotated[Path, typer.Option(callback=file_out, help="The CSV to write.")] = Path(
+    out: Annotated[Path, typer.Option(callback=named(".csv"), help="The CSV to write.")] = Path(
         "kaggle_submission/submission.csv"
     ),
     sample: Annotated[

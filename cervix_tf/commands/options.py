@@ -1,5 +1,6 @@
 """Options that several verbs share."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,20 @@ def file_out(path: Path | None) -> Path | None:
     if path is not None:
         check_output(path)
     return path
+
+
+def named(*suffixes: str) -> Callable[[Path | None], Path | None]:
+    """Make a check of a file to write, the name of which ends so: no photograph is written over."""
+
+    def check(path: Path | None) -> Path | None:
+        file_out(path)
+        if path is not None and path.suffix.lower() not in suffixes:
+            from cervix_tf.errors import UserError
+
+            raise UserError(f"--out {path}: name a file that ends in {' or '.join(suffixes)}.")
+        return path
+
+    return check
 
 
 def folder_out(path: Path | None) -> Path | None:

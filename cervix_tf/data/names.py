@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from cervix_tf.errors import UserError, listed
-from cervix_tf.files import printable
+from cervix_tf.screen import printable
 
 # Columns that tables of photographs have beside those of the classes; `raw:CLASS` is one too.
 BESIDE_CLASSES = (

@@ -15,6 +15,7 @@ from cervix_tf.data.cache_file import CacheFile, checksum, origin, photograph_ke
 from cervix_tf.data.clusters import check_cluster
 from cervix_tf.data.crops import Crop, regions
 from cervix_tf.data.decoding_pass import Photograph, See, Store, decode_all
+from cervix_tf.data.limits import max_pixels
 from cervix_tf.data.photographs import Progress
 from cervix_tf.errors import UserError
 
@@ -137,6 +138,10 @@ def prepare(
         raise UserError("The manifest has no photographs: there is nothing to prepare.")
     if ray is not None:
         check_cluster(ray)
+    if size * size > max_pixels():
+        raise UserError(
+            f"size={size}: a square has at most {max_pixels()} pixels (CERVIX_TF_MAX_PIXELS raises it)."
+        )
     used = regions(manifest, crop)
     paths = [Path(path).absolute() for path in manifest["path"]]
     photographs = list(zip(paths, used, strict=True))

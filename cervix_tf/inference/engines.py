@@ -16,6 +16,7 @@ from cervix_tf.data.crops import Crop
 from cervix_tf.data.square_rows import SquareArray
 from cervix_tf.errors import UserError, need_package, unknown
 from cervix_tf.inference.predictions import check_classes, mean_of_views, run_probabilities
+from cervix_tf.inference.runtimes import onnx_session
 from cervix_tf.runs import Run, load
 
 ENGINES = ("keras", "onnx")
@@ -95,8 +96,6 @@ def _keras(given: Any, raw: bool) -> Engine:
 
 def _onnx(given: Any, raw: bool) -> Engine:
     need_package("onnxruntime", "export")
-    import onnxruntime
-
     if isinstance(given, Run) or not Path(given).is_file():
         raise UserError(
             f"{given.folder if isinstance(given, Run) else given} is no file: --engine onnx takes what "
@@ -106,7 +105,7 @@ def _onnx(given: Any, raw: bool) -> Engine:
         raise UserError("An exported file calibrates inside: leave out --raw, or give its run.")
     path = Path(given)
     try:
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        session = onnx_session(path)
         card = session.get_modelmeta().custom_metadata_map
         classes, crop = json.loads(card["class_names"]), card["crop"]
         size, square_size = int(card["image_size"]), int(card["square_size"])

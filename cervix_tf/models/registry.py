@@ -1,7 +1,8 @@
 """The networks by name: the facts about each, and one way to build them all."""
 
+import contextlib
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cervix_tf import errors
@@ -104,7 +105,8 @@ def build(
     """
     if classes < 2:
         raise errors.UserError(f"classes is {classes}: a classifier needs at least 2.")
-    return Construction(name, image_size, weights, options).classifier(classes)
+    with _words(name, options):
+        return Construction(name, image_size, weights, options).classifier(classes)
 
 
 def backbone(
@@ -135,7 +137,8 @@ def backbone(
         >>> backbone("inception", image_size=96).get_layer("Mixed_4a").output.shape
         (None, 6, 6, 576)
     """
-    return Construction(name, image_size, weights, options).backbone(top)
+    with _words(name, options):
+        return Construction(name, image_size, weights, options).backbone(top)
 
 
 class Construction:
@@ -163,6 +166,7 @@ class Construction:
         for key in options:
             if key not in defaults:
                 raise errors.unknown(f"option of model {name}:", key, defaults)
+            _check_kind(name, key, options[key], defaults[key])
         # Found before anything is built: a file that is not there should not cost a minute.
         self.source = sources.find(self.spec, weights)
         # What the weights imply (the stem of Inception v2) holds unless it was asked for otherwise.
@@ -219,6 +223,36 @@ class Construction:
         if load:
             self.source.load(model)
         return model
+
+
+def _check_kind(name: str, key: str, value: Any, default: Any) -> None:
+    """Refuse a value of another kind than the default's, such as a truth in place of a number."""
+    kinds: dict[type, tuple[type, ...]] = {
+        bool: (bool,), int: (int,), float: (int, float), str: (str,), tuple: (list, tuple),
+    }  # fmt: skip
+    wanted = kinds.get(type(default), (object,))
+    numbers = value if isinstance(default, tuple) and isinstance(value, list | tuple) else [value]
+    truth = type(default) is not bool and any(isinstance(number, bool) for number in numbers)
+    if truth or not isinstance(value, wanted):
+        raise errors.UserError(f"{key} is {value!r}: {name} takes such as {key}={default!r}.")
+
+
+@contextlib.contextmanager
+def _words(name: str, options: Mapping[str, Any]) -> Iterator[None]:
+    """Word what Keras and TensorFlow say of options that no network can be built with."""
+    try:
+        yield
+        return
+    except errors.UserError:
+        raise
+    except (MemoryError, ValueError, TypeError, ArithmeticError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+    except Exception as error:
+        if type(error).__name__ != "ResourceExhaustedError":  # TensorFlow's
+            raise
+        reason = "it does not fit into memory"
+    given = ", ".join(f"{key}={value!r}" for key, value in options.items()) or "its own options"
+    raise errors.UserError(f"{name} cannot be built with {given}: {reason}")
 
 
 def _function(name: str) -> Callable:

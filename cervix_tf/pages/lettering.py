@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import Formatter, LogFormatter, ScalarFormatter
 
-from cervix_tf.files import printable
+from cervix_tf.screen import printable
 
 BOX = "\u25a1"  # in place of a letter that no font has
 # Fonts of symbols for formulas, of boxes alone, and of colours, which cannot be drawn.

@@ -12,6 +12,7 @@ from cervix_tf.errors import UserError, unknown
 from cervix_tf.recipes.schema import Recipe
 
 HERE = Path(__file__).parent
+DEEPEST = 10  # levels of keys and lists
 
 
 def recipe_names() -> list[str]:
@@ -127,9 +128,40 @@ def read_yaml(kind: str, source: str | Path, folder: Path) -> tuple[Path, Any]:
     if not path.is_file():
         raise UserError(f"The {kind} {path} does not exist.")
     try:
-        return path, yaml.safe_load(path.read_text(encoding="utf-8"))
+        return path, _loaded(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"The {kind} {path} is not valid YAML: {one_line(error)}.") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which no key may stand twice: the first would be lost."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if twice := [name for name in names if names.count(name) > 1 and name != "<<"]:
+            raise yaml.YAMLError(f"the key {twice[0]!r} stands twice{node.start_mark}")
+        return super().construct_mapping(node, deep)
+
+
+def _loaded(text: str) -> Any:
+    loader = _Loader(text)
+    try:
+        value = loader.get_single_data()
+        _check_depth(value)
+    except (RecursionError, ValueError) as error:  # of a date that is none, too
+        raise yaml.YAMLError(str(error) or "it is nested too deeply") from error
+    finally:
+        loader.dispose()
+    return value
+
+
+def _check_depth(value: Any, depth: int = 0) -> None:
+    """Refuse what holds itself, or more levels than a recipe has."""
+    if depth > DEEPEST:
+        raise ValueError("it is nested too deeply, or holds itself")
+    if isinstance(value, dict | list):
+        for below in value.values() if isinstance(value, dict) else value:
+            _check_depth(below, depth + 1)
 
 
 def parse_setting(setting: str, example: str = "batch_size=16") -> tuple[str, Any]:
@@ -146,7 +178,7 @@ def parse_setting(setting: str, example: str = "batch_size=16") -> tuple[str, An
     if not equals or not key:
         raise UserError(f"--set {setting!r}: write KEY=VALUE, such as {example}.")
     try:
-        return key, yaml.safe_load(text)
+        return key, _loaded(text)
     except yaml.YAMLError as error:
         raise UserError(
             f"--set {setting!r}: the value is not valid YAML: {one_line(error)}."

@@ -1,10 +1,10 @@
 """The recipe's keys, their allowed values and their defaults."""
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -17,10 +17,25 @@ LARGEST = 2**31 - 1  # whole number that TensorFlow's counters hold
 class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth(cls, value: Any, field: ValidationInfo) -> Any:
+        """Refuse `true` where a number is asked for, which would count as 1."""
+        if not _takes_truth(cls.model_fields[field.field_name or ""].annotation):
+            for one in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(one, bool):
+                    raise ValueError(f"Input should not be {str(one).lower()}")
+        return value
+
     @field_validator("*")
     @classmethod
     def _trainable(cls, value: Any) -> Any:
         return _in_single_precision(value)
+
+
+def _takes_truth(kind: Any) -> bool:
+    """Whether a type, or a part of it, is that of true and false."""
+    return kind is bool or kind is True or any(map(_takes_truth, get_args(kind)))
 
 
 def _in_single_precision(value: Any) -> Any:

@@ -75,7 +75,8 @@ def test_photographs_dropped_on_the_page(browser, served, temporary, finished, p
         assert page.is_visible("text=phantoms (drawn photographs)")
         assert page.is_visible(f"text={finished.metrics['log_loss']:.4f}")
         assert page.inner_text("[role=alert]") == (
-            "broken.jpg cannot be read: truncated JPEG. Give a JPEG, PNG or BMP file."
+            "broken.jpg cannot be read: truncated JPEG. Read are JPEG, PNG, BMP, WebP, TIFF, AVIF, "
+            "HEIC (extra heif), DICOM (extra dicom)."
         )
         table = predict(finished, read_manifest(phantoms / "test", labelled=False))
         shares = table.set_index("image").loc[["0.jpg", "1.jpg"], finished.class_names]

@@ -41,7 +41,7 @@ static int inside_file(int file) {
     ssize_t size = readlink(name, path, sizeof path - 1);
     if (size < 0) return 0;
     path[size] = 0;
-    return !strncmp(path, folder, length);
+    return !strncmp(path, folder, length) && strncmp(path + length, "/std", 4); /* no stream: no disk */
 }
 
 static int due(int call) {

@@ -82,3 +82,18 @@ def test_classes_and_size_are_the_models():
     model = models.build("cervixnet2", classes=5, image_size=48)
     assert model.input_shape == (None, 48, 48, 3)
     assert model.output_shape == (None, 5)
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    ({"widths": 4}, "widths is 4: cervixnet2 takes such as"),
+    ({"widths": (True, 8)}, "widths is"),
+    ({"dropout": True}, "dropout is True"),
+    ({"batch_norm": 1}, "batch_norm is 1"),
+    ({"dropout": -1.0}, "cannot be built with dropout=-1.0"),
+    ({"widths": (4, -8)}, "cannot be built with widths"),
+    ({"widths": (4, 100_000, 100_000)}, "does not fit into memory"),
+])  # fmt: skip
+def test_options_that_no_network_has_are_one_line(options, words):
+    with pytest.raises(errors.UserError, match=words) as caught:
+        models.build("cervixnet2", image_size=32, **options)
+    assert "\n" not in str(caught.value)

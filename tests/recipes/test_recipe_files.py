@@ -78,6 +78,14 @@ def test_overrides():
         ("augment.scale=[1, .inf]", r"augment\.scale.*finite"),
         ("model.l2=.nan", r"l2.*finite"),
         ("model.widths=[8, .inf]", r"widths.*finite"),
+        ("batch_size=true", "batch_size.*should not be true"),
+        ("optimizer.learning_rate=yes", "learning_rate.*should not be true"),
+        ("stages=[{train: all, steps: true}]", r"stages\.0\.steps.*should not be true"),
+        ("augment.scale=[true, 2]", r"augment\.scale.*should not be true"),
+        ("augment={flip: true, flip: false}", "'flip' stands twice"),
+        ("seed=2020-13-45", "month must be"),
+        ("seed=&a [*a]", "nested too deeply, or holds itself"),
+        ("seed=" + 5000 * "[", "recursion"),
     ],
 )
 def test_mistakes_are_one_line(setting, message):
@@ -121,3 +129,15 @@ def test_files(tmp_path):
 def test_a_recipe_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         load_recipe("resnet").seed = 3
+
+
+def test_a_key_that_stands_twice_in_a_file_is_refused(tmp_path):
+    path = tmp_path / "twice.yaml"
+    path.write_text(
+        "model: {name: cervixnet2}\nseed: 1\nseed: 2\nstages: [{train: all, steps: 2}]\n"
+    )
+    with pytest.raises(UserError, match="the key 'seed' stands twice") as caught:
+        load_recipe(path)
+    assert "\n" not in str(caught.value)
+    path.write_text(path.read_text().replace("seed: 2\n", ""))
+    assert load_recipe(path).seed == 1
