@@ -7,13 +7,13 @@ import platform
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 
-from cervix_tf.data.photographs import cores
+from cervix_tf.data.threads import ahead
 from cervix_tf.errors import UserError
 
 _PART = 1 << 16  # bytes of a photograph that are looked at in one place
@@ -81,16 +81,18 @@ def fingerprint(manifest: pd.DataFrame, content: bool = True) -> str:
         True
     """
     columns = ["image", "label", "group", "split"]
-    heads = ["|".join(row) for row in manifest[columns].fillna("").astype(str).to_numpy().tolist()]
+    heads = (
+        "|".join(row) for row in zip(*(_words(manifest[name]) for name in columns), strict=True)
+    )
     paths, look = manifest["path"].tolist(), _sample if content else _size
-    parts = [paths[first : first + 64] for first in range(0, len(paths), 64)]
-    with ThreadPoolExecutor(cores()) as pool:
-        looked = [
-            one for part in pool.map(lambda part: list(map(look, part)), parts) for one in part
-        ]
-    rows = sorted(f"{head}|{seen}" for head, seen in zip(heads, looked, strict=True))
-    code = "\n".join(rows).encode(errors="surrogateescape")
-    return hashlib.sha256(code).hexdigest()[: 32 if content else 16]
+    parts = (paths[first : first + 64] for first in range(0, len(paths), 64))
+    looked = ahead(lambda part: list(map(look, part)), parts, 64)
+    seen = (one for part in looked for one in part)
+    rows = sorted("|".join(row) for row in zip(heads, seen, strict=True))
+    digest = hashlib.sha256()
+    for number, row in enumerate(rows):
+        digest.update(("\n" * (number > 0) + row).encode(errors="surrogateescape"))
+    return digest.hexdigest()[: 32 if content else 16]
 
 
 def check_photographs(manifest: pd.DataFrame, stored: str, folder: Path) -> None:
@@ -111,6 +113,10 @@ def check_photographs(manifest: pd.DataFrame, stored: str, folder: Path) -> None
         raise UserError(
             f"The photographs have changed since {folder} began: bring the old ones back or train anew."
         )
+
+
+def _words(column: pd.Series) -> Iterator[str]:
+    return ("" if pd.isna(value) else str(value) for value in column.tolist())
 
 
 def _sample(path: str) -> str:
