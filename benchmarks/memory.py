@@ -22,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pandas as pd
 
 import cervix_tf as cx
-from benchmarks.tables import Row, machine, markdown, write
+from benchmarks.tables import machine, markdown, write
 
 RECIPE = """\
 model: {name: cervixnet2, widths: [16, 16, 32]}
@@ -31,6 +31,7 @@ batch_size: 32
 stages: [{train: all, steps: 40}]
 validate_every: 40
 """
+VERBS = ("measured", "own memory", "above TensorFlow's", "resident", "seconds")
 BARE = "import numpy, tensorflow as tf; (tf.zeros((64, 96, 96, 3)) + 1).numpy()"
 
 
@@ -65,7 +66,7 @@ def peak(*words: object) -> dict[str, float]:
     return {**most, "seconds": time.perf_counter() - began}
 
 
-def verbs(counts: list[int], folder: Path) -> list[Row]:
+def verbs(counts: list[int], folder: Path) -> tuple[str, list[tuple[str, ...]]]:
     cx.data.phantom(folder / "drawn", per_class=4, seed=1, sizes=[(144, 192)])
     originals = sorted((folder / "drawn").rglob("*.jpg"))
     (folder / "recipe.yaml").write_text(RECIPE)
@@ -94,14 +95,15 @@ def verbs(counts: list[int], folder: Path) -> list[Row]:
             this = found[verb, count]
             rows.append(
                 (
-                    f"`{verb}` with {count:,} photographs: own memory, compared with {counts[0]:,}",
-                    f"{this['own']:.2f} GB, {this['own'] - bare['own']:.2f} above TensorFlow's; "
-                    f"{this['all']:.2f} GB with mapped pages; {this['seconds']:.0f} s",
+                    f"`{verb}` with {count:,} photographs",
+                    f"{this['own']:.2f} GB",
+                    f"{this['own'] - bare['own']:.2f} GB",
+                    f"{this['all']:.2f} GB",
+                    f"{this['seconds']:.0f}",
                     f"{this['own'] / first:.2f}",
-                    "1.1, and 1.0 GB above TensorFlow's",
                 )
             )
-    return rows
+    return f"TensorFlow's own: {bare['own']:.2f} GB.", rows
 
 
 ROWS = """
@@ -124,7 +126,7 @@ works = {
     "checking it": lambda: validated(table, "the table", existing=False),
     "writing its CSV": lambda: write_manifest(manifest, folder / "manifest.csv"),
     "reading its CSV": lambda: read_csv(folder / "manifest.csv", existing=False),
-    "the cache's keys": lambda: photograph_keys([Path(path) for path in manifest["path"].tolist()]),
+    "the cache's keys": lambda: photograph_keys(manifest["path"].tolist()),
     "its classes as numbers": lambda: labels(manifest, class_names(manifest)),
     "`split`": lambda: split_kept.append(cx.data.split(manifest)),
     "checking the split": lambda: check_split(split_kept[0]),
@@ -136,27 +138,23 @@ for name, work in works.items():
     made = work()
     manifest = made if manifest is None else manifest
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(f"{name}|{time.perf_counter() - began:.1f} s|{most:.2f} GB", flush=True)
+    print(f"{name}|{time.perf_counter() - began:.1f}|{most:.2f} GB", flush=True)
 from cervix_tf.data import streams
 began = time.perf_counter()
 for epoch in range(5):
     streams.order(0, epoch, count)
-print(f"the order of an epoch|{(time.perf_counter() - began) / 5:.3f} s|"
+print(f"the order of an epoch|{(time.perf_counter() - began) / 5:.1f}|"
       f"{streams.order(0, 0, count).nbytes / 1e6:.0f} MB of its own")
 """
 
 
-def million(count: int, folder: Path) -> list[Row]:
+def million(count: int, folder: Path) -> list[tuple[str, ...]]:
     done = subprocess.run(
         [sys.executable, "-c", ROWS, str(count), str(folder)], stdout=subprocess.PIPE, text=True
     )
     if done.returncode:
         raise SystemExit(done.returncode)
-    rows = []
-    for line in done.stdout.splitlines():
-        name, seconds, memory = line.split("|")
-        rows.append((f"{count:,} rows: {name}", seconds, memory, ""))
-    return rows
+    return [tuple(line.split("|")) for line in done.stdout.splitlines()]
 
 
 def main():
@@ -165,16 +163,24 @@ def main():
     parser.add_argument("--rows", type=int, default=1_000_000, help="0 for none")
     parser.add_argument("--write", type=Path, help="a page with markers for the tables")
     chosen = parser.parse_args()
-    tables = {}
+    tables, packages = {}, "tensorflow keras pandas scikit-learn"
     with tempfile.TemporaryDirectory() as scratch:
         if chosen.photographs:
-            head = "On hard links to 12 phantoms of 144 x 192, seed 1."
-            tables["memory"] = head, verbs(chosen.photographs, Path(scratch))
+            own, rows = verbs(chosen.photographs, Path(scratch))
+            head = (
+                "On hard links to 12 phantoms of 144 x 192, prepared for 96 pixels, seed 1; a small "
+                f"CervixNet-2; one run. {machine(packages)} {own}"
+            )
+            last = f"compared with {chosen.photographs[0]:,}"
+            tables["memory"] = markdown(head, rows, (*VERBS, last))
         if chosen.rows:
-            head = "On a table of names, a third as many groups, seed 0."
-            tables["rows"] = head, million(chosen.rows, Path(scratch))
-    for mark, (head, rows) in tables.items():
-        table = markdown(f"{head} {machine('tensorflow keras pandas scikit-learn')}", rows)
+            head = (
+                f"On {chosen.rows:,} names of no files, a third as many groups, seed 0; one run. "
+                f"{machine(packages)}"
+            )
+            rows = million(chosen.rows, Path(scratch))
+            tables["rows"] = markdown(head, rows, ("measured", "seconds", "memory"))
+    for mark, table in tables.items():
         print(table, flush=True)
         if chosen.write:
             write(chosen.write, mark, table)

@@ -4,7 +4,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 Row = tuple[str, str, str, str]
+COLUMNS = ("measured", "figure", "ratio", "target")
 
 
 def take_turns(
@@ -59,9 +60,9 @@ def machine(packages: str) -> str:
     return f"{name}, {cores} cores{load}; Python {platform.python_version()}, {versions}; {date.today()}."
 
 
-def markdown(head: str, rows: list[Row]) -> str:
-    """A table of what was measured, its figure, the ratio and the target, under a line of text."""
-    lines = ["| measured | figure | ratio | target |", "|---|---|---|---|"]
+def markdown(head: str, rows: Sequence[tuple[str, ...]], columns: tuple[str, ...] = COLUMNS) -> str:
+    """A table, by default of what was measured, its figure, the ratio and the target, under a text."""
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     lines += [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([head, "", *lines])
 

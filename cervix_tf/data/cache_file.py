@@ -26,7 +26,7 @@ import os
 import shutil
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,7 +48,9 @@ _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _SPARE = 16 << 20  # bytes left free on the disk for the records and for others
 
 
-def photograph_keys(paths: list[Path], regions: list[Region] | None = None) -> np.ndarray:
+def photograph_keys(
+    paths: Sequence[Path | str], regions: Sequence[Region] | None = None
+) -> np.ndarray:
     """Give each photograph a key that changes when its file or its region does; no file is read.
 
     Args:
@@ -60,7 +62,7 @@ def photograph_keys(paths: list[Path], regions: list[Region] | None = None) -> n
         the file's entry, as Git tells a changed file: the second cannot be set back. And from the box,
         or path, size and times of the mask. A photograph that is not there has a key too.
     """
-    keys = []
+    keys = bytearray()
     for path, region in zip(paths, regions or [None] * len(paths), strict=True):
         state = _state(path)
         if isinstance(region, Path):
@@ -68,8 +70,8 @@ def photograph_keys(paths: list[Path], regions: list[Region] | None = None) -> n
         elif region is not None:
             state += f"\0box\0{MARGIN}\0{region}"
         code = state.encode(errors="surrogateescape")
-        keys.append(hashlib.blake2b(code, digest_size=16).digest())
-    return np.frombuffer(b"".join(keys), "V16")
+        keys += hashlib.blake2b(code, digest_size=16).digest()
+    return np.frombuffer(bytes(keys), "V16")
 
 
 def origin(paths: list[Path]) -> str:
@@ -78,8 +80,9 @@ def origin(paths: list[Path]) -> str:
 
 
 def _state(path: Path) -> str:
+def _state(path: Path | str) -> str:
     try:
-        state = path.stat()
+        state = os.stat(path)
     except OSError:
         return f"{path}\0missing"
     return f"{path}\0{state.st_size}\0{state.st_mtime_ns}\0{state.st_ctime_ns}"

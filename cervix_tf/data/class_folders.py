@@ -1,5 +1,7 @@
 """Folders of photographs become rows of a manifest: a folder a class, or train, validation and test."""
 
+import pandas as pd
+
 from cervix_tf.data.folder_walk import PHOTOGRAPHS, Folder, Walk
 from cervix_tf.errors import UserError, listed
 
@@ -10,15 +12,15 @@ SPLIT_FOLDERS = {
 }  # fmt: skip
 
 
-def plain_rows(root: Folder) -> tuple[list[dict], int]:
+def plain_rows(root: Folder) -> tuple[pd.DataFrame, int]:
     """Give every photograph of a folder and below without a label, and how many lie in subfolders."""
     top = root
     while not top.photographs and len(top.folders) == 1:  # as Kaggle's test/test
         top = top.folders[0]
-    return [{"path": path} for path in root.every()], top.count - len(top.photographs)
+    return _table(root.every()), top.count - len(top.photographs)
 
 
-def labelled_rows(found: Walk, labelled: bool) -> tuple[list[dict], int]:
+def labelled_rows(found: Walk, labelled: bool) -> tuple[pd.DataFrame, int]:
     """Give the photographs of class folders.
 
     Args:
@@ -87,16 +89,16 @@ def unpacked(folder: Folder) -> Folder:
     return folder
 
 
-def _split_rows(parts: list[tuple[Folder, str]]) -> tuple[list[dict], int]:
+def _split_rows(parts: list[tuple[Folder, str]]) -> tuple[pd.DataFrame, int]:
     known = {f.path.name for part, side in parts if side == "train" for f in _classes(part)}
     divided = any(side == "validation" for _, side in parts)
-    rows, nested = [], 0
+    tables, nested = [], 0
     for part, side in parts:
         more = {"source": side}
         if side != "train" or divided:  # else `fit` divides them
             more["split"] = side
         if side == "test" and not known.intersection(f.path.name for f in _classes(part)):
-            rows += [{"path": path, "label": None, **more} for path in part.every()]
+            tables.append(_table(part.every(), label=None, **more))
             continue
         if part.photographs:
             raise UserError(
@@ -104,18 +106,22 @@ def _split_rows(parts: list[tuple[Folder, str]]) -> tuple[list[dict], int]:
                 "them in one folder for each class."
             )
         of_classes, below = _of_classes(part, more)
-        rows, nested = rows + of_classes, nested + below
-    return rows, nested
+        tables.append(of_classes)
+        nested += below
+    return pd.concat(tables, ignore_index=True), nested
 
 
-def _of_classes(root: Folder, more: dict) -> tuple[list[dict], int]:
-    rows = [
-        {"path": path, "label": folder.path.name, **more}
-        for folder in _classes(root)
-        for path in folder.every()
-    ]
-    return rows, sum(folder.count - len(folder.photographs) for folder in _classes(root))
+def _of_classes(root: Folder, more: dict) -> tuple[pd.DataFrame, int]:
+    tables = [_table(one.every(), label=one.path.name, **more) for one in _classes(root)]
+    return pd.concat(tables, ignore_index=True), sum(
+        folder.count - len(folder.photographs) for folder in _classes(root)
+    )
 
 
 def _classes(root: Folder) -> list[Folder]:
     return [folder for folder in root.folders if folder.count]
+
+
+def _table(paths: list[str], **same: str | None) -> pd.DataFrame:
+    """Photographs with what is the same of all of them; its text is in memory once."""
+    return pd.DataFrame({"path": paths, **same}, dtype="object")

@@ -3,7 +3,7 @@
 import functools
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -21,6 +21,25 @@ See = Callable[[int, np.ndarray, bytes], None]
 Photograph = tuple[Path, Region]  # where it is, and what of it is used
 
 TOGETHER = 64  # photographs that a worker of a cluster decodes before it sends their squares
+
+
+class PhotographList(Sequence[Photograph]):
+    """Photographs of a table by row; a path is text, which the table shares, until it is asked for.
+
+    Attributes:
+        paths: Their absolute paths.
+        regions: What of each is used.
+    """
+
+    def __init__(self, paths: Iterable[str], regions: list[Region]):
+        self.paths = [_absolute(path) for path in paths]
+        self.regions = regions
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, row):
+        return Path(self.paths[row]), self.regions[row]
 
 
 class UnreadablePhotographs(UserError):
@@ -44,7 +63,7 @@ class UnreadablePhotographs(UserError):
 
 
 def decode_all(
-    photographs: list[Photograph],
+    photographs: Sequence[Photograph],
     size: int,
     rows: Sequence[int],
     store: Store,
@@ -126,3 +145,8 @@ def _decoder(size: int) -> Callable[[list], list]:
         return made
 
     return decode
+
+
+def _absolute(path: str) -> str:
+    absolute = str(Path(path).absolute())
+    return path if path == absolute else absolute

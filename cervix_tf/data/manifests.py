@@ -15,6 +15,7 @@ FILES = ("path", "mask", "tz_mask")  # columns of paths, in a CSV relative to wh
 ALIASES = {"case": "group", "patient": "group"}
 # Text whatever it looks like: a patient called 7 is not the number 7.0.
 TEXT = (*COLUMNS, *ALIASES, *FILES[1:], "cluster", "flags", "sha256", "decision")
+REPEATED = ("label", "source", "split", "flags", "decision")  # few values, each in many rows
 WHOLE = ("width", "height")  # whole numbers, of which some may be missing
 SPLITS = ("train", "validation", "test")
 NAMES = ("label", "group", "source")  # one name however its letters are written
@@ -46,7 +47,8 @@ def read_csv(path: Path | str, labelled: bool = True, existing: bool = True) -> 
     if labelled and "label" not in table:
         raise UserError(f"{path} has no column 'label'; it has: {', '.join(table.columns)}.")
     for column in [c for c in FILES if c in table]:
-        table[column] = [_located(path.parent, file) for file in table[column].tolist()]
+        located = [_located(path.parent, file) for file in table[column].tolist()]
+        table[column] = pd.Series(located, table.index, dtype="object")
     table = validated(table, str(path), existing, first=2)
     if labelled and table["label"].isna().all():
         raise UserError(f"{path}: the column 'label' is empty in every row.")
@@ -194,8 +196,13 @@ def identities(manifest: pd.DataFrame) -> pd.Series:
     Returns:
         `source/label/image` of each photograph, or its path where several have that in common.
     """
-    name = manifest["source"] + "/" + manifest["label"].fillna("") + "/" + manifest["image"]
-    return name.where(~name.duplicated(keep=False), manifest["path"]).astype("object")
+    columns = (manifest[name].tolist() for name in ("source", "label", "image"))
+    names = [
+        f"{source}/{'' if pd.isna(label) else label}/{image}"
+        for source, label, image in zip(*columns, strict=True)
+    ]
+    name = pd.Series(names, manifest.index, dtype="object")
+    return name.where(~name.duplicated(keep=False), manifest["path"])
 
 
 def validated(
@@ -221,14 +228,15 @@ def validated(
     empty = manifest["path"].isna()
     if empty.any():
         raise UserError(f"{where}, row {int(empty.argmax()) + first}: the column 'path' is empty.")
-    manifest["path"] = [os.path.abspath(p) for p in manifest["path"].tolist()]
+    paths = [_absolute(path) for path in manifest["path"].tolist()]
+    manifest["path"] = pd.Series(paths, dtype="object")
     repeated = manifest["path"].duplicated()
     if repeated.any():
         row = int(repeated.argmax())
         raise UserError(
             f"{where}, row {row + first}: {manifest['path'][row]} is listed twice; keep one of the rows."
         )
-    absent = [p for p in manifest["path"].tolist() if existing and not os.path.isfile(p)]
+    absent = [path for path in paths if existing and not os.path.isfile(path)]
     if absent:
         raise UserError(f"{where}: {len(absent)} photographs do not exist: {listed(absent)}.")
     for column in COLUMNS:
@@ -241,19 +249,21 @@ def validated(
                 f"{', '.join(SPLITS)}."
             )
     for column in [c for c in TEXT if c in manifest]:  # one dtype whatever was read
-        values = [_text(value, column) for value in manifest[column].tolist()]
-        manifest[column] = pd.Series(values, dtype="object")
-    manifest["image"] = manifest["image"].fillna(manifest["path"].map(_name))
+        manifest[column] = pd.Series(_texts(manifest[column].tolist(), column), dtype="object")
+    named = zip(manifest["image"].tolist(), paths, strict=True)
+    images = [_name(path) if image is None else image for image, path in named]
+    manifest["image"] = pd.Series(images, dtype="object")
     for column in [c for c in WHOLE if c in manifest]:
         numbers = pd.to_numeric(manifest[column], errors="coerce")
         if (numbers % 1 == 0).equals(manifest[column].notna()):
             manifest[column] = numbers.astype("Int64")
     unlabelled = manifest["label"].isna()
-    manifest["source"] = manifest["source"].fillna(
-        unlabelled.map({True: "test", False: "train"}).astype("object")
-    )
+    unknown_source = manifest["source"].isna()
+    for rows, source in ((unlabelled, "test"), (~unlabelled, "train")):
+        manifest.loc[unknown_source & rows, "source"] = source
     manifest.loc[unlabelled & manifest["split"].isna(), "split"] = "test"
-    manifest["group"] = manifest["group"].fillna(identities(manifest))
+    if manifest["group"].isna().any():
+        manifest["group"] = manifest["group"].fillna(identities(manifest))
     return manifest[COLUMNS + [c for c in manifest.columns if c not in COLUMNS]]
 
 
@@ -261,13 +271,28 @@ def _located(folder: Path, file: object) -> str | None:
     """The absolute path of a cell; blanks at its end count only where a file is called so."""
     if pd.isna(file) or not str(file).strip():  # type: ignore[call-overload]
         return None
-    path = os.path.abspath(folder / str(file))
-    bare = os.path.abspath(folder / str(file).strip())
+    path = os.path.abspath(os.path.join(folder, str(file)))
+    bare = os.path.abspath(os.path.join(folder, str(file).strip()))
     return path if path == bare or os.path.lexists(path) else bare
+
+
+def _absolute(path: str | Path) -> str:
+    """The absolute path; where it is that already, the very text, so that tables share it."""
+    absolute = os.path.abspath(path)
+    return path if path == absolute else absolute  # type: ignore[return-value]
 
 
 def _name(path: str) -> str:
     return os.path.basename(path).strip() or os.path.basename(path)
+
+
+def _texts(values: list, column: str) -> list[str | None]:
+    """Cells as text; what stands in many rows, such as a class, is in memory once."""
+    known: dict[str | None, str | None] = {}
+    texts = (_text(value, column) for value in values)
+    if column not in REPEATED:
+        return list(texts)
+    return [known.setdefault(text, text) for text in texts]
 
 
 def _text(value: object, column: str) -> str | None:

@@ -87,7 +87,7 @@ def read_manifest(path: Path | str, labelled: bool = True, strict: bool = False)
         rows, nested = plain_rows(found.root)
     else:
         rows, nested = labelled_rows(found, labelled)
-    manifest = validated(pd.DataFrame(rows), str(path))
+    manifest = validated(rows, str(path))
     if labelled:
         check_class_names(manifest["label"].dropna().unique(), str(path))
     return accounted(manifest, found, nested=nested, strict=strict)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cervix_tf.data.cache_file import CacheFile, origin, photograph_keys
 from cervix_tf.data.crops import Crop, regions
-from cervix_tf.data.decoding_pass import Photograph
+from cervix_tf.data.decoding_pass import Photograph, PhotographList
 from cervix_tf.data.photographs import square
 from cervix_tf.data.squares import borrow, cache_folder
 
@@ -43,14 +43,20 @@ def square_reader(
     Raises:
         UserError: The crop's columns are missing, or the folder cannot be written.
     """
-    used = regions(manifest, crop)
-    photographs = [(Path(p).absolute(), use) for p, use in zip(manifest["path"], used, strict=True)]
+    photographs = PhotographList(manifest["path"], regions(manifest, crop))
     if cache in ("memory", "none"):
-        yield lambda row: square(photographs[row][0], size, photographs[row][1])
+
+        def decoded(row: int) -> np.ndarray:
+            path, region = photographs[row]
+            return square(path, size, region)
+
+        yield decoded
         return
     with cache_folder(cache) as folder:
         paths = [path for path, _ in photographs]
         file = CacheFile(folder, size, photograph_keys(paths, used), origin(paths))
+        keys = photograph_keys(photographs.paths, photographs.regions)
+        file = CacheFile(folder, size, keys)
         if file.path.is_file() and not len(file.missing(file.path)):
             yield _mapped(file)
             return

@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ from cervix_tf.data.clusters import check_cluster
 from cervix_tf.data.crops import Crop, regions
 from cervix_tf.data.decoding_pass import Photograph, See, Store, decode_all
 from cervix_tf.data.limits import max_pixels
+from cervix_tf.data.decoding_pass import Photograph, PhotographList, See, Store, decode_all
 from cervix_tf.data.photographs import Progress
 from cervix_tf.errors import UserError
 
@@ -69,7 +70,7 @@ class Squares:
 class _Decoding:
     """Indexed like the array of squares; decodes what is asked for, every time."""
 
-    def __init__(self, photographs: list[Photograph], size: int):
+    def __init__(self, photographs: Sequence[Photograph], size: int):
         self._photographs = photographs
         self.shape, self.dtype, self.ndim = (len(photographs), size, size, 3), np.dtype(np.uint8), 4
 
@@ -149,6 +150,11 @@ def prepare(
         return _unkept(photographs, size, cache == "memory", progress, ray)
     with cache_folder(cache) as folder:
         file = CacheFile(folder, size, photograph_keys(paths, used), origin(paths))
+    photographs = PhotographList(manifest["path"], regions(manifest, crop))
+    if cache in ("memory", "none"):
+        return _unkept(photographs, size, cache == "memory", progress, ray)
+    with cache_folder(cache) as folder:
+        file = CacheFile(folder, size, photograph_keys(photographs.paths, photographs.regions))
         return kept(photographs, file, progress, ray=ray)
 
 
@@ -173,7 +179,7 @@ def cache_folder(cache: Path | str | None) -> Iterator[Path]:
 
 
 def _unkept(
-    photographs: list[Photograph],
+    photographs: Sequence[Photograph],
     size: int,
     keep: bool,
     progress: Progress | None,
@@ -192,7 +198,7 @@ def _unkept(
 
 
 def kept(
-    photographs: list[Photograph],
+    photographs: Sequence[Photograph],
     file: CacheFile,
     progress: Progress | None,
     see: See | None = None,
@@ -209,7 +215,7 @@ def kept(
 
 
 def _complete(
-    photographs: list[Photograph],
+    photographs: Sequence[Photograph],
     file: CacheFile,
     progress: Progress | None,
     see: See | None,
@@ -232,15 +238,20 @@ def _complete(
 
 def borrow(file: CacheFile, missing: np.ndarray, write: Store) -> list[int]:
     """Copy what another set in the folder holds already, and return the rows that none does."""
-    wanted = {file.keys[row].tobytes(): int(row) for row in missing}
-    copied = set()
+    left = np.zeros(len(file.keys), bool)
+    left[missing] = True
+    # A key's first half finds the row that may have it; the whole key tells.
+    halves = file.keys[missing].view("<u8")[::2]
+    order = np.argsort(halves)
+    rows = missing[order]
     for keys, read in file.other_sets():
-        for number, key in enumerate(keys):
-            row = wanted.get(key.tobytes())
-            if row is None or row in copied:
-                continue
-            pixels = read(number)
-            if pixels is not None:
+        if not len(rows):
+            break
+        place = np.searchsorted(halves, keys.copy().view("<u8")[::2], sorter=order)
+        found = rows[np.minimum(place, len(rows) - 1)]
+        for number in np.flatnonzero(keys == file.keys[found]):
+            row = int(found[number])
+            if left[row] and (pixels := read(int(number))) is not None:
                 write(row, np.frombuffer(pixels, np.uint8))
-                copied.add(row)
-    return [int(row) for row in missing if row not in copied]
+                left[row] = False
+    return np.flatnonzero(left).tolist()

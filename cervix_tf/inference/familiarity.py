@@ -28,7 +28,7 @@ MOST = 2000  # training photographs that are kept
 NEAREST = 10
 SHARE = 0.99  # of held-out photographs that are within the limit
 _LEAST = 1e-6
-_PART = 1024  # photographs whose features and distances are in memory at once
+_PART = 256  # photographs whose features and distances are in memory at once
 _ROUNDING = 1.0001  # of a limit: the same photograph in another batch differs in its last digits
 
 
@@ -152,8 +152,13 @@ def kept_references(run: Run) -> tuple[pd.DataFrame, np.ndarray]:
 
 def unit_features(model: "keras.Model", squares: SquareArray) -> np.ndarray:
     """What a model gives its logits for centre crops, brought to length 1: float32 (N, D)."""
-    features = penultimate(model, squares)[0].astype("float32")
-    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), _LEAST)
+    parts = [
+        penultimate(model, SquareRows(squares, slice(k, k + _PART)))[0].astype("float32")
+        for k in range(0, len(squares), _PART)
+    ]
+    features = np.concatenate(parts)
+    features /= np.maximum(np.linalg.norm(features, axis=1, keepdims=True), _LEAST)
+    return features
 
 
 def _distances(model: "keras.Model", squares: SquareArray, references: np.ndarray) -> np.ndarray:

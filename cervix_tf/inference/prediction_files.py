@@ -146,7 +146,7 @@ def _parts_folder(target: Path) -> Iterator[Path]:
 def _names(stream: PredictionStream, options: list) -> Iterator[str]:
     """Name each part by its place and by all that its content depends on."""
     table = stream.photographs.table
-    paths = [Path(path) for path in table["path"]]
+    paths = table["path"].tolist()
     crops = sorted({one.crop for one in stream.engines})
     keys = [photograph_keys(paths, regions(table, crop)) for crop in crops]
     models = [one.fingerprint() for one in stream.engines]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,7 +72,7 @@ class PredictionStream:
             UserError: Photographs cannot be read (all of them are named, unless recorded).
         """
         kinds = list(dict.fromkeys((one.square_size, one.crop) for one in self.engines))
-        rows = [row for part in parts for row in part]
+        count = sum(map(len, parts))
         with ExitStack() as stack:
             readers = [
                 stack.enter_context(self.photographs.reader(*kind, self.cache)) for kind in kinds
@@ -83,7 +84,7 @@ class PredictionStream:
                 except UnreadableError as error:
                     return str(error)
 
-            decoded = ahead(decode, rows, (1 + AHEAD) * self.batch_size)
+            decoded = ahead(decode, chain.from_iterable(parts), (1 + AHEAD) * self.batch_size)
             stack.callback(decoded.close)  # type: ignore[attr-defined]
             done = 0
             for part in parts:
@@ -92,7 +93,7 @@ class PredictionStream:
                     made = next(decoded)
                     done += 1
                     if progress:
-                        progress(done, len(rows))
+                        progress(done, count)
                     if isinstance(made, str):
                         self.recorded[row] = made
                     elif self.on_error == "record" or not self.recorded:

@@ -9,6 +9,8 @@ import pandas as pd
 
 from cervix_tf.data.cache_file import CacheFile, origin, photograph_keys
 from cervix_tf.data.decoding_pass import Photograph, See, UnreadablePhotographs, decode_all
+from cervix_tf.data.cache_file import CacheFile, photograph_keys
+from cervix_tf.data.decoding_pass import PhotographList, See, UnreadablePhotographs, decode_all
 from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.data.squares import cache_folder, kept
 from cervix_tf.data.threads import spread
@@ -36,8 +38,8 @@ def survey(
     Returns:
         The reasons of the photographs that cannot be read, by row.
     """
-    paths = [Path(path).absolute() for path in manifest["path"]]
-    photographs: list[Photograph] = [(path, None) for path in paths]  # the centred squares
+    photographs = PhotographList(manifest["path"], [None] * len(manifest))  # the centred squares
+    paths = photographs.paths
     seen, mutex = np.zeros(len(paths), bool), threading.Lock()
 
     def note(row: int, pixels: np.ndarray, data: bytes) -> None:
@@ -62,7 +64,7 @@ def survey(
         if file:
             rest = [row for row in np.flatnonzero(~seen).tolist() if row not in reasons]
             # Mapped anew for each photograph, lest all that was read stays in memory.
-            spread(lambda k: note(k, file.open()[k], read_bytes(paths[k])), rest)
+            spread(lambda k: note(k, file.open()[k], read_bytes(Path(paths[k]))), rest)
     if progress:
         progress(len(paths), len(paths))
     return reasons

@@ -185,6 +185,7 @@ class Run(CheckedFolder):
         self.write_json("environment.json", environment)
         write_text(self.path("recipe.yaml"), to_yaml(recipe))
         self.seal(("manifest.csv", "environment.json", "recipe.yaml"))
+        vars(self)["manifest"] = manifest  # it need not be read back
 
     def write_model(self, model: "keras.Model", class_names: list[str]) -> None:
         """Write `model.keras` with its card: class names, image size and crop."""

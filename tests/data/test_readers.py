@@ -1,9 +1,11 @@
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from cervix_tf.data import class_names, read_manifest, write_manifest
-from cervix_tf.data.manifests import labels
+from cervix_tf.data.decoding_pass import PhotographList
+from cervix_tf.data.manifests import labels, validated
 from cervix_tf.data.readers import find_data
 from cervix_tf.errors import UserError
 
@@ -95,3 +97,26 @@ def test_blanks_in_file_names_are_kept_where_a_file_is_called_so(tmp_path, photo
     assert table["image"].tolist() == ["a.jpg", "b.jpg", "c.jpg"]
     write_manifest(table, tmp_path / "again.csv", movable=True)
     assert read_manifest(tmp_path / "again.csv").equals(table)
+
+
+def test_a_photograph_more_takes_some_hundred_bytes(tmp_path):
+    count = 3000
+    for kind in ("Type_1", "Type_2"):
+        (tmp_path / kind).mkdir()
+        for k in range(count // 2):
+            (tmp_path / kind / f"{k}.jpg").touch()
+    read_manifest(tmp_path)  # what is imported or kept once does not count
+    text = len(str(tmp_path / "Type_1" / "1000.jpg"))
+    tracemalloc.start()
+    try:
+        manifest = read_manifest(tmp_path)
+        held, most = (size / count - text for size in tracemalloc.get_traced_memory())
+        again = validated(manifest, "again")
+        listed = PhotographList(again["path"], [None] * count)
+        both = tracemalloc.get_traced_memory()[0] / count - text
+    finally:
+        tracemalloc.stop()
+    assert len(listed) == len(again) == count
+    assert held < 300, "a path, a name, a group, and what is shared"
+    assert most < 600, "while it is read"
+    assert both - held < 100, "tables share their texts"
