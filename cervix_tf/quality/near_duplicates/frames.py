@@ -1,8 +1,8 @@
 """Copies squeezed to another aspect, such as a photograph of 4:3 resized to a square.
 
 The square of a photograph holds a part of its frame that depends on the aspect, so that the squares of
-such a pair show different parts. What all squares hold is the middle of the frame, 4/9 of its width and
-height, for aspects up to 9:4; and by the frame, a squeezed copy shows the same there as its original. So
+such a pair show different parts. What all squares hold is the middle of the frame, 3/8 of its width and
+height, for aspects up to 8:3; and by the frame, a squeezed copy shows the same there as its original. So
 these middles are compared, of photographs of different aspects alone, by the lowest DCT coefficients.
 """
 
@@ -28,7 +28,7 @@ from cervix_tf.quality.near_duplicates.signatures import (
 # Twice as much, 1.14, is found by the squares still.
 SLIGHT = 1.07  # change of the aspect, at most, of photographs whose frames are not compared
 
-_MIDDLE = 4 / 9  # of the frame's width and height: 3:2 changed 1.5 times is 9:4
+_MIDDLE = 3 / 8  # of the frame's width and height: 16:9 changed 1.5 times is 8:3
 _LOOKED_UP = 512  # frames that are looked up in the index at once
 _TOGETHER = 2048  # frames whose coefficients are computed at once
 _TURNS = np.arange(len(TURNS))[:, None]
