@@ -18,12 +18,14 @@ import pandas as pd
 import cervix_tf as cx
 from benchmarks.duplicates import patients, photographs
 from benchmarks.tables import ROOT, write
+from cervix_tf.data.decoding import dimensions
 from cervix_tf.data.photographs import square
 from cervix_tf.quality import appearance as flags
 from cervix_tf.quality.near_duplicates import alignment as aligning
 from cervix_tf.quality.near_duplicates import candidates as steps
+from cervix_tf.quality.near_duplicates import frames, neighbours
 from cervix_tf.quality.near_duplicates import signatures as hashing
-from tests.planted.alterations import PROMISED
+from tests.planted.alterations import PROMISED, SQUEEZED, encoded
 from tests.planted.pictures import ALTERED, HARDER, PICTURES
 
 TURNS = np.arange(len(hashing.TURNS))
@@ -68,6 +70,28 @@ def of_copies(originals: np.ndarray, copies: np.ndarray) -> np.ndarray:
     return found
 
 
+def of_squeezed(paths: list[str], seed: int) -> np.ndarray:
+    """What each squeezed copy comes to beside its original: middles of frames, then detail."""
+    pictures, found = [cv2.imread(path) for path in paths], []
+    count = len(pictures)
+    for k, make in enumerate(SQUEEZED.values()):
+        random = np.random.default_rng((seed, k))
+        files = [encoded(picture, 95) for picture in pictures]
+        files += [make(picture, random) for picture in pictures]
+        height, width = np.array([dimensions(data) for data in files]).T
+        aspects, every = width / height, np.arange(2 * count)
+        greys = small([square(Path("copy.jpg"), 256, data=data) for data in files])
+        middles = steps._unit(frames.frame_directions(greys, aspects, every))
+        one, other = middles[:count], hashing.turned_directions(middles[count:, None], TURNS[None])
+        low = np.vecdot(hashing.low_frequencies(other), hashing.low_frequencies(one)[:, None])
+        turn = low.argmax(axis=1)
+        parts = frames.shared(greys[:count], greys[count:], aspects.reshape(2, count).T, turn)
+        detail = [correlation(*pair) for pair in zip(*parts, turn, strict=True)]
+        alike = np.vecdot(one, other[every[:count], turn])
+        found.append(np.stack([low.max(axis=1), alike, detail], axis=1))
+    return np.concatenate(found)
+
+
 def of_strangers(greys: np.ndarray, patient: np.ndarray) -> list[float]:
     """The correlations of those of different patients that pass the steps before."""
     pairs = steps.candidates(
@@ -86,7 +110,7 @@ def passing(greys: np.ndarray) -> float:
 
 
 def near_duplicates(sets: dict[str, pd.DataFrame], seed: int) -> str:
-    found, rest = {}, []
+    found, squeezed, rest = {}, {}, []
     for name, manifest in sets.items():
         paths = manifest["path"].tolist()
         originals = small([cx.data.read_square(path, 256) for path in paths])
@@ -98,6 +122,7 @@ def near_duplicates(sets: dict[str, pd.DataFrame], seed: int) -> str:
             ]
             found[name].append(of_copies(originals, small(copies)))
         found[name] = np.concatenate(found[name])
+        squeezed[name] = of_squeezed(paths, seed)
         far = of_strangers(originals, patients(manifest)[0])
         highest = f", highest correlation {max(far):.2f}" if far else ""
         lost = int(np.isnan(found[name][:, 4]).sum())
@@ -125,9 +150,17 @@ def near_duplicates(sets: dict[str, pd.DataFrame], seed: int) -> str:
     for k, (step, extreme, limit) in enumerate(least):
         figures = " | ".join(f"{extreme(found[name][:, k]):.3g}" for name in sets)
         lines.append(f"| {step} | {limit} | {figures} |")
+    least = (
+        ("squeezed: low frequencies of the middle of the frame, correlation", neighbours.NEAR),
+        ("squeezed: 72 DCT coefficients of that, correlation", steps.ALIKE),
+        ("squeezed: detail after alignment, correlation", aligning.SAME),
+    )
+    for k, (step, limit) in enumerate(least):
+        figures = " | ".join(f"{squeezed[name][:, k].min():.3g}" for name in sets)
+        lines.append(f"| {step} | at least {limit} | {figures} |")
     head = (
-        f"Every photograph, altered once in each of {len(PROMISED)} ways, seed {seed}: the copy that is "
-        "hardest to find."
+        f"Every photograph, altered once in each of {len(PROMISED)} ways and squeezed in "
+        f"{len(SQUEEZED)}, seed {seed}: the copy that is hardest to find."
     )
     return "\n".join([head, "", *lines, "", *rest])
 

@@ -2,13 +2,14 @@
 
     python -m benchmarks.many_duplicates [--annocerv ../shared/data/annocerv] [--distractors 1000000]
                                          [--asked 20000] [--each 100] [--seed 0]
-                                         [--write docs/appendix/audit.md]
+                                         [--only squeezed] [--write docs/appendix/audit.md]
 
 Altered copies of AnnoCerv's photographs, of the kinds promised, lie among distractors: 65 % of a part of
 one of its photographs and 35 % of another's, turned. Blends of pictures are blends of their DCT
 coefficients, so only the parts are drawn. A copy counts as found when its pair with its own original
 is a candidate whose alignment says that it is the same; that others link the two does not count. The
 exact search is that of originals and copies alone, which more photographs could only make harder.
+Copies squeezed to another aspect are sought likewise, among frames of four aspects, all of which ask.
 All photographs are in the index; time is that of looking up some of them, drawn by lot, and of making
 the index. `--asked 0` looks up all.
 """
@@ -16,6 +17,7 @@ the index. `--asked 0` looks up all.
 import argparse
 import resource
 import time
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,10 +26,11 @@ import numpy as np
 
 import cervix_tf as cx
 from benchmarks.tables import ROOT, Row, machine, markdown, write
+from cervix_tf.data.decoding import dimensions
 from cervix_tf.data.photographs import cores, square
 from cervix_tf.quality.appearance import measure, shrunk
 from cervix_tf.quality.near_duplicates import candidates as comparing
-from cervix_tf.quality.near_duplicates import neighbours
+from cervix_tf.quality.near_duplicates import frames, neighbours
 from cervix_tf.quality.near_duplicates.alignment import same
 from cervix_tf.quality.near_duplicates.signatures import (
     SIDE,
@@ -39,7 +42,7 @@ from cervix_tf.quality.near_duplicates.signatures import (
     hashes,
     turned_coefficients,
 )
-from tests.planted.alterations import PROMISED
+from tests.planted.alterations import PROMISED, SQUEEZED
 
 PARTS = 20_000
 BLOCK = 2000
@@ -49,19 +52,23 @@ def grey(path: Path, data: bytes | None = None) -> np.ndarray:
     return measure([shrunk(square(path, 256, data=data))])[0][0]
 
 
-def known(paths: list[Path], each: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The small grey pictures of originals, then of copies; and the original of each copy."""
-    pictures, sources = [grey(path) for path in paths], []
-    for k, make in enumerate(PROMISED.values()):
+def known(
+    paths: list[Path], kinds: dict[str, Callable], each: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The small grey pictures of originals, then of copies, their aspects; the original of each copy."""
+    files, sources = [path.read_bytes() for path in paths], []
+    for k, make in enumerate(kinds.values()):
         random = np.random.default_rng((seed, k))
         for row in np.sort(random.permutation(len(paths))[:each]):
-            pictures.append(grey(paths[row], make(cv2.imread(str(paths[row])), random)))
+            files.append(make(cv2.imread(str(paths[row])), random))
             sources.append(row)
-    return np.stack(pictures), np.array(sources)
+    height, width = np.array([dimensions(data) for data in files]).T
+    greys = [grey(Path("copy.jpg"), data) for data in files]
+    return np.stack(greys), width / height, np.array(sources)
 
 
 def parts(paths: list[Path], random: np.random.Generator) -> np.ndarray:
-    """The DCT coefficients of parts of photographs, 40 to 100 % of a side, turned by quarters."""
+    """Grey parts of photographs, 40 to 100 % of a side, turned by quarters."""
     wholes = [cv2.resize(cv2.imread(str(path), 0), (128, 128)) for path in paths]
     made = np.empty((PARTS, SIDE, SIDE), np.uint8)
     for k in range(PARTS):
@@ -70,14 +77,15 @@ def parts(paths: list[Path], random: np.random.Generator) -> np.ndarray:
         part = wholes[random.integers(len(wholes))][top : top + sides[0], left : left + sides[1]]
         part = cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         made[k] = np.rot90(part, random.integers(4))
-    blocks = [dct_coefficients(made[k : k + BLOCK]) for k in range(0, PARTS, BLOCK)]
-    return np.concatenate(blocks)
+    return made
 
 
 def signed(pictures: np.ndarray, paths: list[Path], count: int, seed: int) -> Signatures:
     """The signatures of what is known, then of as many distractors."""
     random, first = np.random.default_rng(seed), len(pictures)
-    drawn, made = parts(paths, random), blank(first + count)
+    made, drawn = blank(first + count), parts(paths, random)
+    drawn = [dct_coefficients(drawn[k : k + BLOCK]) for k in range(0, PARTS, BLOCK)]
+    drawn = np.concatenate(drawn)
     for kept, new in zip(made, compute_signatures(pictures), strict=True):
         kept[:first] = new
     for start in range(first, first + count, BLOCK):
@@ -147,6 +155,70 @@ def measured(
     ]
 
 
+def found_squeezed(
+    paths: list[Path], distractors: int, asked: int, each: int, seed: int
+) -> list[Row]:
+    """What is found of copies squeezed to another aspect, by comparing every pair and by the index."""
+    greys, aspects, sources = known(paths, SQUEEZED, each, seed)
+    few, originals, random = len(greys), len(paths), np.random.default_rng(seed)
+    middles = [frames.frame_directions(greys, aspects, np.arange(few))]
+    drawn = parts(paths, random)
+    aspects = np.append(aspects, random.choice([3 / 4, 1, 4 / 3, 3 / 2], distractors))
+    for start in range(few, few + distractors, BLOCK):
+        one, other = random.integers(0, PARTS, (2, BLOCK))
+        blend = (0.65 * drawn[one] + 0.35 * drawn[other]).astype(np.uint8)
+        own = aspects[start : start + BLOCK]
+        middles.append(frames.frame_directions(blend, own, np.arange(len(own))))
+    middles = np.concatenate(middles)
+
+    def hits(every: Iterable) -> np.ndarray:
+        pairs = np.concatenate([frames._alike(middles, aspects, *near) for near in every])
+        copy, original = np.maximum(pairs["a"], pairs["b"]), np.minimum(pairs["a"], pairs["b"])
+        own = (copy >= originals) & (copy < few)
+        own[own] = sources[copy[own] - originals] == original[own]
+        a, b, turn = (pairs[own][key] for key in ("a", "b", "way"))
+        both = frames.shared(greys[a], greys[b], np.stack([aspects[a], aspects[b]], 1), turn)
+        hit = np.zeros(len(sources), bool)
+        hit[copy[own][same(*both, turn)] - originals] = True
+        return hit
+
+    exact = hits(frames._compare(middles[:few], few))
+    total, began = len(middles), time.process_time()
+    index = neighbours.Neighbours(middles[:, None], np.arange(total))
+    built = time.process_time() - began
+
+    def look_up(first: int, end: int) -> Iterator:
+        for start in range(first, end, comparing.LookedUp.step):
+            one, other, turn = index(np.arange(start, min(start + comparing.LookedUp.step, end)))
+            yield other, one, turn
+
+    indexed = hits(look_up(0, few)) & exact
+    asked, began = min(asked or distractors, distractors), time.process_time()
+    pairs = sum(len(frames._alike(middles, aspects, *near)) for near in look_up(few, few + asked))
+    spent = (time.process_time() - began) * total / asked + built
+    return [
+        (
+            f"Squeezed copies found by the exact search, of {len(sources):,}",
+            f"{exact.sum():,}",
+            "",
+            "",
+        ),
+        (
+            f"Of these found by the index among {total:,}",
+            f"{indexed.sum():,}",
+            f"{indexed.sum() / exact.sum():.3f}",
+            "0.98",
+        ),
+        (
+            f"Searching all {total:,} for them, if every one asks, from {asked:,}",
+            f"processor time {spent / 60:.1f} min, of that {built / 60:.1f} making the index",
+            "",
+            "",
+        ),
+        ("Pairs a photograph to align then, at most", f"{pairs / asked:.2f}", "", ""),
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--annocerv", type=Path, default=ROOT.parent / "shared/data/annocerv")
@@ -154,14 +226,19 @@ def main() -> None:
     parser.add_argument("--asked", type=int, default=20_000, help="distractors looked up; 0 is all")
     parser.add_argument("--each", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=["squeezed"], help="a part of the table")
     parser.add_argument("--write", type=Path, help="a page with markers for the table")
     chosen = parser.parse_args()
     paths = [Path(path) for path in cx.data.read_manifest(chosen.annocerv)["path"]]
-    pictures, sources = known(paths, chosen.each, chosen.seed)
-    signatures = signed(pictures, paths, chosen.distractors, chosen.seed)
-    print("drawn", flush=True)
-    rows = measured(signatures, pictures, sources, chosen.asked, chosen.seed)
-    head = f"AnnoCerv, {chosen.each} copies of each of {len(PROMISED)} kinds, seed {chosen.seed}."
+    rows = []
+    if not chosen.only:
+        pictures, _, sources = known(paths, PROMISED, chosen.each, chosen.seed)
+        signatures = signed(pictures, paths, chosen.distractors, chosen.seed)
+        print("drawn", flush=True)
+        rows = measured(signatures, pictures, sources, chosen.asked, chosen.seed)
+    rows += found_squeezed(paths, chosen.distractors, chosen.asked, chosen.each, chosen.seed)
+    kinds = f"{len(PROMISED)} kinds promised and {len(SQUEEZED)} squeezed"
+    head = f"AnnoCerv, {chosen.each} copies of each of {kinds}, seed {chosen.seed}."
     text = markdown(f"{head} {machine('faiss-cpu numpy opencv-python')}", rows)
     print(text)
     if chosen.write:

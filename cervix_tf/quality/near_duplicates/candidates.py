@@ -33,7 +33,7 @@ ALIKE_AT_BEST = 0.86  # the same of the window that is most alike
 
 _CENTRAL = 2  # windows that are compared first
 _NEAR = 8  # bits within which a pair is always compared further, however many there are
-_BLOCK = (64, 512)  # of wholes: a product of matrices so small is left to the thread that asks
+BLOCK = (64, 128)  # of wholes: a product of matrices so small is left to the thread that asks
 _LOOKED_UP = 512  # pictures that are looked up in the index at once
 _HASHES = 2048  # pairs whose hashes are compared at once: they stay in a core's cache
 
@@ -95,7 +95,7 @@ def _once(pairs: np.ndarray) -> np.ndarray:
 class _Comparison:
     """Compares a few pictures with all that come after them."""
 
-    step = _BLOCK[0]
+    step = BLOCK[0]
 
     def __init__(self, signatures: Signatures, rows: np.ndarray, gate: float):
         self.limit, self._gate = DISTANCE, np.float32(gate)
@@ -108,11 +108,11 @@ class _Comparison:
 
     def __call__(self, first: int) -> tuple[np.ndarray, np.ndarray]:
         """Count the pairs of each distance within the limit, and give those that are alike."""
-        few = self._directions(np.arange(first, min(first + _BLOCK[0], len(self._rows))), 0)
+        few = self._directions(np.arange(first, min(first + BLOCK[0], len(self._rows))), 0)
         few = low_frequencies(turned_directions(few[None], np.arange(len(TURNS))[:, None]))
         near = [np.empty(0, PAIR)]
-        for start in range(first, len(self._rows), _BLOCK[1]):
-            alike = few @ self._low[start : start + _BLOCK[1]].T
+        for start in range(first, len(self._rows), BLOCK[1]):
+            alike = few @ self._low[start : start + BLOCK[1]].T
             passed = alike >= self._gate
             if start == first:
                 passed = np.triu(passed, 1)  # each pair once

@@ -1,8 +1,8 @@
 """Copies squeezed to another aspect, such as a photograph of 4:3 resized to a square.
 
 The square of a photograph holds a part of its frame that depends on the aspect, so that the squares of
-such a pair show different parts. What all squares hold is the middle of the frame, 4/9 of its width and
-height, for aspects up to 9:4; and by the frame, a squeezed copy shows the same there as its original. So
+such a pair show different parts. What all squares hold is the middle of the frame, 3/8 of its width and
+height, for aspects up to 8:3; and by the frame, a squeezed copy shows the same there as its original. So
 these middles are compared, of photographs of different aspects alone, by the lowest DCT coefficients.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from cervix_tf.data.photographs import cores
 from cervix_tf.quality.near_duplicates import neighbours
 from cervix_tf.quality.near_duplicates.alignment import stretch
-from cervix_tf.quality.near_duplicates.candidates import ALIKE, PAIR, ranked
+from cervix_tf.quality.near_duplicates.candidates import ALIKE, BLOCK, PAIR, ranked
 from cervix_tf.quality.near_duplicates.signatures import (
     SIDE,
     TURNS,
@@ -28,8 +28,8 @@ from cervix_tf.quality.near_duplicates.signatures import (
 # Twice as much, 1.14, is found by the squares still.
 SLIGHT = 1.07  # change of the aspect, at most, of photographs whose frames are not compared
 
-_MIDDLE = 4 / 9  # of the frame's width and height: 3:2 changed 1.5 times is 9:4
-_BLOCK = (64, 512)  # frames compared at once
+_MIDDLE = 3 / 8  # of the frame's width and height: 16:9 changed 1.5 times is 8:3
+_LOOKED_UP = 512  # frames that are looked up in the index at once
 _TOGETHER = 2048  # frames whose coefficients are computed at once
 _TURNS = np.arange(len(TURNS))[:, None]
 _TRANSPOSED = np.array([transposed for transposed, _, _ in TURNS])
@@ -129,16 +129,16 @@ def _compare(middles: np.ndarray, asking: int) -> Iterator[tuple[np.ndarray, ...
     low = low_frequencies(middles)
 
     def compare(first: int) -> tuple[np.ndarray, ...]:
-        few = turned_directions(middles[None, first : min(first + _BLOCK[0], asking)], _TURNS)
+        few = turned_directions(middles[None, first : min(first + BLOCK[0], asking)], _TURNS)
         few, near = low_frequencies(few), []
-        for start in range(first, len(low), _BLOCK[1]):
-            passed = few @ low[start : start + _BLOCK[1]].T >= np.float32(neighbours.NEAR)
+        for start in range(first, len(low), BLOCK[1]):
+            passed = few @ low[start : start + BLOCK[1]].T >= np.float32(neighbours.NEAR)
             turn, one, other = np.unravel_index(np.flatnonzero(passed), passed.shape)
             near.append((other + start, one + first, turn))
         return tuple(np.concatenate(each) for each in zip(*near, strict=True))
 
     with ThreadPoolExecutor(cores()) as pool:
-        yield from pool.map(compare, range(0, asking, _BLOCK[0]))
+        yield from pool.map(compare, range(0, asking, BLOCK[0]))
 
 
 def _look_up(middles: np.ndarray, asking: int) -> Iterator[tuple[np.ndarray, ...]]:
@@ -146,11 +146,11 @@ def _look_up(middles: np.ndarray, asking: int) -> Iterator[tuple[np.ndarray, ...
     index = neighbours.Neighbours(middles[:, None], np.arange(len(middles)))
 
     def look_up(first: int) -> tuple[np.ndarray, ...]:
-        one, other, turn = index(np.arange(first, min(first + _BLOCK[1], asking)))
+        one, other, turn = index(np.arange(first, min(first + _LOOKED_UP, asking)))
         return other, one, turn
 
     with ThreadPoolExecutor(cores()) as pool:
-        yield from pool.map(look_up, range(0, asking, _BLOCK[1]))
+        yield from pool.map(look_up, range(0, asking, _LOOKED_UP))
 
 
 def _alike(
