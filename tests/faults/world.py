@@ -44,6 +44,7 @@ VERBS = {
     "predict to the screen": ["predict", "{run}", "{data}/test"],
     "submit": ["submit", "{run}", "--test", "{data}/test", "--out", "{out}/submission.csv"],
     "export": ["export", "{run}", "--out", "{out}/exported"],
+    "card": ["card", "{run}", "--out", "{out}/card"],
     "cache": ["cache", *CACHE, "--prune", "0", "--yes"],
     "segment": ["segment", "{data}", "--out", "{out}/segmented"],
     "explore": ["explore", "--data", "{data}", "--out", "{out}/explored", "--size", "16", *CACHE],
