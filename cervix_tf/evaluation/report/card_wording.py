@@ -158,7 +158,10 @@ def _figures(figures: dict[str, Any]) -> str:
     if probe:
         head.append("linear probe")
         rows = [
-            (*row, wording.number(key, probe[key]) if (key := keys.get(row[0])) in probe else "")
+            (
+                *row,
+                wording.number(key, probe[key]) if (key := keys.get(row[0], "")) in probe else "",
+            )
             for row in rows
         ]
     by_class = [(name, *_cells(cells)) for name, cells in wording.class_rows(figures)]

@@ -10,7 +10,7 @@ from cervix_tf.evaluation.report import card_wording
 from cervix_tf.files import check_output, replacing, write_text
 from cervix_tf.recipes import Recipe
 from cervix_tf.recipes.recipe_files import to_yaml
-from cervix_tf.runs import Run, load
+from cervix_tf.runs import Ensemble, Run, load
 from cervix_tf.runs.ensembles import ENSEMBLE
 from cervix_tf.runs.folders import ENDS
 
@@ -56,8 +56,8 @@ def card(run: Run | Path | str, folder: Path | str | None = None) -> Path:
     own = Run(folder)
     write_text(own.path("recipe.yaml"), to_yaml(_without_paths(run.recipe)))
     models = ["model.keras"]
-    if run.members != (run,):
-        own.write_json(ENSEMBLE, {"folds": run.plan["folds"], "repeats": run.plan["repeats"]})  # type: ignore[attr-defined]
+    if isinstance(run, Ensemble):
+        own.write_json(ENSEMBLE, {key: run.plan[key] for key in ("folds", "repeats")})
         models = []
         for member in run.members:
             name = f"runs/{member.folder.name}"
