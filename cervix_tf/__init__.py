@@ -38,7 +38,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "inference": ["export", "predict", "submit"],
         "exploration": ["explore"],
         "evaluation": ["evaluate"],
-        "evaluation.report": ["report"],
+        "evaluation.report": ["card", "report"],
         "explanation": ["explain"],
         "training": ["bench", "crossfit", "fit", "probe", "resume", "search"],
         "reproduction": ["reproduce"],

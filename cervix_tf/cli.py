@@ -63,6 +63,7 @@ VERBS = (
     exporting.export,
     evaluation.evaluate,
     evaluation.report,
+    exporting.card,
     explaining.explain,
     demonstrating.demo,
     machine.doctor,

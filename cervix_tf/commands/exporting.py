@@ -1,4 +1,4 @@
-"""The verb that takes a run's model to another runtime."""
+"""Verbs that take a run's model elsewhere."""
 
 from pathlib import Path
 from typing import Annotated
@@ -50,3 +50,20 @@ def export(
     if done.accuracy is not None:
         print(f"Accuracy {100 * done.accuracy:.1f} % (Keras: {100 * done.keras_accuracy:.1f} %)")
     print(f"{format}{f', {quantize}' if quantize else ''}: {done.path}, {done.size / 1e6:.1f} MB")
+
+
+def card(
+    run: Run,
+    out: Annotated[
+        Path | None,
+        typer.Option(callback=folder_out, help="The folder to write; by default card/ in the run."),
+    ] = None,
+) -> None:
+    """Write a folder to give on: the model, what predicting needs, and a model card; no photographs.
+
+    Example: cervix-tf card runs/first --out hub/first
+    """
+    from cervix_tf.evaluation.report import card
+
+    print(f"Model card: {card(run, out)}")
+    print("Fill in its licence before you give the folder on. Nothing was uploaded.")

@@ -126,7 +126,8 @@ def evenly_chosen(count: int, most: int = MOST) -> np.ndarray:
 def _read(run: Run) -> tuple[np.ndarray, np.ndarray]:
     if not run.has(FILE):
         raise UserError(
-            f"{run.path(FILE)} does not exist: an older version trained this run; train again."
+            f"{run.path(FILE)} does not exist: an older version trained this run, or `card` wrote "
+            "it without; give the run itself, or train again."
         )
     path = run.file(FILE)
     with reading(path):

@@ -112,20 +112,22 @@ def _described(name: str, files: list[Path]) -> tuple:
         sum(state.st_size for state in states),
         max(state.st_mtime for state in states),
         printable(os.fsdecode(source.read_bytes())) if source else "",
-        {key.tobytes() for key in there},
+        there,
     )
 
 
 def _wanted(keys: pd.Series, keep: pd.DataFrame | None) -> pd.Series:
     """Whether each set holds a photograph of the manifest, by any crop that it can be prepared with."""
+    if keep is None:
+        return pd.Series(False, keys.index)
     wanted: set[bytes] = set()
-    if keep is not None:
-        paths = [Path(path).absolute() for path in keep["path"]]
-        for crop in get_args(Crop):
-            with suppress(UserError), warnings.catch_warnings(action="ignore"):
-                used = regions(keep, crop)
-                wanted |= {key.tobytes() for key in photograph_keys(paths, used)}
-    return keys.map(lambda some: not wanted.isdisjoint(some)).astype(bool)
+    paths = [Path(path).absolute() for path in keep["path"]]
+    for crop in get_args(Crop):
+        with suppress(UserError), warnings.catch_warnings(action="ignore"):
+            used = regions(keep, crop)
+            wanted |= {key.tobytes() for key in photograph_keys(paths, used)}
+    held = [any(key.tobytes() in wanted for key in some) for some in keys]
+    return pd.Series(held, keys.index, bool)
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from cervix_tf.runs.file_shapes import (
 if TYPE_CHECKING:
     import keras
 
+ENDS = ("report.html", "config.json")  # written at the end: by `fit` and `crossfit`, and by `card`
 CARD = "cervix_tf.json"  # inside model.keras, beside Keras' own entries, which pass it over
 
 
@@ -63,7 +64,7 @@ class Run(CheckedFolder):
     @property
     def complete(self) -> bool:
         """Whether training reached its end."""
-        return self.path("report.html").is_file()  # written last
+        return any(self.path(name).is_file() for name in ENDS)
 
     @functools.cached_property
     def recipe(self) -> Recipe:

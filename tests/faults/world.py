@@ -45,6 +45,7 @@ VERBS = {
     "submit": ["submit", "{run}", "--test", "{data}/test", "--out", "{out}/submission.csv"],
     "export": ["export", "{run}", "--out", "{out}/exported"],
     "export to ONNX": ["export", "{run}", "--format", "onnx", "--out", "{out}/model.onnx"],
+    "card": ["card", "{run}", "--out", "{out}/card"],
     "cache": ["cache", *CACHE, "--prune", "0", "--yes"],
     "segment": ["segment", "{data}", "--out", "{out}/segmented"],
     "explore": ["explore", "--data", "{data}", "--out", "{out}/explored", "--size", "16", *CACHE],
