@@ -128,8 +128,9 @@ def planned(
     total, decoded = None, set()
     for name, recipe in recipes.items():
         photographs = full if full is not None and name in FULL_DATA else manifest
+        recipe = recipe.model_copy(update={"crop": "square"})  # masks may not be made yet
         one = estimate(photographs, recipe, cache=cache)
-        squares = (recipe.image_size or recipe.model.name, recipe.crop, len(photographs))
+        squares = (recipe.image_size or recipe.model.name, len(photographs))
         if squares in decoded:
             one = replace(one, to_decode=0, decoding=(0.0, 0.0, 0.0), cache=0.0)
         decoded.add(squares)

@@ -142,7 +142,8 @@ def search(
         table = _write(opened, base)
     if (table["state"] == "complete").any():
         plot_trials(table, opened.space, opened.folder / "trials.png")
-        if tracker:
+        over = len(table) >= wanted and not table["state"].isin(["waiting", "running"]).any()
+        if tracker and over:
             finish(tracker, _best(opened, table))
     return table
 

@@ -91,9 +91,7 @@ def estimate(
     manifest = validated(manifest, "the manifest")
     if held_out is None:
         manifest = divided(manifest, recipe)
-    sides = manifest[manifest["label"].notna()]
-    if held_out is None:
-        sides = sides[sides["split"].isin(["train", "validation"])]
+    sides = manifest[manifest["label"].notna() & ~manifest["split"].isin(["test"])]
     sides = sides.reset_index(drop=True)
     if weigh:
         picture_sizes(sides)
@@ -146,12 +144,10 @@ def _decoded(sides: pd.DataFrame, recipe: Recipe) -> _Decoded:
     """Decode photographs evenly chosen, in turns."""
     rows = evenly_chosen(len(sides), SAMPLE)
     side, squares, each = square_size(recipe.image_size), [], []
-    # Masks may not be made yet; to paint them out takes little.
-    crop = "square" if recipe.crop == "mask" else recipe.crop
     for part in np.array_split(rows, min(TURNS, len(rows))):
         began = time.perf_counter()
         squares.append(
-            prepare(sides.iloc[part].reset_index(drop=True), side, "memory", crop=crop).array
+            prepare(sides.iloc[part].reset_index(drop=True), side, "memory", crop=recipe.crop).array
         )
         each.append((time.perf_counter() - began) / len(part))
     return _Decoded(np.concatenate(squares), rows, np.array(each))
@@ -223,7 +219,7 @@ def _missing(
     """How many squares a cache lacks, and its folder."""
     folder = Path(platformdirs.user_cache_dir("cervix_tf"))
     folder = Path(cache) if cache and cache not in ("memory", "none") else folder
-    if cache in ("memory", "none") or not folder.is_dir() or recipe.crop == "mask":
+    if cache in ("memory", "none") or not folder.is_dir():
         return len(sides), folder
     used = regions(sides, recipe.crop)
     paths = [Path(path).absolute() for path in sides["path"]]
