@@ -70,13 +70,12 @@ VERBS = (
     machine.cache,
 )
 
-_terminated: list[bool] = []  # whether SIGTERM came
+_signals: list[int] = []  # SIGINT and SIGTERM, as they came
 # The options of every verb, behind its own.
 COMMON = [
     inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
     for name, annotation in (("verbose", Verbose), ("quiet", Quiet))
 ]
-_signals: list[int] = []  # SIGINT and SIGTERM, as they came
 
 
 def _command(verb: Callable) -> Callable:
@@ -97,12 +96,6 @@ def _command(verb: Callable) -> Callable:
         try:
             with scratch(), no_bars() if quiet else contextlib.nullcontext():
                 verb(**options)
-        except KeyboardInterrupt as stop:
-            how = str(stop) or f"go on with {shlex.join(['cervix-tf', *sys.argv[1:]])}"
-            _end(*((f"Terminated: {how}", 143) if _terminated else (f"Interrupted: {how}", 130)))
-        finally:
-            # Where Matplotlib cannot write to its own folder it will remove one in the scratch, now gone.
-            atexit.unregister(shutil.rmtree)
         except (KeyboardInterrupt, Exception) as stop:
             stopped = isinstance(stop, KeyboardInterrupt)
             if not (stopped or _signals):  # which some libraries make another exception of
@@ -111,6 +104,9 @@ def _command(verb: Callable) -> Callable:
             how = how or f"go on with {shlex.join(['cervix-tf', *sys.argv[1:]])}"
             terminated = signal.SIGTERM in _signals
             _end(*((f"Terminated: {how}", 143) if terminated else (f"Interrupted: {how}", 130)))
+        finally:
+            # Where Matplotlib cannot write to its own folder it will remove one in the scratch, now gone.
+            atexit.unregister(shutil.rmtree)
 
     # What Typer reads.
     own = inspect.signature(verb)

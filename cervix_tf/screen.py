@@ -126,8 +126,6 @@ def screens() -> Iterator[None]:
     if isinstance(sys.stderr, io.TextIOWrapper) and _descriptor(sys.stderr) == 2:
         with contextlib.suppress(OSError):
             raw = os.fdopen(os.dup(2), "wb", buffering=0)
-            text: dict[str, Any] = {"encoding": sys.stderr.encoding, "errors": sys.stderr.errors}
-            own = io.TextIOWrapper(raw, **text, write_through=True)
             own = io.TextIOWrapper(
                 raw, encoding=sys.stderr.encoding, errors=sys.stderr.errors, write_through=True
             )

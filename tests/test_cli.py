@@ -231,6 +231,8 @@ def test_quiet_and_verbose(run, mistake, monkeypatch):
     assert err.endswith("\nError: it is wrong: mend it.\n")
     assert shown == [False, True, False]
     assert "give one of them" in mistake("recipes", "-q", "-v")
+
+
 @pytest.mark.parametrize(("number", "code", "head"), [
     (signal.SIGINT, 130, "Interrupted: go on with"), (signal.SIGTERM, 143, "Terminated: go on with")
 ])  # fmt: skip

@@ -74,12 +74,11 @@ def photograph_keys(
     return np.frombuffer(bytes(keys), "V16")
 
 
-def origin(paths: list[Path]) -> str:
+def origin(paths: Sequence[str]) -> str:
     """Give the folder that holds all of some photographs, absolute paths."""
-    return os.path.commonpath({path.parent for path in paths})
+    return os.path.commonpath({os.path.dirname(path) for path in paths})
 
 
-def _state(path: Path) -> str:
 def _state(path: Path | str) -> str:
     try:
         state = os.stat(path)

@@ -53,10 +53,8 @@ def square_reader(
         yield decoded
         return
     with cache_folder(cache) as folder:
-        paths = [path for path, _ in photographs]
-        file = CacheFile(folder, size, photograph_keys(paths, used), origin(paths))
         keys = photograph_keys(photographs.paths, photographs.regions)
-        file = CacheFile(folder, size, keys)
+        file = CacheFile(folder, size, keys, origin(photographs.paths))
         if file.path.is_file() and not len(file.missing(file.path)):
             yield _mapped(file)
             return

@@ -14,9 +14,8 @@ from cervix_tf.caches import user_cache
 from cervix_tf.data.cache_file import CacheFile, checksum, origin, photograph_keys, working_in
 from cervix_tf.data.clusters import check_cluster
 from cervix_tf.data.crops import Crop, regions
-from cervix_tf.data.decoding_pass import Photograph, See, Store, decode_all
-from cervix_tf.data.limits import max_pixels
 from cervix_tf.data.decoding_pass import Photograph, PhotographList, See, Store, decode_all
+from cervix_tf.data.limits import max_pixels
 from cervix_tf.data.photographs import Progress
 from cervix_tf.errors import UserError
 
@@ -143,18 +142,12 @@ def prepare(
         raise UserError(
             f"size={size}: a square has at most {max_pixels()} pixels (CERVIX_TF_MAX_PIXELS raises it)."
         )
-    used = regions(manifest, crop)
-    paths = [Path(path).absolute() for path in manifest["path"]]
-    photographs = list(zip(paths, used, strict=True))
-    if cache in ("memory", "none"):
-        return _unkept(photographs, size, cache == "memory", progress, ray)
-    with cache_folder(cache) as folder:
-        file = CacheFile(folder, size, photograph_keys(paths, used), origin(paths))
     photographs = PhotographList(manifest["path"], regions(manifest, crop))
     if cache in ("memory", "none"):
         return _unkept(photographs, size, cache == "memory", progress, ray)
     with cache_folder(cache) as folder:
-        file = CacheFile(folder, size, photograph_keys(photographs.paths, photographs.regions))
+        keys = photograph_keys(photographs.paths, photographs.regions)
+        file = CacheFile(folder, size, keys, origin(photographs.paths))
         return kept(photographs, file, progress, ray=ray)
 
 

@@ -8,8 +8,6 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data.cache_file import CacheFile, origin, photograph_keys
-from cervix_tf.data.decoding_pass import Photograph, See, UnreadablePhotographs, decode_all
-from cervix_tf.data.cache_file import CacheFile, photograph_keys
 from cervix_tf.data.decoding_pass import PhotographList, See, UnreadablePhotographs, decode_all
 from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.data.squares import cache_folder, kept

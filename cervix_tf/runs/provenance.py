@@ -7,9 +7,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -95,20 +93,12 @@ def fingerprint(
         True
     """
     columns = ["image", "label", "group", "split"]
-    heads = ["|".join(row) for row in manifest[columns].fillna("").astype(str).to_numpy().tolist()]
-    if looked is None:
-        looked = samples(manifest) if content else _each(_size, manifest["path"])
-    rows = sorted(f"{head}|{seen}" for head, seen in zip(heads, looked, strict=True))
-    code = "\n".join(rows).encode(errors="surrogateescape")
-    return hashlib.sha256(code).hexdigest()[: 32 if content else 16]
     heads = (
         "|".join(row) for row in zip(*(_words(manifest[name]) for name in columns), strict=True)
     )
-    paths, look = manifest["path"].tolist(), _sample if content else _size
-    parts = (paths[first : first + 64] for first in range(0, len(paths), 64))
-    looked = ahead(lambda part: list(map(look, part)), parts, 64)
-    seen = (one for part in looked for one in part)
-    rows = sorted("|".join(row) for row in zip(heads, seen, strict=True))
+    if looked is None:
+        looked = _each(_sample if content else _size, manifest["path"])
+    rows = sorted("|".join(row) for row in zip(heads, looked, strict=True))
     digest = hashlib.sha256()
     for number, row in enumerate(rows):
         digest.update(("\n" * (number > 0) + row).encode(errors="surrogateescape"))
@@ -193,10 +183,10 @@ def check_photographs(manifest: pd.DataFrame, stored: str, folder: Path) -> None
 
 def _each(look: Callable[[str], str], files: "pd.Series[str]") -> list[str]:
     names = files.tolist()
-    parts = [names[first : first + 64] for first in range(0, len(names), 64)]
-    with ThreadPoolExecutor(cores()) as pool:
-        looked = pool.map(lambda part: list(map(look, part)), parts)
-        return [one for part in looked for one in part]
+    parts = (names[first : first + 64] for first in range(0, len(names), 64))
+    return [one for part in ahead(lambda part: list(map(look, part)), parts, 64) for one in part]
+
+
 def _words(column: pd.Series) -> Iterator[str]:
     return ("" if pd.isna(value) else str(value) for value in column.tolist())
 
