@@ -279,7 +279,7 @@ def _located(folder: Path, file: object) -> str | None:
 def _absolute(path: str | Path) -> str:
     """The absolute path; where it is that already, the very text, so that tables share it."""
     absolute = os.path.abspath(path)
-    return path if path == absolute else absolute  # type: ignore[return-value]
+    return path if path == absolute else absolute
 
 
 def _name(path: str) -> str:
