@@ -7,7 +7,7 @@ from typing import Any
 
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation.report import card_wording
-from cervix_tf.files import check_output, replacing, write_text
+from cervix_tf.files import check_output, printable, replacing, write_text
 from cervix_tf.recipes import Recipe
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.runs import Ensemble, Run, load
@@ -37,7 +37,8 @@ def card(run: Run | Path | str, folder: Path | str | None = None) -> Path:
         The card, `README.md` in the folder.
 
     Raises:
-        UserError: The run has not ended or is damaged, or the folder holds a `README.md` already.
+        UserError: The run has not ended or is damaged, or the folder is a run's or holds another
+            `README.md`.
 
     Example:
         >>> card("runs/first", "hub/first").read_text().splitlines()[0]
@@ -46,24 +47,25 @@ def card(run: Run | Path | str, folder: Path | str | None = None) -> Path:
     run = load(run)
     folder = run.path("card") if folder is None else Path(folder)
     check_output(folder, "folder")
-    if (folder / CARD).exists():
-        raise UserError(
-            f"{folder / CARD} is there already, perhaps with a licence filled in: move it away, or name "
-            "another folder."
-        )
+    if (folder / "manifest.csv").exists():
+        raise UserError(f"{folder} is the folder of a run: name another one for its card.")
     figures = {name: _public(metrics) for name, metrics in _figures(run).items()}
-    _ = run.manifest, run.calibration  # damage ends here
-    own = Run(folder)
-    write_text(own.path("recipe.yaml"), to_yaml(_without_paths(run.recipe)))
     models = ["model.keras"]
     if isinstance(run, Ensemble):
+        models = [f"runs/{member.folder.name}/model.keras" for member in run.members]
+    page = card_wording.page(run, figures, models)
+    if (folder / CARD).exists() and (folder / CARD).read_bytes() != printable(page).encode():
+        raise UserError(
+            f"{folder / CARD} is there already and says something else, such as a licence filled in: "
+            "move it away, or name another folder."
+        )
+    own = Run(folder)
+    write_text(own.path("recipe.yaml"), to_yaml(_without_paths(run.recipe)))
+    if isinstance(run, Ensemble):
         own.write_json(ENSEMBLE, {key: run.plan[key] for key in ("folds", "repeats")})
-        models = []
-        for member in run.members:
-            name = f"runs/{member.folder.name}"
-            write_text(own.path(f"{name}/recipe.yaml"), to_yaml(_without_paths(member.recipe)))
-            models.append(f"{name}/model.keras")
     for member, name in zip(run.members, models, strict=True):
+        place = (folder / name).parent
+        write_text(place / "recipe.yaml", to_yaml(_without_paths(member.recipe)))
         with replacing(own.path(name)) as part:
             shutil.copyfile(member.file("model.keras"), part)
     for name, metrics in figures.items():
@@ -75,7 +77,7 @@ def card(run: Run | Path | str, folder: Path | str | None = None) -> Path:
     write_text(own.path("requirements.txt"), "\n".join(needed) + "\n")
     own.seal()
     own.write_json(CONFIG, _config(run, models))
-    write_text(own.path(CARD), card_wording.page(run, figures, models))
+    write_text(own.path(CARD), page)
     return folder / CARD
 
 

@@ -151,10 +151,19 @@ def test_an_ensemble_is_given_on_whole(finished, phantoms, tmp_path):
     assert np.allclose(cx.predict(folder, paths)[names], expected, atol=1e-6)
 
 
-def test_a_card_is_never_overwritten(carded):
+def test_a_card_with_changes_is_never_overwritten(carded, tmp_path):
     run, folder = carded
-    with pytest.raises(UserError, match="there already"):
+    folder = shutil.copytree(folder, tmp_path / "hub")
+    (folder / "config.json").unlink()
+    card(run, folder)  # the same again
+    assert (folder / "config.json").is_file()
+    page = (folder / "README.md").read_text().replace("to-be-filled-in", "mine")
+    (folder / "README.md").write_text(page)
+    with pytest.raises(UserError, match="is the folder of a run"):
+        card(run, run.folder)
+    with pytest.raises(UserError, match="says something else"):
         card(run, folder)
+    assert (folder / "README.md").read_text() == page
     with pytest.raises(UserError, match="is a file"):
         card(run, folder / "README.md")
 
