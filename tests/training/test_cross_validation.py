@@ -16,6 +16,7 @@ import cervix_tf as cx
 from cervix_tf.errors import UserError
 from cervix_tf.recipes import load_recipe
 from cervix_tf.runs import Ensemble, Run, fit_calibration
+from cervix_tf.tracking.event_files import events
 from cervix_tf.training import cross_validation, leases
 from tests.planted import shortcuts
 
@@ -58,7 +59,8 @@ def ensemble(pictures, quick, tmp_path_factory):
     out = tmp_path_factory.mktemp("ensembles") / "first"
     with pytest.MonkeyPatch.context() as patch, shortcuts.uncompiled():
         shortcuts.bare_fits(patch)
-        return cx.crossfit(cx.read_manifest(pictures), quick(), out, folds=3, cache="memory")
+        manifest, track = cx.read_manifest(pictures), "tensorboard"
+        return cx.crossfit(manifest, quick(), out, folds=3, cache="memory", track=track)
 
 
 def oof(ensemble) -> np.ndarray:
@@ -134,6 +136,16 @@ def test_one_exported_file_averages_and_calibrates(ensemble, tmp_path, format):
     exported = cx.export(ensemble, tmp_path / "exported", format=format)
     assert exported.difference < 1e-5
     assert exported.photographs == len(ensemble.predictions)
+
+
+def test_the_ensemble_and_each_run_are_tracked(ensemble):
+    (_, figures), *_ = (e[1:] for e in events(ensemble.path("tensorboard")) if e[0] == "figures")
+    assert (
+        f"| out of fold/log_loss | {ensemble.metrics['log_loss']:.4f} |" in figures.item().decode()
+    )
+    for member in ensemble.members:
+        steps = [step for tag, step, _ in events(member.path("tensorboard/train")) if tag == "loss"]
+        assert steps == member.history["step"].tolist()
 
 
 def test_verbs_take_an_ensemble(ensemble, pictures, tmp_path):

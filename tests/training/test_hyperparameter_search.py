@@ -18,6 +18,7 @@ from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
 from cervix_tf.recipes import load_recipe
 from cervix_tf.recipes.recipe_files import to_yaml
+from cervix_tf.tracking.event_files import events
 from cervix_tf.training import hyperparameter_search, search
 from tests.planted import shortcuts
 
@@ -41,6 +42,7 @@ def test_table_plot_and_best_recipe(recipe, phantoms, tmp_path, caplog):
         cache=tmp_path / "cache",
         trials=4,
         seed=4,
+        track="tensorboard",
     )
     with shortcuts.uncompiled():
         table = search(read_manifest(phantoms), **given)
@@ -64,6 +66,11 @@ def test_table_plot_and_best_recipe(recipe, phantoms, tmp_path, caplog):
     written = pd.read_csv(tmp_path / "study/trials.csv")
     assert np.allclose(written["log_loss"], table["log_loss"].astype(float), equal_nan=True)
     assert len(list((tmp_path / "cache").glob("*.npy"))) <= 1, "decoded once for all trials"
+
+    board = {tag: value for tag, _, value in events(tmp_path / "study/tensorboard")}
+    assert board["best/log_loss"] == pytest.approx(best["log_loss"])
+    assert "plots/trials" in board
+    assert list(events(Path(best["run"], "tensorboard/train")))
 
     caplog.clear()
     again = search(read_manifest(phantoms), **given)
