@@ -151,6 +151,7 @@ def measured(folder: Path, count: int, rounds: int, program: str) -> list[Row]:
         browser.close()
     manifest = cx.quality.apply_decisions(table, saved)
     decided = pd.read_csv(saved, dtype=str)
+    assert decided["new_label"].notna().sum() > 10
     dropped = decided["decision"] == "drop"
     label = decided["new_label"].fillna(decided["label"])[~dropped].tolist()
     assert manifest["path"].tolist() == decided["path"][~dropped].tolist()

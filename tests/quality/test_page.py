@@ -17,7 +17,7 @@ from cervix_tf.quality import (
     write_decisions,
 )
 
-WAIT = 20_000  # milliseconds, on a busy machine
+WAIT = 60_000  # milliseconds, on a busy machine
 
 
 @pytest.fixture

@@ -268,7 +268,7 @@ document.addEventListener("focusin", ({ target }) => {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("select, input")) return;
-  const name = /^[a-z]$/i.test(event.key) ? event.key.toUpperCase() : event.code.replace(/^(Key|Digit|Numpad)/, "");
+  const name = /^[a-z\d]$/i.test(event.key) ? event.key.toUpperCase() : event.code.replace(/^(Key|Digit|Numpad)/, "");
   if (name === "Z") return undo();
   if (!current || !event.target.closest(".card, dialog")) return;
   const words = { K: WORDS.keep, D: WORDS.drop, U: NONE }[name] || (labels[name - 1] && ["", labels[name - 1].name]);
