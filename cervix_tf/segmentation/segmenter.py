@@ -144,8 +144,8 @@ def segment(
     for old in (folder / "sheets").glob("page-*.png"):  # of a call with more photographs
         if old.stem[5:].isdecimal() and int(old.stem[5:]) > len(pages):
             old.unlink()
-    write_manifest(table, folder / "manifest.csv", movable=True)
     write_coco(folder / _COCO, _described(pages, notes))
+    write_manifest(table, folder / "manifest.csv", movable=True)
     return read_manifest(folder / "manifest.csv", labelled=False)
 
 

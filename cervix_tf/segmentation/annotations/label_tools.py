@@ -1,11 +1,13 @@
 """LabelMe's and Label Studio's JSON, and CVAT's XML "for images 1.1"."""
 
+from pathlib import PurePath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.parsers import expat
 
 import numpy as np
 
+from cervix_tf.data.folder_walk import PHOTOGRAPHS
 from cervix_tf.data.limits import check_pixels
 from cervix_tf.errors import UserError
 from cervix_tf.segmentation.annotations.shapes import (
@@ -72,12 +74,13 @@ def label_studio(content: list[dict[str, Any]], where: str) -> list[Picture]:
 
 
 def _source(task: dict[str, Any]) -> str | None:
-    """The name of a task's picture: the first of its data that ends as a file does."""
+    """The name of a task's picture: the first of its data that ends as a photograph's does."""
     for value in task["data"].values():
-        if isinstance(value, str) and "." in value.rsplit("/", 1)[-1]:
-            parts = urlsplit(value)
-            local = parse_qs(parts.query).get("d")  # of files that are served from a folder
-            return local[0] if local else unquote(parts.path)
+        parts = urlsplit(value if isinstance(value, str) else "")
+        local = parse_qs(parts.query).get("d")  # of files that are served from a folder
+        name = local[0] if local else unquote(parts.path)
+        if PurePath(name).suffix.lower() in PHOTOGRAPHS:
+            return name
     return None
 
 

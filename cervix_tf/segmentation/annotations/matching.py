@@ -46,7 +46,8 @@ def matched(annotations: Annotations, paths: Sequence[str]) -> list[Picture | No
         if last not in rows and _UPLOADED.match(words[-1]):
             last = words[-1][9:]
         common = {row: _common(words[:-1], words_of[row][:-1]) for row in rows.get(last, [])}
-        best = [row for row, count in common.items() if count == max(common.values())]
+        most = max(common.values(), default=0)
+        best = [row for row, count in common.items() if count == most]
         if len(best) > 1:
             several = listed((paths[k] for k in best), 3)
             raise UserError(

@@ -70,7 +70,8 @@ def read_annotations(path: Path | str, category: str | None = None) -> Annotatio
             of a kind that is not read; there are several categories and none is chosen.
 
     Example:
-        >>> len(read_annotations("segmented/annotations.coco.json", "cervix").pictures)
+        >>> read_annotations("Type_1_bbox.tsv").pictures[0].shapes
+        [('cervix', Box(sides=(402.0, 812.0, 1630.0, 1588.0)))]
     """
     path = Path(path)
     if not os.path.exists(path):

@@ -46,7 +46,7 @@ def result(kind, **value):
 def task(*results, image="/data/upload/3/0a1b2c3d-a%20b.jpg", **more):
     return {
         "id": 1,
-        "data": {"note": "x", "image": image},
+        "data": {"note": "seen. x", "image": image},
         "annotations": [{"result": list(results)}],
         **more,
     }
