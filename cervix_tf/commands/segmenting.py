@@ -18,6 +18,15 @@ def segment(
         Path | None,
         typer.Option(help="For localizer: a file of fit_localizer; else the package's."),
     ] = None,
+    annotations: Annotated[
+        Path | None,
+        typer.Option(
+            help="What people drew in another tool, in place of a method: a file or folder."
+        ),
+    ] = None,
+    category: Annotated[
+        str | None, typer.Option(help="With --annotations: which of several categories.")
+    ] = None,
     segments: Annotated[
         int | None, typer.Option(min=1, help="Superpixels: about how many patches [10].")
     ] = None,
@@ -49,11 +58,22 @@ def segment(
         import_tensorflow()
     with bar("Segmenting", len(manifest)) as progress:
         table = segment(
-            manifest, out, method, model=model, workers=workers, progress=progress, **options
+            manifest,
+            out,
+            method,
+            model=model,
+            annotations=annotations,
+            category=category,
+            workers=workers,
+            progress=progress,
+            **options,
         )
-    missing = int(table["box_x"].isna().sum())
+    unknown = int((table["box_x"].isna() & table["mask"].isna()).sum())
+    missing = int(table["box_x"].isna().sum()) - unknown
     print(
         f"{len(table)} photographs in {out / 'manifest.csv'}; sheets to look at: {out / 'sheets'}"
     )
+    if unknown:
+        print(f"{unknown} that are not in {annotations}: flagged as not located.")
     if missing:
         print(f"{missing} without a cervix: their mask is empty and they are flagged.")

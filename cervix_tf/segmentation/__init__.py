@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "superpixels": ["superpixel_mask", "superpixel_patches"],
         "superpixel_figure": ["plot_superpixels"],
         "segmenter": ["segment"],
+        "annotations": ["Annotations", "Picture", "read_annotations"],
         "boxes": ["add_boxes", "read_boxes"],
         "localizer": [
             "Localizer",

@@ -8,6 +8,7 @@ import pandas as pd
 
 from cervix_tf.data.crops import BOX
 from cervix_tf.data.flags import NOT_LOCATED, flags_of, with_flags
+from cervix_tf.data.names import normal
 from cervix_tf.data.tables import read_lines
 from cervix_tf.errors import UserError, listed
 
@@ -76,10 +77,10 @@ def add_boxes(manifest: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
     Example:
         >>> add_boxes(read_manifest("data"), read_boxes("Type_1_bbox.tsv"))
     """
-    lines = {_words(path): line for line, path in enumerate(boxes["path"])}
+    lines = {path_words(path): line for line, path in enumerate(boxes["path"])}
     rows_of: dict[int, list[int]] = {}
     for row, path in enumerate(manifest["path"]):
-        words = _words(path)
+        words = path_words(path)
         ends = (words[k:] for k in range(len(words)))  # the longest first
         line = next((lines[end] for end in ends if end in lines), None)
         if line is not None:
@@ -133,6 +134,7 @@ def _parsed(line: str) -> tuple[str, tuple] | None:
     return None
 
 
-def _words(path: str) -> tuple[str, ...]:
-    words = re.split(r"[\\/]+", str(path).lower())
-    return tuple(word for word in words if word not in ("", "."))
+def path_words(path: str) -> tuple[str, ...]:
+    """Part a path into its names, in small letters, accents as one character; without `.` and `..`."""
+    words = re.split(r"[\\/]+", normal(str(path)).lower())
+    return tuple(word for word in words if word not in ("", ".", ".."))

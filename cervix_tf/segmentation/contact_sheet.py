@@ -17,14 +17,14 @@ class Cell:
     Attributes:
         name: What stands below it.
         picture: RGB, uint8 (H, W, 3).
-        mask: bool (H, W); empty where nothing was found.
+        mask: bool (H, W); empty where nothing was found, None where there is only a box.
         box: Left, top, width and height as fractions of width and height; None where nothing was found.
         flag: What is wrong, written over the picture; None where nothing is.
     """
 
     name: str
     picture: np.ndarray
-    mask: np.ndarray
+    mask: np.ndarray | None
     box: tuple[float, float, float, float] | None = None
     flag: str | None = None
 
@@ -55,11 +55,12 @@ def _drawn(cell: Cell) -> np.ndarray:
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     picture = cv2.resize(cell.picture, size, interpolation=way)
-    mask = cv2.resize(cell.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    outlines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    # What is left out is darkened: an outline that meets the edge has two sides.
-    picture = np.where(mask[..., None] == 1, picture, picture // 2)
-    cv2.drawContours(picture, outlines, -1, OUTLINE, 1)
+    if cell.mask is not None:
+        mask = cv2.resize(cell.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        outlines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        # What is left out is darkened: an outline that meets the edge has two sides.
+        picture = np.where(mask[..., None] == 1, picture, picture // 2)
+        cv2.drawContours(picture, outlines, -1, OUTLINE, 1)
     if cell.box:
         x, y, w, h = cell.box
         corner = round(x * size[0]), round(y * size[1])

@@ -19,14 +19,15 @@ class Finding:
     """What a method found in one photograph.
 
     Attributes:
-        mask: bool, as large as the picture received; empty where there is no cervix.
+        mask: bool, as large as the picture received; empty where there is no cervix, None where a box
+            is all that is known, or nothing.
         box: Left, top, width and height as fractions of the picture's width and height; None to take
             the smallest box around the largest connected part of the mask.
         flag: What a user should know of this photograph; None where nothing.
         confidence: How sure the method is, in [0, 1]; None where it cannot tell.
     """
 
-    mask: np.ndarray
+    mask: np.ndarray | None
     box: tuple[float, float, float, float] | None = None
     flag: str | None = None
     confidence: float | None = None

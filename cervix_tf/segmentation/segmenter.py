@@ -3,6 +3,7 @@
 import json
 import os
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,25 +18,29 @@ from cervix_tf.data.decoding import UnreadableError, decode, dimensions
 from cervix_tf.data.flags import GIVEN_BY, NOT_FOUND, reflag
 from cervix_tf.data.manifests import validated
 from cervix_tf.data.photographs import Progress, cores, read_bytes, scaled_down
-from cervix_tf.errors import UserError, listed, unknown
+from cervix_tf.errors import UserError, listed
 from cervix_tf.files import is_temporary, write_text
 from cervix_tf.segmentation import mask_files
+from cervix_tf.segmentation.annotations.coco import write_coco
+from cervix_tf.segmentation.annotations.reading import Annotations
 from cervix_tf.segmentation.contact_sheet import COLUMNS, ROWS, Cell, draw_page
-from cervix_tf.segmentation.methods import METHODS, Finder, Finding, Model
+from cervix_tf.segmentation.finders import Find, Photograph, by_annotations, by_method
+from cervix_tf.segmentation.methods import Finding, Model
 
 SIDE = 256  # shorter side of the masks in pixels
 PAGE = COLUMNS * ROWS
 _MEASURES = ("width", "height", *BOX, "centre_x", "centre_y")
 _SETTINGS = "segmentation.json"
+_COCO = "annotations.coco.json"
 _VERSION = 1  # raised whenever the same settings would give other masks
-
-Photograph = tuple[np.ndarray, tuple[int, int]]  # a small picture of it; its full height and width
 
 
 @dataclass(frozen=True)
 class _Task:
     """One photograph: where it lies, where its mask goes if anywhere, and what that is to be."""
 
+    number: int
+    name: str  # below the photographs' common folder
     path: Path
     mask: Path | None
     key: str
@@ -52,6 +57,8 @@ def segment(
     method: str = "superpixels",
     *,
     model: Model = None,
+    annotations: Annotations | Path | str | None = None,
+    category: str | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
     **options: Any,
@@ -61,7 +68,8 @@ def segment(
     Without `out` nothing is written: the boxes and centres are in the table returned. With it,
     `out/masks` holds the masks: PNG of 0 and 255 of the whole upright photograph, its aspect
     unchanged, the shorter side at most 256 pixels. `out/sheets` holds pages of 40 photographs with
-    outlines and boxes, `out/manifest.csv` the manifest.
+    outlines and boxes, `out/manifest.csv` the manifest, and `out/annotations.coco.json` the masks as
+    COCO, for tools in which people correct them: with `annotations` they come back bit for bit.
 
     Each photograph is decoded once, when it is segmented. Those that cannot be read are collected on
     the way and named at the end; `out/manifest.csv` is not written then. A mask that was made from
@@ -74,6 +82,10 @@ def segment(
         method: A name in `METHODS`: "superpixels" or "localizer".
         model: A localiser or the file that `fit_localizer` wrote, by default the one that comes with
             the package; superpixels take none.
+        annotations: What people drew, in place of a method: what `read_annotations` takes or gives. A
+            photograph that it does not have is flagged "cervix not located", and has neither mask nor
+            box; one with boxes alone has no mask; one in which nothing is drawn has an empty mask.
+        category: What to take of several categories of annotations.
         workers: Threads; by default one for each core.
         progress: Called with the number of photographs done and of all.
         options: Options of the method, as `superpixel_mask` takes them.
@@ -86,17 +98,22 @@ def segment(
         cervix found" is added; where a localiser is not sure, the flag "cervix not located".
 
     Raises:
-        UserError: Photographs cannot be read (all are named), the method or an option is unknown, or
-            `out` is not empty or cannot be written.
+        UserError: Photographs cannot be read (all are named), the method or an option is unknown,
+            `out` is not empty or cannot be written, or annotations are damaged or of no photograph here.
 
     Example:
         >>> segment(read_manifest("data"), "segmented", segments=20, keep=10)["mask"][0]
         '.../segmented/masks/train/Type_1/10.png'
     """
-    if method not in METHODS:
-        raise unknown("method", method, METHODS)
-    find, used = METHODS[method](model, options)
-    settings = {"version": _VERSION, "method": method, **used}
+    if annotations is None and category is None:
+        find, settings = by_method(method, model, options)
+    elif annotations is None or method != "superpixels" or model is not None or options:
+        raise UserError(
+            "annotations (and their category) stand in place of a method: give one of both."
+        )
+    else:
+        find, settings = by_annotations(annotations, category, manifest)
+    settings = {"version": _VERSION, **settings}
     folder = None if out is None else Path(out).absolute()
     tasks = _tasks(manifest, folder, settings)
     if folder:
@@ -127,8 +144,21 @@ def segment(
     for old in (folder / "sheets").glob("page-*.png"):  # of a call with more photographs
         if old.stem[5:].isdecimal() and int(old.stem[5:]) > len(pages):
             old.unlink()
+    write_coco(folder / _COCO, _described(pages, notes))
     write_manifest(table, folder / "manifest.csv", movable=True)
     return read_manifest(folder / "manifest.csv", labelled=False)
+
+
+def _described(pages: list[list[_Task]], notes: list[dict]) -> Iterator[tuple]:
+    """Photographs as `write_coco` takes them; those of which nothing is known are left out."""
+    of_all = iter(notes)
+    with ThreadPoolExecutor(cores()) as threads:
+        for page in pages:
+            masks = threads.map(lambda task: task.mask and mask_files.read_mask(task.mask), page)
+            for task, mask, note in zip(page, masks, of_all, strict=False):
+                box = tuple(note[name] for name in BOX) if "box_x" in note else None
+                if mask is not None or box:
+                    yield task.name, (note["height"], note["width"]), mask, box
 
 
 def _tasks(manifest: pd.DataFrame, folder: Path | None, settings: dict) -> list[_Task]:
@@ -136,20 +166,23 @@ def _tasks(manifest: pd.DataFrame, folder: Path | None, settings: dict) -> list[
     paths = [Path(os.path.abspath(path)) for path in manifest["path"]]
     if not paths:
         raise UserError("The manifest has no photographs: there is nothing to segment.")
-    if folder is None:
-        return [_Task(path, None, "") for path in paths]
     root = Path(os.path.commonpath([path.parent for path in paths]))
     names = [path.relative_to(root) for path in paths]
+    if folder is None:
+        return [
+            _Task(k, name.as_posix(), path, None, "")
+            for k, (path, name) in enumerate(zip(paths, names, strict=True))
+        ]
     counts = Counter(name.with_suffix("") for name in names)  # a.jpg may lie beside a.png
     tasks = []
-    for path, name in zip(paths, names, strict=True):
+    for number, (path, name) in enumerate(zip(paths, names, strict=True)):
         alone = counts[name.with_suffix("")] == 1
         mask = folder / "masks" / (name.with_suffix(".png") if alone else f"{name}.png")
         try:
             key = mask_files.fingerprint(path, settings)
         except OSError:
             key = ""  # it is missing: reading it says so
-        tasks.append(_Task(path, mask, key))
+        tasks.append(_Task(number, name.as_posix(), path, mask, key))
     return tasks
 
 
@@ -167,7 +200,7 @@ def _claim(folder: Path, settings: dict) -> None:
 def _segment_page(
     page: list[_Task],
     sheet: Path | None,
-    find: Finder,
+    find: Find,
     threads: ThreadPoolExecutor,
     reasons: dict[Path, str],
 ) -> list[dict[str, Any]]:
@@ -186,7 +219,7 @@ def _segment_page(
     photographs = threads.map(lambda task: _read(task.path, reasons), page)
     readable = {k: photograph for k, photograph in enumerate(photographs) if photograph}
     missing = [k for k in readable if masks[k] is None]
-    findings = find([readable[k][0] for k in missing], threads.map)
+    findings = find([(page[k].number, readable[k]) for k in missing], threads.map)
     saved = threads.map(lambda k, one: _save(page[k], one, readable[k][1]), missing, findings)
     for k, finding, note in zip(missing, findings, saved, strict=True):
         masks[k], notes[k] = finding.mask, note
@@ -213,7 +246,10 @@ def _save(task: _Task, finding: Finding, size: tuple[int, int]) -> dict[str, Any
     height, width = size
     note: dict[str, Any] = {"key": task.key, "width": width, "height": height}
     flag = finding.flag
-    if finding.mask.any():
+    if finding.mask is None:
+        if task.mask:
+            task.mask.unlink(missing_ok=True)  # of an earlier call
+    elif finding.mask.any():
         note |= mask_files.box_and_centre(finding.mask, size)
     else:
         flag = flag or NOT_FOUND
@@ -224,7 +260,7 @@ def _save(task: _Task, finding: Finding, size: tuple[int, int]) -> dict[str, Any
         note["confidence"] = finding.confidence
     if flag:
         note["flag"] = flag
-    if task.mask:
+    if task.mask and finding.mask is not None:
         mask_files.write_png(task.mask, finding.mask.astype(np.uint8) * 255, note)
     return note
 
@@ -242,14 +278,16 @@ def _cell(
         x, y, w, h = (note[name] for name in BOX)
         box = (x / width, y / height, w / width, h / height)
     name = f"{task.path.parent.name}/{task.path.name}"
-    return Cell(name, picture, np.asarray(mask), box, note.get("flag"))
+    return Cell(name, picture, mask, box, note.get("flag"))
 
 
 def _table(manifest: pd.DataFrame, tasks: list[_Task], notes: list[dict]) -> pd.DataFrame:
     table = manifest.reset_index(drop=True)
     table["path"] = [str(task.path) for task in tasks]
     if tasks[0].mask:
-        table["mask"] = [str(task.mask) for task in tasks]
+        table["mask"] = [
+            str(task.mask) if task.mask and task.mask.is_file() else None for task in tasks
+        ]
     sure = any("confidence" in note for note in notes)
     for name in (*_MEASURES, *(["confidence"] if sure else [])):
         kind = "int64" if name in ("width", "height") else "float64"

@@ -1,0 +1,111 @@
+import json
+import logging
+import os
+
+import pytest
+
+from cervix_tf.errors import UserError
+from cervix_tf.segmentation import read_annotations
+from cervix_tf.segmentation.annotations import reading
+
+COCO = {
+    "categories": [{"id": 1, "name": "cervix"}, {"id": 5, "name": "os"}],
+    "images": [{"id": k, "file_name": f"{k}.jpg", "height": 30, "width": 40} for k in (1, 2)],
+    "annotations": [
+        {"image_id": 1, "category_id": 1, "segmentation": [[1, 1, 9, 1, 9, 9]]},
+        {"image_id": 1, "category_id": 5, "bbox": [3, 3, 2, 2]},
+    ],
+}
+LABELME = {"imagePath": "a.jpg", "shapes": [{"label": "os", "points": [[1, 1], [9, 1], [9, 9]]}]}
+TASK = {"data": {"image": "t.jpg"}, "annotations": [{"result": []}]}
+CVAT = '<annotations><image name="v.jpg" width="4" height="3"/></annotations>'
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Write files, text or what becomes JSON, and read the folder, or the one file."""
+
+    def call(category=None, **contents):
+        for name, content in contents.items():
+            text = content if isinstance(content, str | bytes) else json.dumps(content)
+            data = text if isinstance(text, bytes) else text.encode()
+            (tmp_path / name.replace("_", ".")).write_bytes(data)
+        files = list(tmp_path.iterdir())
+        return read_annotations(files[0] if len(files) == 1 else tmp_path, category)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ({**COCO, "annotations": []}, ["1.jpg", "2.jpg"]),
+        (LABELME, ["a.jpg"]),
+        ([TASK, TASK], ["t.jpg", "t.jpg"]),
+        (CVAT, ["v.jpg"]),
+        (CVAT.encode("utf-16"), ["v.jpg"]),
+        ("0 0.5 0.5 0.25 0.25", ["some"]),
+        ("x\\a.jpg 1 2 3 4 5\nb.jpg 0", ["x/a.jpg", "b.jpg"]),
+    ],
+)
+def test_the_content_tells_the_format(read, content, names):
+    assert [one.name for one in read(some_any=content).pictures] == names
+
+
+def test_a_category_is_chosen_by_name(read):
+    with pytest.raises(UserError, match=r"several categories \(cervix, os\): choose one"):
+        read(a_json=COCO)
+    first, second = read("os").pictures
+    assert [label for label, _ in first.shapes] == ["os"]
+    assert (first.size, second.shapes) == ((30, 40), [])
+    with pytest.raises(UserError, match="Unknown category 'Cervix': did you mean 'cervix'"):
+        read("Cervix")
+    assert read("os").digest == read("os").digest != read("cervix").digest
+
+
+def test_a_folder_of_several(read, tmp_path, caplog):
+    caplog.set_level(logging.WARNING, "cervix_tf")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/10.txt").write_text("0 0.5 0.5 0.25 0.25")
+    (tmp_path / "labels/9.txt").write_text("")
+    os.symlink(tmp_path / "labels/9.txt", tmp_path / "labels/link.txt")
+    found = read(classes_txt="os\n", read_txt="read me", a_json=LABELME, b_xml=CVAT, c_jpg="")
+    assert [one.name for one in found.pictures] == ["a.jpg", "v.jpg", "labels/9", "labels/10"]
+    assert found.pictures[3].shapes[0][0] == "os"
+    assert caplog.messages == [f"{tmp_path}: 1 files are no annotations: read.txt."]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{" * 9, "cannot be read .JSONDecodeError"),
+        ("[" * 200_000, "cannot be read .RecursionError"),
+        ({}, "is none of COCO, LabelMe"),
+        ("words", "is none of COCO, LabelMe"),
+        ({"images": [{}], "annotations": []}, "cannot be read .KeyError: 'file_name'"),
+        ({"images": 3, "annotations": []}, "cannot be read .TypeError"),
+        ({**COCO, "annotations": [{"image_id": 7}]}, "cannot be read .KeyError: 7"),
+        ({**COCO, "annotations": [{"image_id": 1, "segmentation": {"counts": [9], "size": [3, 3]}}]},
+         "3 x 3 pixels in 1.jpg"),
+        ({**LABELME, "shapes": [{"label": "a", "points": [["x", 1]]}]}, "cannot be read .ValueError"),
+        ("<annotations>", "cannot be read .ExpatError"),
+        (b"PK\3\4", "is an archive"),
+        ([], "is none of COCO"),
+        ("", "is none of COCO"),
+    ],
+)  # fmt: skip
+def test_what_is_damaged_is_said_in_a_line(read, content, reason):
+    with pytest.raises(UserError, match=reason) as error:
+        read(some_json=content)
+    assert "\n" not in str(error.value)
+
+
+def test_sizes_are_looked_at_first(read, tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "MAX_BYTES", 50)
+    with pytest.raises(UserError, match="over the limit of 50"):
+        read(a_json=LABELME)
+    with pytest.raises(UserError, match="does not exist"):
+        read_annotations(tmp_path / "none.json")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="is no file"):
+        read_annotations(tmp_path / "pipe")

@@ -1,0 +1,32 @@
+import numpy as np
+
+from cervix_tf.segmentation.annotations import yolo
+from cervix_tf.segmentation.annotations.shapes import drawn
+
+
+def test_boxes_and_polygons_in_fractions():
+    lines = ["1 0.5 0.5 0.5 0.25", "", "0 0.25 0.5 0.75 0.5 0.75 1 0.25 1", "2 0.5 0.5 1 1 0.93"]
+    assert yolo.is_yolo(lines)
+    found = yolo.picture("train/a", lines, {0: "cervix", 1: "os"}, "f")
+    assert [label for label, _ in found.shapes] == ["os", "cervix", "2"]
+    assert found.shapes[0][1].sides == (0.25, 0.375, 0.5, 0.25)
+    assert found.whole((300, 400)) == (1, 1)
+    mask = drawn([found.shapes[1][1]], (1, 1), (4, 8))
+    assert np.array_equal(np.argwhere(mask), [(y, x) for y in (2, 3) for x in range(2, 6)])
+
+
+def test_other_lines_are_not_yolo():
+    assert yolo.is_yolo([])
+    for line in ("a.jpg 1 2 3 4 5", "1 0.5 0.5", "0.5 0.5 0.5 0.5 0.5", "1 20 30 40 50", "1 nan 0 1 1",
+                 "-1 0.5 0.5 0.5 0.5", "0 0.1 0.1 0.2 0.2 0.3 0.3 0.4"):  # fmt: skip
+        assert not yolo.is_yolo([line]), line
+
+
+def test_names_of_the_classes(tmp_path):
+    assert yolo.class_list(tmp_path) == {}
+    (tmp_path / "data.yaml").write_text("train: ../x\nnames:\n  0: cervix\n  1: os\n")
+    assert yolo.class_list(tmp_path) == {0: "cervix", 1: "os"}
+    (tmp_path / "data.yaml").write_text("names: [cervix, [&a [x, x], *a]]\n")
+    assert yolo.class_list(tmp_path) == {0: "cervix"}
+    (tmp_path / "classes.txt").write_text("os\r\ncervix\r\n")
+    assert yolo.class_list(tmp_path) == {0: "os", 1: "cervix"}
