@@ -52,7 +52,7 @@ notebooks: install
 	$(BIN)/python notebooks/execute.py
 
 docs: install
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/zensical build --strict --clean
 
 clean:
 	rm -rf .venv $(DEMO) build *.egg-info
