@@ -1,6 +1,7 @@
 """The site is built without a warning, asks nothing of other hosts, and shows the whole interface.
 
-Zensical names links and anchors that lead nowhere; pictures, and pages that no menu has, are looked for here.
+Zensical names links and anchors that lead nowhere; pictures, and pages that the menu lacks, are
+looked for here.
 """
 
 import re
