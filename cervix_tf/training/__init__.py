@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "probes": ["probe"],
         "throughput": ["bench"],
         "job_estimates": ["estimate"],
+        "estimates": ["Estimate"],
         "hyperparameter_search": ["search"],
     },
 )
