@@ -21,7 +21,7 @@ from cervix_tf.data.photographs import Progress, cores, read_bytes, scaled_down
 from cervix_tf.errors import UserError, listed
 from cervix_tf.files import is_temporary, write_text
 from cervix_tf.segmentation import mask_files
-from cervix_tf.segmentation.annotations.coco import write_coco
+from cervix_tf.segmentation.annotations.coco import annotation, write_coco
 from cervix_tf.segmentation.annotations.reading import Annotations
 from cervix_tf.segmentation.contact_sheet import COLUMNS, ROWS, Cell, draw_page
 from cervix_tf.segmentation.finders import Find, Photograph, by_annotations, by_method
@@ -40,7 +40,7 @@ class _Task:
     """One photograph: where it lies, where its mask goes if anywhere, and what that is to be."""
 
     number: int
-    name: str  # below the photographs' common folder
+    name: str  # below the photographs' common folder, if it has a mask
     path: Path
     mask: Path | None
     key: str
@@ -154,11 +154,15 @@ def _described(pages: list[list[_Task]], notes: list[dict]) -> Iterator[tuple]:
     of_all = iter(notes)
     with ThreadPoolExecutor(cores()) as threads:
         for page in pages:
-            masks = threads.map(lambda task: task.mask and mask_files.read_mask(task.mask), page)
-            for task, mask, note in zip(page, masks, of_all, strict=False):
-                box = tuple(note[name] for name in BOX) if "box_x" in note else None
-                if mask is not None or box:
-                    yield task.name, (note["height"], note["width"]), mask, box
+            yield from filter(None, threads.map(_annotation, page, of_all))
+
+
+def _annotation(task: _Task, note: dict[str, Any]) -> tuple | None:
+    mask = mask_files.read_mask(task.mask) if task.mask else None
+    box = tuple(note[name] for name in BOX) if "box_x" in note else None
+    size = note["height"], note["width"]
+    known = mask is not None or box
+    return (task.name, size, annotation(mask, size, box)) if known else None
 
 
 def _tasks(manifest: pd.DataFrame, folder: Path | None, settings: dict) -> list[_Task]:
@@ -169,10 +173,7 @@ def _tasks(manifest: pd.DataFrame, folder: Path | None, settings: dict) -> list[
     root = Path(os.path.commonpath([path.parent for path in paths]))
     names = [path.relative_to(root) for path in paths]
     if folder is None:
-        return [
-            _Task(k, name.as_posix(), path, None, "")
-            for k, (path, name) in enumerate(zip(paths, names, strict=True))
-        ]
+        return [_Task(k, str(path), path, None, "") for k, path in enumerate(paths)]
     counts = Counter(name.with_suffix("") for name in names)  # a.jpg may lie beside a.png
     tasks = []
     for number, (path, name) in enumerate(zip(paths, names, strict=True)):

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from cervix_tf.files import printable, replacing
@@ -82,8 +83,7 @@ def write_coco(path: Path, photographs: Iterable[tuple]) -> None:
 
     Args:
         path: The file.
-        photographs: Of each its name, height and width, and mask, bool (H, W), of the whole photograph,
-            or None and a box (left, top, width, height in pixels).
+        photographs: Of each its name, its height and width, and what `annotation` gives of it.
     """
     images = []
     with replacing(path) as part, part.open("w", encoding="utf-8") as file:
@@ -91,10 +91,9 @@ def write_coco(path: Path, photographs: Iterable[tuple]) -> None:
         category = [{"id": 1, "name": CERVIX, "supercategory": ""}]
         file.write(json.dumps({**head, "categories": category})[:-1] + ', "annotations": [')
         between = "\n"
-        for number, (name, (height, width), mask, sides) in enumerate(photographs, 1):
+        for number, (name, (height, width), drawing) in enumerate(photographs, 1):
             image = {"id": number, "file_name": printable(name), "width": width, "height": height}
             images.append(json.dumps(image))
-            drawing = annotation(mask, (height, width), sides)
             if drawing:
                 ids = {"id": number, "image_id": number, "category_id": 1}
                 file.write(between + json.dumps({**ids, **drawing}))
@@ -130,10 +129,11 @@ def annotation(
 
 def _rings(mask: np.ndarray) -> list[np.ndarray]:
     """Find the outlines of a mask, x and y in its pixels, which pass between the centres of these."""
-    from skimage.measure import approximate_polygon, find_contours
+    from skimage.measure import find_contours
 
     outlines = find_contours(np.pad(mask, 1).astype("float64"), 0.5)
-    return [approximate_polygon(ring, _SMOOTH)[:-1, ::-1] - 0.5 for ring in outlines]
+    corners = [ring[:-1, None, ::-1].astype("float32") for ring in outlines]
+    return [cv2.approxPolyDP(ring, _SMOOTH, True)[:, 0].astype("float64") - 0.5 for ring in corners]
 
 
 def _runs(mask: np.ndarray, size: tuple[int, int]) -> dict[str, Any]:

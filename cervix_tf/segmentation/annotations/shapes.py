@@ -168,7 +168,7 @@ def hull(
 
 def _filled(points: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Tell which points of a grid lie within a ring: left of them it is crossed oddly often."""
-    crossed = np.zeros((len(rows), len(columns) + 1), np.uint32)
+    crossed = np.zeros((len(rows), len(columns) + 1), "int64")
     ends = np.roll(points, -1, axis=0)
     step = max(_AT_ONCE // len(rows), 1)
     for start in range(0, len(points), step):
@@ -176,7 +176,8 @@ def _filled(points: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nda
         edge, row = np.nonzero((y0[:, None] <= rows) != (y1[:, None] <= rows))
         share = (rows[row] - y0[edge]) / (y1[edge] - y0[edge])
         x = x0[edge] + share * (x1[edge] - x0[edge])
-        np.add.at(crossed, (row, np.searchsorted(columns, x, side="right")), 1)
+        place = row * crossed.shape[1] + np.searchsorted(columns, x, side="right")
+        crossed += np.bincount(place, minlength=crossed.size).reshape(crossed.shape)
     return np.cumsum(crossed[:, :-1], axis=1) % 2 == 1
 
 

@@ -68,9 +68,8 @@ def test_compressed_runs_are_those_of_pycocotools():
 def test_written_photographs_are_read_back(tmp_path):
     file = tmp_path / "a.json"
     write_coco(file, [
-        ("x/a.jpg", (12, 18), HOLED, None),
-        ("x/b.jpg", (12, 18), np.zeros((6, 9), bool), None),
-        ("x/c.jpg", (12, 18), None, (1.0, 2.0, 3.0, 4.0)),
+        (name, (12, 18), annotation(mask, (12, 18), (1.0, 2.0, 3.0, 4.0)))
+        for name, mask in (("x/a.jpg", HOLED), ("x/b.jpg", HOLED & False), ("x/c.jpg", None))
     ])  # fmt: skip
     content = json.loads(file.read_text())
     assert [one["name"] for one in content["categories"]] == ["cervix"]
