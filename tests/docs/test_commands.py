@@ -35,6 +35,7 @@ PAGES = [
     ROOT / "kaggle_submission/README.md",
     ROOT / "docs/api/index.md",
     *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("docs/guides/*.md")),
     *sorted(ROOT.glob("docs/appendix/*.md")),
 ]
 # Among the quick tests; the README and the other pages are not.
@@ -61,7 +62,13 @@ TWICE = (
     "reproduce",
     "search",
 )
-AGAIN = (PAGES[0], ROOT / "docs/audit-report.md")
+AGAIN = (
+    PAGES[0],
+    ROOT / "docs/audit-report.md",
+    ROOT / "docs/gallery.md",
+    ROOT / "docs/is-my-figure-real.md",
+    *sorted(ROOT.glob("docs/guides/*.md")),
+)
 FILL = {"RUN": "runs/first", "TEST": "data", "STUDY": "studies/resnet", "FOLDER": "folder"}
 # Put behind the options of a command that holds the word; the last counts: less of the same.
 LESS = {
