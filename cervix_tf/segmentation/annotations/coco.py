@@ -50,7 +50,7 @@ def _shapes(one: dict[str, Any], picture: Picture, where: str) -> list[Shape]:
     if drawing:
         rings = drawing if isinstance(drawing[0], list) else [drawing]
         return [polygon(ring, where) for ring in rings]
-    return [box(*one["bbox"], where=where)]
+    return [box(one["bbox"], where)]
 
 
 def unpacked(text: str) -> list[int]:

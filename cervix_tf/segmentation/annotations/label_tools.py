@@ -26,20 +26,19 @@ NO_AREA = ("point", "points", "line", "linestrip", "polyline", "skeleton", "tag"
 
 def labelme(content: dict[str, Any], where: str) -> list[Picture]:
     """Read LabelMe's file of one picture."""
-    size = content.get("imageHeight"), content.get("imageWidth")
-    picture = Picture(
-        str(content["imagePath"]), (int(size[0]), int(size[1])) if all(size) else None
-    )
+    height, width = content.get("imageHeight"), content.get("imageWidth")
+    size = (int(height), int(width)) if height and width else None
+    picture = Picture(str(content["imagePath"]), size)
     for one in content["shapes"]:
         points, kind = one["points"], one.get("shape_type") or "polygon"
         if kind == "polygon":
             shape: Shape = polygon(points, where)
         elif kind == "rectangle":
             low, high = np.min(points, axis=0), np.max(points, axis=0)
-            shape = box(*low, *(high - low), where=where)
+            shape = box([*low, *(high - low)], where)
         elif kind == "circle":
             radius = float(np.hypot(*np.subtract(*points)))
-            shape = ellipse(*points[0], radius, radius, where)
+            shape = ellipse([*points[0], radius, radius], where)
         elif kind in NO_AREA:
             continue
         else:
@@ -84,7 +83,9 @@ def _source(task: dict[str, Any]) -> str | None:
     return None
 
 
-def _of_label_studio(value: dict[str, Any], size: tuple[int, int], where: str) -> Shape:
+def _of_label_studio(value: dict[str, Any], size: tuple[int, int] | None, where: str) -> Shape:
+    if size is None:
+        raise UserError(f"{where}: a shape does not tell of how large a picture: export it again.")
     scale = np.array(size[::-1]) / 100  # it counts in per cent
     if "points" in value:
         return polygon(np.asarray(value["points"], "float64") * scale, where)
@@ -92,10 +93,10 @@ def _of_label_studio(value: dict[str, Any], size: tuple[int, int], where: str) -
         return brush(value["rle"], size, where)
     x, y = np.array([value["x"], value["y"]], "float64") * scale
     if "radiusX" in value and not value.get("rotation"):
-        return ellipse(x, y, *np.array([value["radiusX"], value["radiusY"]]) * scale, where)
+        return ellipse([x, y, *np.array([value["radiusX"], value["radiusY"]]) * scale], where)
     if "width" in value:
         sides = np.array([value["width"], value["height"]], "float64") * scale
-        return box(x, y, *sides, where=where, degrees=value.get("rotation") or 0)
+        return box([x, y, *sides], where, value.get("rotation") or 0)
     raise _unread("turned ellipse" if "radiusX" in value else "unknown", where)
 
 
@@ -175,15 +176,15 @@ def _of_cvat(tag: str, given: dict[str, str], where: str) -> Shape:
     turned = float(given.get("rotation", 0))
     if tag == "box":
         left, top, right, bottom = (float(given[name]) for name in ("xtl", "ytl", "xbr", "ybr"))
-        upright = box(left, top, right - left, bottom - top, where)
+        upright = box((left, top, right - left, bottom - top), where)
         if not turned:
             return upright
         # It is turned about its centre.
-        again = box(0, 0, right - left, bottom - top, where, turned).sides
+        again = box((0, 0, right - left, bottom - top), where, turned).sides
         middle = (left + right) / 2 - again[2] / 2, (top + bottom) / 2 - again[3] / 2
-        return box(*middle, *again[2:], where=where)
+        return box([*middle, *again[2:]], where)
     if tag == "ellipse" and not turned:
-        return ellipse(*(float(given[name]) for name in ("cx", "cy", "rx", "ry")), where)
+        return ellipse((float(given[name]) for name in ("cx", "cy", "rx", "ry")), where)
     if tag == "mask":
         counts = [int(count) for count in given["rle"].split(",")]
         window = tuple(int(given[name]) for name in ("left", "top", "width", "height"))

@@ -153,8 +153,9 @@ def _pictures(file: Path, place: Path, data: bytes) -> list[Picture] | None:
         raise UserError(f"{file} is none of {FORMATS}: {error}") from error
     found = []
     for name, *sides in table[["path", *BOX]].itertuples(index=False):
-        shapes = [] if sides[0] != sides[0] else [(coco.CERVIX, box(*sides, where=str(file)))]
-        found.append(Picture(name, shapes=shapes))
+        found.append(Picture(name))
+        if sides[0] == sides[0]:  # it is a number
+            found[-1].shapes.append((coco.CERVIX, box(sides, str(file))))
     return found
 
 

@@ -97,14 +97,16 @@ def polygon(points: Iterable, where: str) -> Polygon:
     return Polygon(corners)
 
 
-def ellipse(x: float, y: float, across: float, down: float, where: str) -> Polygon:
-    """Make a polygon of 72 corners of an ellipse: centre, and half of width and height."""
+def ellipse(sides: Iterable[float], where: str) -> Polygon:
+    """Make a polygon of 72 corners of an ellipse: x and y of its centre, half of width and height."""
+    x, y, across, down = sides
     turn = np.linspace(0, 2 * np.pi, 72, endpoint=False)
     return polygon(np.stack([x + across * np.cos(turn), y + down * np.sin(turn)], 1), where)
 
 
-def box(x: float, y: float, width: float, height: float, where: str, degrees: float = 0) -> Box:
+def box(given: Iterable[float], where: str, degrees: float = 0) -> Box:
     """Make a box and check it; one that is turned about its corner becomes the least upright one."""
+    x, y, width, height = given
     sides = np.array([x, y, width, height], "float64")
     if degrees:
         turn = np.deg2rad(float(degrees))
@@ -120,7 +122,9 @@ def box(x: float, y: float, width: float, height: float, where: str, degrees: fl
     return Box((*sides.tolist(),))
 
 
-def runs(counts: Sequence[int], window: tuple, where: str, by_rows: bool = False) -> Runs:
+def runs(
+    counts: Sequence[int] | np.ndarray, window: tuple, where: str, by_rows: bool = False
+) -> Runs:
     """Make runs of pixels and check that they fill their window."""
     left, top, width, height = (int(number) for number in window)
     lengths = np.asarray(counts, "int64").reshape(-1)

@@ -27,7 +27,7 @@ def picture(name: str, lines: list[str], names: dict[int, str], where: str) -> P
                 shape: Any = polygon(values, where)
             else:  # a fifth number is the confidence of a network
                 x, y, w, h = values[:4]
-                shape = box(x - w / 2, y - h / 2, w, h, where)
+                shape = box((x - w / 2, y - h / 2, w, h), where)
             found.shapes.append((names.get(int(kind), str(int(kind))), shape))
     return found
 

@@ -28,7 +28,7 @@ def test_a_pixel_is_set_if_its_centre_lies_within(points):
 
 
 def test_a_smaller_mask_and_a_long_ring():
-    ring = ellipse(200, 100, 100, 50, "a")
+    ring = ellipse((200, 100, 100, 50), "a")
     mask = drawn([ring], (200, 400), (50, 100))
     assert mask.mean() == pytest.approx(np.pi / 16, rel=0.02)
     assert (mask[:, 24].any(), mask[:, 25].any(), mask[25, 25:75].all()) == (False, True, True)
@@ -47,7 +47,7 @@ def test_runs_fill_their_window(by_rows):
 
 
 def test_boxes_turned_and_joined():
-    assert box(10, 20, 4, 2, "a", degrees=90).sides == pytest.approx((8, 20, 2, 4))
+    assert box((10, 20, 4, 2), "a", degrees=90).sides == pytest.approx((8, 20, 2, 4))
     joined = hull([Box((10, 10, 10, 10)), Box((40, 20, 100, 10))], (100, 50))
     assert joined == pytest.approx((0.2, 0.1, 0.8, 0.2))
     assert hull([Box((60, 10, 10, 10))], (100, 50)) is None
@@ -57,8 +57,8 @@ def test_boxes_turned_and_joined():
     lambda: polygon([0, 0, 1, 1], "f, a.jpg"),
     lambda: polygon([0, 0, 1, 1, float("nan"), 2], "f, a.jpg"),
     lambda: polygon([0, 0, 1, 1, 1e300, 2], "f, a.jpg"),
-    lambda: box(0, 0, 0, 2, "f, a.jpg"),
-    lambda: box(0, 0, float("inf"), 2, "f, a.jpg"),
+    lambda: box((0, 0, 0, 2), "f, a.jpg"),
+    lambda: box((0, 0, float("inf"), 2), "f, a.jpg"),
     lambda: runs([3, 4], (0, 0, 2, 3), "f, a.jpg"),
     lambda: runs([8, -2], (0, 0, 2, 3), "f, a.jpg"),
     lambda: runs([2**62] * 4 + [6], (0, 0, 2, 3), "f, a.jpg"),
