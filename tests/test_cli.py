@@ -244,7 +244,13 @@ def test_a_signal_that_a_library_makes_an_error_of(run, monkeypatch, number, cod
             raise ImportError("initialization failed") from error
 
     monkeypatch.setattr("cervix_tf.data.phantom", fail)
-    ended, _, err = run("phantom", "out")
+    former = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # tests may run in the background
+    try:
+        ended, _, err = run("phantom", "out")
+    finally:
+        signal.signal(signal.SIGINT, former)
     assert ended == code
     assert err.startswith(head)
     assert err.count("\n") == 1
