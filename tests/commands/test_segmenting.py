@@ -59,3 +59,18 @@ def test_mistakes_are_one_line_and_exit_code_2(run, folder, tmp_path):
         assert err.count("\n") == 1
         assert said in err
         assert not (out / "manifest.csv").exists()
+
+
+def test_annotations_in_place_of_a_method(run, folder, tmp_path):
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/0.txt").write_text("1 0.5 0.5 0.5 0.5\n0 0.1 0.1 0.9 0.1 0.9 0.9\n")
+    (tmp_path / "labels/1.txt").write_text("")
+    (tmp_path / "labels/classes.txt").write_text("cervix\nos\n")
+    words = (folder, "--out", tmp_path / "out", "--annotations", tmp_path / "labels")
+    code, _, err = run(*words)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "several categories (cervix, os): choose one, with --category" in err
+    code, out, _ = run(*words, "--category", "cervix")
+    assert code == 0
+    assert f"1 that are not in {tmp_path / 'labels'}: flagged as not located" in out
+    assert "1 without a cervix: their mask is empty" in out
