@@ -50,7 +50,7 @@ demo: .venv/package
 	$(BIN)/cervix-tf fit --model inception --weights none --data $(DEMO)/phantoms --run $(DEMO)/run \
 		--cache $(DEMO)/cache $(DEMO_SETTINGS)
 	$(BIN)/cervix-tf submit $(DEMO)/run --test $(DEMO)/phantoms/test --out kaggle_submission/demo.csv
-	$(BIN)/cervix-tf explain $(DEMO)/run
+	$(BIN)/cervix-tf explain $(DEMO)/run --method gradient --method gradcam
 	$(BIN)/cervix-tf evaluate $(DEMO)/run
 	@echo "$$NEXT"
 
