@@ -270,3 +270,11 @@ def test_squares_larger_than_any_photograph(mistake, tmp_path, photograph, size)
     photograph(tmp_path / "b/1.jpg", 1)
     words = ("prepare", "--data", tmp_path, "--size", size, "--cache", "none")
     assert "a square has at most 200000000 pixels" in mistake(*words)
+
+
+def test_a_closed_stream_whose_number_a_file_has_taken(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)  # what Python makes of it; 1 is open here
+    cli._open_streams()
+    print("nowhere")
+    assert sys.stdout.name == os.devnull
+    sys.stdout.close()
