@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import tensorflow as tf
 
+from cervix_tf.data.names import natural
 from cervix_tf.runs import Run
 from cervix_tf.tracking.contents import Contents
 from cervix_tf.tracking.tracker import Tracker
@@ -35,6 +36,7 @@ class EventFiles(Tracker):
 
     def __init__(self, run: Run, card: dict[str, Any]):
         self.folder = run.path("tensorboard")
+        self.writers: dict[str, tf.summary.SummaryWriter] = {}  # of a part, one file a process
         # The last step of each curve: a kill may have cut one of them.
         self.ends = {(part, name): 0 for part, names in PARTS.items() for name in names}
         for part in PARTS:
@@ -46,18 +48,24 @@ class EventFiles(Tracker):
     def points(self, points: list[tuple[int, dict[str, float]]]) -> None:
         """Add points; the same tag in two folders is one plot with two curves."""
         for part, names in PARTS.items():
-            with _writer(self.folder / part) as writer, writer.as_default():
+            if part not in self.writers:
+                self.writers[part] = tf.summary.create_file_writer(str(self.folder / part))
+            with self.writers[part].as_default():
                 for tag, name in names.items():
                     for step, figures in points:
                         if name in figures and step > self.ends[part, tag]:
                             tf.summary.scalar(tag, figures[name], step)
                             self.ends[part, tag] = step
+            self.writers[part].flush()
 
     def stop(self, state: str) -> None:
-        """Event files have no end."""
+        """Close the files of the curves; event files have no end."""
+        while self.writers:
+            self.writers.popitem()[1].close()
 
     def finish(self, contents: Contents) -> None:
         """Add the figures as scalars and as a table with intervals, the plots, and the report's path."""
+        self.stop("finished")
         rows = [
             f"| {name} | {value:.4f} | "
             + ("" if low is None else f"{low:.4f} to {high:.4f}")
@@ -88,7 +96,7 @@ def events(folder: Path) -> Iterator[tuple[str, int, Any]]:
     Yields:
         Tag, step, and the value as an array. A file that a kill has cut ends where it was cut.
     """
-    for path in sorted(folder.glob("*tfevents*")):
+    for path in sorted(folder.glob("*tfevents*"), key=lambda path: natural(path.name)):
         try:
             for record in tf.data.TFRecordDataset(str(path)):
                 event = tf.compat.v1.Event.FromString(record.numpy())
