@@ -130,6 +130,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         part.rename(path)
 
 
+_given: list[str | None] = []  # TMPDIR as it was before each scratch under way
+
+
 @contextlib.contextmanager
 def scratch() -> Iterator[None]:
     """Have all temporary files in a folder of this process' own, which is gone when the block ends.
@@ -138,6 +141,7 @@ def scratch() -> Iterator[None]:
     process left is removed.
     """
     former, place = tempfile.tempdir, os.environ.get("TMPDIR")
+    _given.append(place)
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):  # without room for a folder there is none for files
             name = Path(tempfile.gettempdir(), "scratch")
@@ -147,9 +151,15 @@ def scratch() -> Iterator[None]:
             yield
         finally:
             tempfile.tempdir = former
+            _given.pop()
             os.environ.pop("TMPDIR", None)
             if place is not None:
                 os.environ["TMPDIR"] = place
+
+
+def given_tmpdir() -> str | None:
+    """Give TMPDIR as the user set it, which a `scratch` replaces."""
+    return _given[0] if _given else os.environ.get("TMPDIR")
 
 
 def is_temporary(path: Path) -> bool:

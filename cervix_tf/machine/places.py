@@ -14,7 +14,7 @@ from cervix_tf.caches import (
     keras_cache,
     user_cache,
 )
-from cervix_tf.files import check_output, is_temporary
+from cervix_tf.files import check_output, given_tmpdir, is_temporary
 from cervix_tf.machine.findings import Finding
 
 LETTERS = {"Chinese": "子宫颈", "Japanese": "しきゅう", "Korean": "자궁경부", "Cyrillic": "Шейка"}
@@ -56,7 +56,7 @@ def writing() -> list[Finding]:
         says = error.strerror or str(error)
         return [*found, Finding("folders", "temporary files", says, mend, broken=True)]
     folder = folder.parent if is_temporary(folder) else folder  # the verb's own within it
-    asked = os.environ.get("TMPDIR")
+    asked = given_tmpdir()
     if asked and Path(asked).resolve() != folder.resolve():
         says = f"{folder}, since TMPDIR ({asked}) cannot be written"
         return [*found, Finding("folders", "temporary files", says, "set TMPDIR anew")]

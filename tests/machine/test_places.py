@@ -3,6 +3,7 @@ import tempfile
 
 import pytest
 
+from cervix_tf.files import scratch
 from cervix_tf.machine import places
 
 
@@ -36,7 +37,8 @@ def test_caches_are_measured_each_by_itself(home):
 
 
 def test_folders_that_cannot_be_written(home, monkeypatch):
-    assert not any(finding.mend for finding in places.writing())
+    with scratch():  # as in every verb
+        assert not any(finding.mend for finding in places.writing())
     (home / "cache").write_text("a file")
     monkeypatch.setenv("TMPDIR", "/dev/null/tmp")
     monkeypatch.setattr(tempfile, "tempdir", None)
