@@ -92,9 +92,11 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="the page to write")
     given = parser.parse_args()
     numbers = range(len(CASES)) if given.only is None else given.only
-    rows = {list(CASES)[number]: measured(number, given.scale) for number in numbers}
-    text = page(rows, given.scale)
-    print(text)
+    rows = {}
+    for number in numbers:
+        rows[list(CASES)[number]] = measured(number, given.scale)
+        text = page(rows, given.scale)
+        print(text.splitlines()[-1], flush=True)
     if given.write:
         given.write.write_text(text, encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""What half precision does to the log loss: the table of docs/scale.md.
+"""What half precision does to the log loss.
 
     python -m benchmarks.precision [--seeds 3] [--steps 200]
 

@@ -12,6 +12,7 @@ import numpy as np
 from cervix_tf.data.clusters import each
 from cervix_tf.data.crops import Region
 from cervix_tf.data.decoding import UnreadableError
+from cervix_tf.data.names import absolute
 from cervix_tf.data.photographs import Progress, read_bytes, square
 from cervix_tf.data.threads import spread
 from cervix_tf.errors import UserError
@@ -32,7 +33,7 @@ class PhotographList(Sequence[Photograph]):
     """
 
     def __init__(self, paths: Iterable[str], regions: list[Region]):
-        self.paths = [_absolute(path) for path in paths]
+        self.paths = [absolute(path) for path in paths]
         self.regions = regions
 
     def __len__(self) -> int:
@@ -145,8 +146,3 @@ def _decoder(size: int) -> Callable[[list], list]:
         return made
 
     return decode
-
-
-def _absolute(path: str) -> str:
-    absolute = str(Path(path).absolute())
-    return path if path == absolute else absolute

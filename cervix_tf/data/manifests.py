@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cervix_tf.data.names import check_class_names, natural, normal
+from cervix_tf.data.names import absolute, check_class_names, natural, normal
 from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError, listed, unknown
 from cervix_tf.files import write_csv
@@ -228,7 +228,7 @@ def validated(
     empty = manifest["path"].isna()
     if empty.any():
         raise UserError(f"{where}, row {int(empty.argmax()) + first}: the column 'path' is empty.")
-    paths = [_absolute(path) for path in manifest["path"].tolist()]
+    paths = [absolute(path) for path in manifest["path"].tolist()]
     manifest["path"] = pd.Series(paths, dtype="object")
     repeated = manifest["path"].duplicated()
     if repeated.any():
@@ -274,12 +274,6 @@ def _located(folder: Path, file: object) -> str | None:
     path = os.path.abspath(os.path.join(folder, str(file)))
     bare = os.path.abspath(os.path.join(folder, str(file).strip()))
     return path if path == bare or os.path.lexists(path) else bare
-
-
-def _absolute(path: str | Path) -> str:
-    """The absolute path; where it is that already, the very text, so that tables share it."""
-    absolute = os.path.abspath(path)
-    return path if path == absolute else absolute
 
 
 def _name(path: str) -> str:

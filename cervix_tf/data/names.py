@@ -1,8 +1,10 @@
 """Names of classes, patients and files: one spelling, an order, and what no class may be called."""
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 
 from cervix_tf.errors import UserError, listed
 from cervix_tf.screen import printable
@@ -82,3 +84,16 @@ def check_class_names(names: Iterable[str], where: str) -> None:
             f"{where}: a class cannot be called {listed(map(repr, taken))}, as a column of the tables "
             "of predictions is: rename it."
         )
+
+
+def absolute(path: str | Path) -> str:
+    """Give the absolute path; where it is that already, the very text, so that tables share it.
+
+    Args:
+        path: A path.
+
+    Returns:
+        It from the root on, without `..`.
+    """
+    whole = os.path.abspath(path)
+    return path if path == whole else whole
