@@ -13,10 +13,10 @@ import cervix_tf as cx
 from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
 from cervix_tf.runs import Run
-from cervix_tf.training import loop
 from cervix_tf.training.callbacks import unswayed
-from cervix_tf.training.loop import LabelledSquares, Loop
+from cervix_tf.training.loop import Loop
 from tests.planted import shortcuts
+from tests.planted.loops import planted_loop
 
 HOOKS = [
     f"on_{what}_{end}"
@@ -64,15 +64,9 @@ def planted(monkeypatch, recipe, tmp_path):
         stepper = lambda *batch: (Figure(made.loop.state.step + 1), 0.5)  # noqa: E731
         of_stage = {"optimizer": optimizer, "averages": [], "learning_rate": 0.1}
         vars(stepper).update(of_stage, averaged=nullcontext, take_averages=lambda: None)
-        monkeypatch.setattr(loop, "Stepper", lambda *a, **k: stepper)
-        monkeypatch.setattr(loop, "probabilities", lambda model, squares: np.full((4, 3), 1 / 3))
-        labels = np.arange(4, dtype="int32") % 3
-        side = LabelledSquares(np.zeros((4, 32, 32, 3), "uint8"), labels, labels)
-        image = keras.Input((32, 32, 3))
-        model = keras.Model(image, keras.layers.Dense(3)(keras.layers.Flatten()(image)))
-        asked = recipe(stages=[{"train": "all", "steps": steps} for steps in stages], **changes)
-        (tmp_path / "recipe.yaml").touch()
-        made.loop = Loop(model, asked, Run(tmp_path), side, side, callbacks=callbacks)
+        made.loop = planted_loop(
+            monkeypatch, recipe, tmp_path, stepper, stages, callbacks, **changes
+        )
         return made.loop
 
     return made

@@ -3,15 +3,12 @@
 from contextlib import nullcontext
 from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
 
 from cervix_tf.errors import UserError
-from cervix_tf.runs import Run
-from cervix_tf.training import loop
 from cervix_tf.training.checkpoints import load_state
-from cervix_tf.training.loop import LabelledSquares, Loop
+from tests.planted.loops import planted_loop
 
 
 class Figure:
@@ -41,15 +38,8 @@ def planted(monkeypatch, recipe, tmp_path):
             SimpleNamespace(variables=[]), [], 0.1,
         )  # fmt: skip
         stepper.averaged, stepper.take_averages = nullcontext, lambda: None
-        monkeypatch.setattr(loop, "Stepper", lambda *a, **k: stepper)
-        monkeypatch.setattr(loop, "probabilities", lambda model, squares: np.full((4, 3), 1 / 3))
-        labels = np.arange(4, dtype="int32") % 3
-        side = LabelledSquares(np.zeros((4, 32, 32, 3), "uint8"), labels, labels)
-        image = keras.Input((32, 32, 3))
-        model = keras.Model(image, keras.layers.Dense(3)(keras.layers.Flatten()(image)))
-        asked = recipe(stages=[{"train": "all", "steps": len(losses)}], **changes)
-        (tmp_path / "recipe.yaml").touch()
-        return Loop(model, asked, Run(tmp_path), side, side), taken, fetched
+        made = planted_loop(monkeypatch, recipe, tmp_path, stepper, [len(losses)], **changes)
+        return made, taken, fetched
 
     return made
 
