@@ -149,12 +149,13 @@ def main() -> None:
     _write_any_text()
     print_messages()
     with screens():
+        printed = sys.stdout  # Typer puts another in its place when the reader of a pipe has gone
         try:
             try:
                 with _terminable():
                     app()
             finally:
-                sys.stdout.flush()  # what cannot be written is told here, not at the end of Python
+                printed.flush()  # what cannot be written is told here, not at the end of Python
         except UserError as error:
             if is_verbose():
                 traceback.print_exc()

@@ -142,6 +142,26 @@ def test_an_output_that_is_full_is_one_line():
     assert b"No space left on device" in done.stderr
 
 
+@pytest.mark.parametrize("flushed", [False, True])
+def test_a_pipe_whose_reader_has_gone_ends_with_1_and_no_word(flushed):
+    """Where it fails before the end, Typer puts another stream in place of standard output."""
+    program = f"""
+import sys
+from cervix_tf import cli, recipes
+recipes.summary_line = lambda name: print(name, flush={flushed})
+sys.argv = ["cervix-tf", "recipes"]
+cli.main()
+"""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdout=writer, stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
+    )  # fmt: skip
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 def test_names_are_printed_in_the_c_locale(tmp_path):
     photograph = tmp_path / "caf\u00e9 \u00d7"
     done = cervix_tf(f"audit --data '{photograph}'", PYTHONUTF8="0", LC_ALL="C")
