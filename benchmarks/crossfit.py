@@ -3,7 +3,7 @@
     python -m benchmarks.crossfit annocerv [--seeds 5] [--before]
     python -m benchmarks.crossfit phantoms [--seeds 5] [--steps 300]
     python -m benchmarks.crossfit labels [--seeds 1] [--steps 300]
-    python -m benchmarks.crossfit cost [--steps 100]
+    python -m benchmarks.crossfit cost [--steps 150] [--rounds 2]
 
 `annocerv` needs ../shared: 297 real photographs of 100 patients and ImageNet weights of MobileNet 0.25.
 It compares the recipe of `keras:NAME` with the one that was the default before, on the same folds.
@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument("table", choices=["annocerv", "phantoms", "labels", "cost"])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=300, help="of a run on phantoms")
+    parser.add_argument("--rounds", type=int, default=2, help="of cost")
     parser.add_argument("--before", action="store_true", help="annocerv: the former recipe too")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -66,7 +67,7 @@ def main() -> None:
         elif chosen.table == "phantoms":
             phantoms(Path(folder), range(chosen.seeds), chosen.steps)
         elif chosen.table == "cost":
-            cost(Path(folder), chosen.steps)
+            cost(Path(folder), chosen.steps, chosen.rounds)
         else:
             for seed in range(chosen.seeds):
                 print(turned_labels(Path(folder) / str(seed), seed, chosen.steps), flush=True)
@@ -169,7 +170,7 @@ def phantoms(folder: Path, seeds: range, steps: int) -> None:
         )
 
 
-def cost(folder: Path, steps: int) -> None:
+def cost(folder: Path, steps: int, rounds: int) -> None:
     """Print the seconds of five fits and of a crossfit of the same folds, in turns, and their ratio."""
     manifest, recipe = (
         cx.phantom(folder / "phantoms", per_class=120, seed=0),
@@ -186,7 +187,7 @@ def cost(folder: Path, steps: int) -> None:
     def crossfit() -> None:
         cx.crossfit(manifest, recipe, folder / f"ensemble-{next(done)}", cache=folder)
 
-    seconds = take_turns({"fits": fits, "crossfit": crossfit}, rounds=2)
+    seconds = take_turns({"fits": fits, "crossfit": crossfit}, rounds=rounds)
     print({name: turns.round(1).tolist() for name, turns in seconds.items()})
     print(f"crossfit / five fits: {1 / ratio(seconds, 'crossfit', 'fits'):.3f}")
 

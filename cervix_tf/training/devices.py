@@ -241,12 +241,13 @@ def _of_hosts(hosts: Hosts) -> tf.distribute.Strategy:
         num_accelerators={"GPU": gpus},
     )
     try:
-        strategy = tf.distribute.MultiWorkerMirroredStrategy(
-            resolver,
-            tf.distribute.experimental.CommunicationOptions(
-                implementation=by.NCCL if gpus else by.RING
-            ),
-        )
+        with hosts.awaited():
+            strategy = tf.distribute.MultiWorkerMirroredStrategy(
+                resolver,
+                tf.distribute.experimental.CommunicationOptions(
+                    implementation=by.NCCL if gpus else by.RING
+                ),
+            )
     except (RuntimeError, tf.errors.OpError) as error:
         if "at program startup" in str(error):
             raise UserError(

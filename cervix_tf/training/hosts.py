@@ -1,11 +1,18 @@
 """Hosts that train one model together, as the environment names them."""
 
+import contextlib
 import json
+import logging
 import os
+import socket
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cervix_tf.errors import UserError
 
+log = logging.getLogger(__name__)
+SAY_EVERY = 60  # seconds between two lines on hosts that have not come
 PORTS = (10000, 20000)  # on Slurm: the first, and how many; the job's number chooses one
 
 
@@ -30,6 +37,31 @@ class Hosts:
     def chief(self) -> bool:
         """Whether this is the one that writes."""
         return self.number == 0
+
+    @contextlib.contextmanager
+    def awaited(self) -> Iterator[None]:
+        """Say, while the block waits, which hosts have not come: TensorFlow waits without a word."""
+        all_came = threading.Event()
+        others = [address for k, address in enumerate(self.addresses) if k != self.number]
+
+        def look() -> None:
+            while not all_came.wait(SAY_EVERY):
+                if missing := [address for address in others if not _answers(address)]:
+                    log.warning("Waiting for hosts that have not come: %s", ", ".join(missing))
+
+        threading.Thread(target=look, daemon=True).start()
+        try:
+            yield
+        finally:
+            all_came.set()
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    with contextlib.suppress(OSError, ValueError):
+        socket.create_connection((host, int(port)), timeout=5).close()
+        return True
+    return False
 
 
 ALONE = Hosts()

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.training import crossfit, fit
-from cervix_tf.training.hosts import ALONE, hosts_of
+from cervix_tf.training.hosts import ALONE, Hosts, hosts_of
 from tests.planted import shortcuts
 from tests.planted.weights import weights
 
@@ -102,6 +103,17 @@ def test_hosts_are_never_left_out_silently(tf_config, phantoms, recipe, tmp_path
     with pytest.raises(UserError, match="crossfit does not share batches among hosts: start it on"):
         crossfit(manifest, recipe(), tmp_path / "out")
     assert not list(tmp_path.iterdir())
+
+
+def test_hosts_that_have_not_come_are_named(monkeypatch, caplog):
+    """TensorFlow waits for a second and a third, of which one is there."""
+    monkeypatch.setattr("cervix_tf.training.hosts.SAY_EVERY", 0.01)
+    with socket.create_server(("localhost", 0)) as here:
+        came, missing = (f"localhost:{port}" for port in (here.getsockname()[1], *free_ports(1)))
+        with Hosts(("localhost:1", came, missing)).awaited():
+            while not caplog.messages:
+                time.sleep(0.01)
+    assert caplog.messages[0] == f"Waiting for hosts that have not come: {missing}"
 
 
 PROGRAM = """
