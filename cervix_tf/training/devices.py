@@ -240,14 +240,14 @@ def _of_hosts(hosts: Hosts) -> tf.distribute.Strategy:
         rpc_layer="grpc",
         num_accelerators={"GPU": gpus},
     )
+    hosts.gather()
     try:
-        with hosts.awaited():
-            strategy = tf.distribute.MultiWorkerMirroredStrategy(
-                resolver,
-                tf.distribute.experimental.CommunicationOptions(
-                    implementation=by.NCCL if gpus else by.RING
-                ),
-            )
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(
+            resolver,
+            tf.distribute.experimental.CommunicationOptions(
+                implementation=by.NCCL if gpus else by.RING
+            ),
+        )
     except (RuntimeError, tf.errors.OpError) as error:
         if "at program startup" in str(error):
             raise UserError(

@@ -1,12 +1,10 @@
 """Hosts that train one model together, as the environment names them."""
 
-import contextlib
 import json
 import logging
 import os
 import socket
-import threading
-from collections.abc import Iterator
+import time
 from dataclasses import dataclass
 
 from cervix_tf.errors import UserError
@@ -38,30 +36,40 @@ class Hosts:
         """Whether this is the one that writes."""
         return self.number == 0
 
-    @contextlib.contextmanager
-    def awaited(self) -> Iterator[None]:
-        """Say, while the block waits, which hosts have not come: TensorFlow waits without a word."""
-        all_came = threading.Event()
-        others = [address for k, address in enumerate(self.addresses) if k != self.number]
+    def gather(self) -> None:
+        """Wait until every host has come, and once a minute name those that have not.
 
-        def look() -> None:
-            while not all_came.wait(SAY_EVERY):
-                if missing := [address for address in others if not _answers(address)]:
-                    log.warning("Waiting for hosts that have not come: %s", ", ".join(missing))
+        TensorFlow waits for them too, but without a word, and deaf to Ctrl-C and SIGTERM.
 
-        threading.Thread(target=look, daemon=True).start()
+        Raises:
+            UserError: The port of this host is taken.
+        """
+        _, _, port = self.addresses[self.number].rpartition(":")
+        missing = [address for k, address in enumerate(self.addresses) if k != self.number]
+        said = time.monotonic()
         try:
-            yield
-        finally:
-            all_came.set()
+            with socket.create_server(
+                ("", int(port))
+            ):  # what the others find until TensorFlow listens
+                while missing := [address for address in missing if not _answers(address)]:
+                    if time.monotonic() - said >= SAY_EVERY:
+                        said = time.monotonic()
+                        log.warning("Waiting for hosts that have not come: %s", ", ".join(missing))
+                    time.sleep(0.2)
+        except OSError as error:
+            raise UserError(
+                f"Port {port} of this host, {self.addresses[self.number]}, cannot be used: "
+                f"{error.strerror}. End what uses it, or name another port."
+            ) from error
 
 
 def _answers(address: str) -> bool:
     host, _, port = address.rpartition(":")
-    with contextlib.suppress(OSError, ValueError):
-        socket.create_connection((host, int(port)), timeout=5).close()
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
         return True
-    return False
+    except OSError:
+        return False
 
 
 ALONE = Hosts()

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -105,15 +106,20 @@ def test_hosts_are_never_left_out_silently(tf_config, phantoms, recipe, tmp_path
     assert not list(tmp_path.iterdir())
 
 
-def test_hosts_that_have_not_come_are_named(monkeypatch, caplog):
-    """TensorFlow waits for a second and a third, of which one is there."""
+def test_hosts_that_have_not_come_are_named_until_they_come(monkeypatch, caplog):
     monkeypatch.setattr("cervix_tf.training.hosts.SAY_EVERY", 0.01)
-    with socket.create_server(("localhost", 0)) as here:
-        came, missing = (f"localhost:{port}" for port in (here.getsockname()[1], *free_ports(1)))
-        with Hosts(("localhost:1", came, missing)).awaited():
-            while not caplog.messages:
-                time.sleep(0.01)
-    assert caplog.messages[0] == f"Waiting for hosts that have not come: {missing}"
+    ports = free_ports(3)
+    own, came, late = (f"localhost:{port}" for port in ports)
+    with socket.create_server(("localhost", ports[1])):
+        waiting = threading.Thread(target=Hosts((came, own, late), 1).gather)
+        waiting.start()
+        while not caplog.messages:
+            time.sleep(0.01)
+        assert caplog.messages[0] == f"Waiting for hosts that have not come: {late}"
+        with socket.create_server(("localhost", ports[2])):
+            waiting.join()
+        with pytest.raises(UserError, match=f"Port {ports[1]} .*cannot be used: Address already"):
+            Hosts((came, own)).gather()
 
 
 PROGRAM = """
