@@ -17,8 +17,8 @@ def import_tensorflow() -> None:
     """Import TensorFlow without its start-up lines, written before its own log level is in force.
 
     What they say of devices, `fit` says itself, as of a host that has gone. Its warnings of retracing are
-    left out too: each run of a crossfit or search is another network, which has to be traced. With
-    `--verbose` all is shown.
+    left out too: each run of a crossfit or search is another network, which has to be traced; and those
+    of code that it cannot rewrite, which runs as it is. With `--verbose` all is shown.
     """
     if is_verbose():
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
@@ -43,7 +43,8 @@ def import_tensorflow() -> None:
 
 def _worth_saying(record: logging.LogRecord) -> bool:
     said = record.getMessage()
-    return not any(part in said for part in ("tf.function retracing", "seems down", "check alive"))
+    idle = ("tf.function retracing", "AutoGraph could not transform", "seems down", "check alive")
+    return not any(part in said for part in idle)
 
 
 def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -1,6 +1,6 @@
 """The file that holds the prepared squares of one set of photographs.
 
-Two files make a set: `NAME.npy`, the squares, which numpy maps into memory, and `NAME.rows`, one
+Two files make a set: `NAME.npy`, the squares, which any program opens with numpy, and `NAME.rows`, one
 record a row with the key of its photograph and a checksum. A row counts only where its record names
 the right photograph and the checksum agrees, so a kill, a power cut and a damaged disk all come to
 the same thing: some rows are missing, and are decoded again. While rows are missing the squares are
@@ -9,13 +9,7 @@ photographs, for people.
 
 Nothing that is in use is pruned, by two locks of the system's, which end with their process: one on
 the folder, shared, while sets are looked for or written; one on each file of squares, shared, as long
-as it is mapped. `machine.cache` takes both for itself alone.
-
-One file a photograph would be simpler, but is no array: only one mapped file is read by TensorFlow
-where it lies, with nothing copied but the batch. `benchmarks/square_cache.py`, on two busy cores, has a
-file a photograph take 1.0 (300 squares of 256 pixels) to 1.4 times (2,000) as long in a first pass, and
-1.0 to 2.1 times in opening and an epoch's batches if it is read into memory; read batch by batch it
-takes 0.7 times as long in the first epoch (0.5 to 1.1 ms a photograph less) and 0.9 to 1.0 in others.
+as it is open. `machine.cache` takes both for itself alone.
 """
 
 import errno
@@ -38,6 +32,7 @@ import simplejpeg
 
 from cervix_tf.data.crops import MARGIN, Region
 from cervix_tf.data.photographs import cores
+from cervix_tf.data.square_rows import StoredSquares
 from cervix_tf.errors import UserError
 
 # To be raised when the pixels of a square come out otherwise than before.
@@ -147,19 +142,17 @@ class CacheFile:
             return np.arange(len(sums))
         return np.flatnonzero(~_agree(path, _layout(self.shape), sums))
 
-    def open(self) -> np.ndarray:
-        """Map the squares into memory, read-only, (N, size, size, 3), those in part if need be."""
+    def open(self) -> StoredSquares:
+        """Open the squares for reading, (N, size, size, 3), those in part if need be."""
         start, row = _layout(self.shape)
         path = self.path if self.path.is_file() else self.part
         # A file in part ends with the last row written.
         rows = min(len(self.keys), (path.stat().st_size - start) // row)
-        with path.open("rb") as file:
-            with suppress(OSError):  # a file system without locks, or of others
-                fcntl.flock(file, fcntl.LOCK_SH)  # the map keeps it: it has a copy of the handle
-                os.utime(self.rows)  # when the set was last used
-            squares = np.memmap(file, np.uint8, "c", start, (rows, *self.shape[1:]))
-        squares.flags.writeable = False
-        return squares
+        handle = os.open(path, os.O_RDONLY)
+        with suppress(OSError):  # a file system without locks, or of others
+            fcntl.flock(handle, fcntl.LOCK_SH)  # as long as the squares are open
+            os.utime(self.rows)  # when the set was last used
+        return StoredSquares(path, handle, start, rows, self.shape[1])
 
     @contextmanager
     def writing(self, missing: np.ndarray) -> Iterator[Callable[[int, np.ndarray], None]]:

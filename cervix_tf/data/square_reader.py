@@ -56,7 +56,7 @@ def square_reader(
         keys = photograph_keys(photographs.paths, photographs.regions)
         file = CacheFile(folder, size, keys, origin(photographs.paths))
         if file.path.is_file() and not len(file.missing(file.path)):
-            yield _mapped(file)
+            yield file.open().__getitem__
             return
         waiting = f"{file.path}: another process is preparing the same squares; waiting for it."
         with file.locked(lambda: warnings.warn(waiting, stacklevel=5)):
@@ -68,22 +68,17 @@ def square_reader(
                 pass
 
 
-def _mapped(file: CacheFile) -> Read:
-    array = file.open()
-    return lambda row: np.array(array[row])  # read here, in the thread that asks
-
-
 @contextmanager
 def _completing(
     photographs: Sequence[Photograph], file: CacheFile, missing: np.ndarray
 ) -> Iterator[Read]:
     with file.writing(missing) as write:
         left = set(borrow(file, missing, write))
-        stored = _mapped(file)  # the rows that are not left lie within it
+        stored = file.open()  # the rows that are not left lie within it
 
         def read(row: int) -> np.ndarray:
             if row not in left:
-                return stored(row)
+                return stored[row]
             path, region = photographs[row]
             pixels = square(path, file.shape[1], region)
             write(row, pixels)

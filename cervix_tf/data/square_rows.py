@@ -1,8 +1,75 @@
-"""Some of the squares of a set, by their numbers: nothing is read until it is asked for."""
+"""Squares that are read when they are asked for: of a file, and some of a set by their numbers."""
 
+import os
+import weakref
+from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from cervix_tf.errors import UserError
+
+
+class SquaresOnDemand(ABC):
+    """Indexed like an array of squares; what is asked for is made anew every time.
+
+    Attributes:
+        shape: (N, P, P, 3).
+    """
+
+    def __init__(self, count: int, size: int):
+        self.shape, self.dtype, self.ndim = (count, size, size, 3), np.dtype(np.uint8), 4
+        self._numbers = np.arange(count)
+
+    @abstractmethod
+    def _fill(self, squares: np.ndarray, numbers: np.ndarray) -> None:
+        """Write the squares of some numbers.
+
+        Args:
+            squares: uint8 (K, P, P, 3), to be filled.
+            numbers: int (K,).
+        """
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.asarray(self[:], dtype)
+
+    def __getitem__(self, key):
+        rows, *rest = key if isinstance(key, tuple) else (key,)
+        numbers = self._numbers[rows]
+        if not isinstance(numbers, np.ndarray):
+            return self[[rows]][(0, *rest)]
+        squares = np.empty((len(numbers), *self.shape[1:]), np.uint8)
+        self._fill(squares, numbers)
+        return squares[(slice(None), *rest)]
+
+
+class StoredSquares(SquaresOnDemand):
+    """The squares in a file, which is not mapped into memory.
+
+    Where another process cuts the file meanwhile, a map would end this one by a signal (SIGBUS).
+    """
+
+    def __init__(self, path: Path, handle: int, start: int, count: int, size: int):
+        super().__init__(count, size)
+        self._path, self._handle, self._start = path, handle, start
+        weakref.finalize(self, os.close, handle)
+
+    def _fill(self, squares: np.ndarray, numbers: np.ndarray) -> None:
+        for square, number in zip(squares, numbers.tolist(), strict=True):
+            start = self._start + number * square.nbytes
+            try:
+                whole = os.preadv(self._handle, [square], start) == square.nbytes
+            except OSError as error:
+                raise UserError(f"{self._path} cannot be read: {error.strerror}.") from error
+            if not whole:
+                raise UserError(
+                    f"{self._path} was cut while its squares were read: go on, and what is missing "
+                    "is decoded anew."
+                )
 
 
 class SquareRows:
@@ -61,4 +128,4 @@ class SquareRows:
         return self.array[(self.rows[rows], *rest)]
 
 
-SquareArray = np.ndarray | SquareRows
+SquareArray = np.ndarray | SquaresOnDemand | SquareRows

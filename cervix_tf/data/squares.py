@@ -17,6 +17,7 @@ from cervix_tf.data.crops import Crop, regions
 from cervix_tf.data.decoding_pass import Photograph, PhotographList, See, Store, decode_all
 from cervix_tf.data.limits import max_pixels
 from cervix_tf.data.photographs import Progress
+from cervix_tf.data.square_rows import SquareArray, SquaresOnDemand
 from cervix_tf.errors import UserError
 
 
@@ -41,14 +42,14 @@ class Squares:
     """The prepared squares of a set of photographs, in the order of the manifest; see `prepare`.
 
     Attributes:
-        array: uint8 RGB (N, P, P, 3): an array, a file mapped into memory, or with `cache="none"`
-            an object that is indexed likewise and decodes what is asked for.
+        array: uint8 RGB (N, P, P, 3): with `cache="memory"` an array, otherwise an object that is
+            indexed likewise and reads, or with `cache="none"` decodes, what is asked for.
         path: The cache file; None where there is none.
         fingerprint: 32 hexadecimal digits from size and content of all squares, the same on every
             machine and wherever the photographs lie.
     """
 
-    def __init__(self, array: np.ndarray, sums: np.ndarray, path: Path | None = None):
+    def __init__(self, array: SquareArray, sums: np.ndarray, path: Path | None = None):
         self.array, self.path = array, path
         content = np.append(sums, array.shape[1]).astype("<u8").tobytes()
         self.fingerprint = hashlib.blake2b(content, digest_size=16).hexdigest()
@@ -66,28 +67,16 @@ class Squares:
         return f"Squares({count} of {side} x {side}, {gigabytes:.2f} GB, {self.path or kept})"
 
 
-class _Decoding:
-    """Indexed like the array of squares; decodes what is asked for, every time."""
+class _Decoding(SquaresOnDemand):
+    """Decodes what is asked for, every time."""
 
     def __init__(self, photographs: Sequence[Photograph], size: int):
+        super().__init__(len(photographs), size)
         self._photographs = photographs
-        self.shape, self.dtype, self.ndim = (len(photographs), size, size, 3), np.dtype(np.uint8), 4
 
-    def __len__(self) -> int:
-        return len(self._photographs)
-
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
-        return np.asarray(self[:], dtype)
-
-    def __getitem__(self, key):
-        rows, *rest = key if isinstance(key, tuple) else (key,)
-        numbers = np.arange(len(self))[rows]
-        if not isinstance(numbers, np.ndarray):
-            return self[[rows]][(0, *rest)]
-        squares = np.empty((len(numbers), *self.shape[1:]), np.uint8)
+    def _fill(self, squares: np.ndarray, numbers: np.ndarray) -> None:
         photographs = [self._photographs[row] for row in numbers]
         decode_all(photographs, self.shape[1], range(len(numbers)), squares.__setitem__, None)
-        return squares[(slice(None), *rest)]
 
 
 def prepare(
@@ -187,7 +176,7 @@ def _unkept(
             array[row] = pixels
 
     decode_all(photographs, size, range(len(photographs)), store, progress, ray=ray)
-    return Squares(array if keep else _Decoding(photographs, size), sums)  # type: ignore[arg-type]
+    return Squares(_Decoding(photographs, size) if array is None else array, sums)
 
 
 def kept(

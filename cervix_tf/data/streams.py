@@ -12,14 +12,13 @@ import tensorflow as tf
 
 from cervix_tf.data.crops import Crop
 from cervix_tf.data.manifests import class_names, labels
-from cervix_tf.data.square_rows import SquareRows
+from cervix_tf.data.square_rows import SquareArray, SquareRows
 from cervix_tf.data.squares import Squares, prepare, square_size
 from cervix_tf.data.views import RandomView
 
 # Batches whose photographs are drawn at a time, since each call of Python holds up the others; of
 # large batches fewer.
 _DRAWN, _DRAWN_PHOTOGRAPHS = 16, 65_536
-_ALIGNED = 64  # bytes between the places where an array may begin for TensorFlow
 
 
 def training_stream(
@@ -177,7 +176,7 @@ def batches(
         targets[rows] = labels(manifest[rows], class_names(manifest))
     count, random = len(targets), training and augment is not None
     view = RandomView(image_size, seed=seed, **(augment or {}))
-    read = _reader(array, array.shape[1] if random else image_size, ordered=not training)
+    read = _reader(array, array.shape[1] if random else image_size)
 
     def loaded(number, rows, epoch):
         rows = rows[number * batch_size : (number + 1) * batch_size]
@@ -219,24 +218,10 @@ def _in_place(dataset: tf.data.Dataset) -> tf.data.Dataset:
     return dataset.with_options(options)
 
 
-def _reader(array: np.ndarray, side: int, ordered: bool = False) -> Callable:
-    """Make a function that takes the numbers of squares, (B,), to their centres, uint8.
-
-    Numbers that are always in order, without gaps, are `ordered`: that is faster.
-
-    TensorFlow reads an array that is aligned as it wants it, such as a cache file mapped into memory,
-    where it lies: nothing is copied but the batch, and no thread waits for Python's lock.
-    """
+def _reader(array: SquareArray, side: int) -> Callable:
+    """Make a function that takes the numbers of squares, (B,), to their centres, uint8."""
     margin = (array.shape[1] - side) // 2
     inside = slice(margin, margin + side)
-    whole = isinstance(array, np.ndarray) and array.flags.c_contiguous
-    if whole and array.ctypes.data % _ALIGNED == 0:
-        alias = array.view(np.ndarray)
-        alias.flags.writeable = True  # DLPack has no word for "read-only"; nothing writes
-        squares = tf.experimental.dlpack.from_dlpack(alias.__dlpack__())
-        if ordered:
-            return lambda rows: squares[rows[0] : rows[-1] + 1, inside, inside]
-        return lambda rows: tf.gather(squares, rows)[:, inside, inside]
 
     def taken(rows: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(array[rows, inside, inside])

@@ -56,5 +56,8 @@ def next_batch(stream: Iterator) -> tuple:
             "(--set batch_size=...)."
         ) from error
     except tf.errors.OpError as error:
+        _, own, reason = str(error).partition("UserError: ")
+        if own:  # of the package, said in a thread of TensorFlow's
+            raise UserError(reason.splitlines()[0]) from error
         reason = str(error).splitlines()[0][:200]
         raise UserError(f"The photographs' cache cannot be read: {reason}") from error

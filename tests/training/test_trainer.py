@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 from datetime import datetime
 from pathlib import Path
 from unittest.mock import Mock
@@ -11,12 +12,12 @@ import tensorflow as tf
 
 from cervix_tf import load
 from cervix_tf.data import read_manifest
-from cervix_tf.data.cache_file import CacheFile
+from cervix_tf.data.square_rows import StoredSquares
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import evaluate, log_loss
 from cervix_tf.recipes import load_recipe
 from cervix_tf.runs import claims
-from cervix_tf.training import beginnings, fit, loop
+from cervix_tf.training import beginnings, fit, loop, resume
 from tests.planted import shortcuts
 from tests.planted.weights import same, weights
 
@@ -253,18 +254,29 @@ def test_a_bare_table_of_paths_and_labels_is_a_manifest(phantoms, recipe, tmp_pa
         fit(table[["label"]], recipe(), run=tmp_path / "other")
 
 
-def test_no_side_of_a_mapped_cache_is_ever_read_at_once(recipe, photograph, tmp_path, monkeypatch):
+def test_a_cache_that_is_cut_during_a_fit_ends_it_with_one_line(phantoms, recipe, tmp_path):
+    cache, run = tmp_path / "cache", tmp_path / "run"
+
+    def cut(step, loss):
+        for squares in cache.glob("*.npy"):
+            os.truncate(squares, squares.stat().st_size // 2)
+
+    with pytest.raises(UserError, match=r"^\S+\.npy was cut while its squares were read: go on"):
+        fit(read_manifest(phantoms), recipe(), run, cache, on_validation=cut)
+    with pytest.warns(UserWarning, match="damaged"):
+        assert resume(run, cache=cache).complete
+
+
+def test_no_side_of_a_cache_is_ever_read_at_once(recipe, photograph, tmp_path, monkeypatch):
     read = []
 
-    class Watched(np.memmap):
-        def __getitem__(self, key):
-            found = super().__getitem__(key)
-            if self.ndim == 4 == np.ndim(found):
-                read.append(len(found))
-            return found
+    fill = StoredSquares._fill
 
-    opened = CacheFile.open
-    monkeypatch.setattr(CacheFile, "open", lambda file: opened(file).view(Watched))
+    def watched(self, squares, numbers):
+        read.append(len(numbers))
+        fill(self, squares, numbers)
+
+    monkeypatch.setattr(StoredSquares, "_fill", watched)
     paths = [str(photograph(tmp_path / f"in/{k}.jpg", k)) for k in range(300)]
     splits = np.where(np.arange(300) % 3 == 0, "validation", "train")
     labels = [f"Type_{k % 5 % 3 + 1}" for k in range(300)]
