@@ -10,6 +10,24 @@ import numpy as np
 
 from cervix_tf.errors import UserError
 
+_AT_ONCE = 2**26  # bytes of one call; the system takes less than 2**31
+_ALIGNED = 64  # bytes between the places where TensorFlow takes an array as it lies
+
+
+def aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """Make an array that TensorFlow takes without a copy.
+
+    Args:
+        shape: Its shape.
+
+    Returns:
+        uint8, not initialised.
+    """
+    count = int(np.prod(shape))
+    memory = np.empty(count + _ALIGNED, np.uint8)
+    start = -memory.ctypes.data % _ALIGNED
+    return memory[start : start + count].reshape(shape)
+
 
 class SquaresOnDemand(ABC):
     """Indexed like an array of squares; what is asked for is made anew every time.
@@ -42,7 +60,7 @@ class SquaresOnDemand(ABC):
         numbers = self._numbers[rows]
         if not isinstance(numbers, np.ndarray):
             return self[[rows]][(0, *rest)]
-        squares = np.empty((len(numbers), *self.shape[1:]), np.uint8)
+        squares = aligned((len(numbers), *self.shape[1:]))
         self._fill(squares, numbers)
         return squares[(slice(None), *rest)]
 
@@ -59,17 +77,25 @@ class StoredSquares(SquaresOnDemand):
         weakref.finalize(self, os.close, handle)
 
     def _fill(self, squares: np.ndarray, numbers: np.ndarray) -> None:
-        for square, number in zip(squares, numbers.tolist(), strict=True):
-            start = self._start + number * square.nbytes
-            try:
-                whole = os.preadv(self._handle, [square], start) == square.nbytes
-            except OSError as error:
-                raise UserError(f"{self._path} cannot be read: {error.strerror}.") from error
-            if not whole:
-                raise UserError(
-                    f"{self._path} was cut while its squares were read: go on, and what is missing "
-                    "is decoded anew."
-                )
+        most = max(1, _AT_ONCE // int(np.prod(self.shape[1:])))
+        ends = [*(np.flatnonzero(np.diff(numbers) != 1) + 1).tolist(), len(numbers)]
+        begin = 0
+        for end in ends:  # of neighbours in the file
+            for first in range(begin, end, most):
+                self._read(squares[first : min(first + most, end)], int(numbers[first]))
+            begin = end
+
+    def _read(self, squares: np.ndarray, first: int) -> None:
+        start = self._start + first * squares[0].nbytes
+        try:
+            whole = os.preadv(self._handle, [squares.data], start) == squares.nbytes
+        except OSError as error:
+            raise UserError(f"{self._path} cannot be read: {error.strerror}.") from error
+        if not whole:
+            raise UserError(
+                f"{self._path} was cut while its squares were read: go on, and what is missing is "
+                "decoded anew."
+            )
 
 
 class SquareRows:

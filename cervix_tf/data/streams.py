@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from cervix_tf.data.crops import Crop
 from cervix_tf.data.manifests import class_names, labels
-from cervix_tf.data.square_rows import SquareArray, SquareRows
+from cervix_tf.data.square_rows import SquareArray, SquareRows, aligned
 from cervix_tf.data.squares import Squares, prepare, square_size
 from cervix_tf.data.views import RandomView
 
@@ -224,7 +224,12 @@ def _reader(array: SquareArray, side: int) -> Callable:
     inside = slice(margin, margin + side)
 
     def taken(rows: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(array[rows, inside, inside])
+        squares = array[rows]
+        if side == squares.shape[1]:
+            return squares
+        centres = aligned((len(rows), side, side, squares.shape[3]))
+        centres[...] = squares[:, inside, inside]
+        return centres
 
     def read(rows):
         images = tf.numpy_function(taken, [rows], tf.uint8)
