@@ -45,6 +45,17 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _graphs_as_traced():
+    """TensorFlow runs graphs as they are traced: rewriting one takes longer than its few steps here.
+
+    Notebooks and the processes that tests start rewrite theirs, as a user's do.
+    """
+    import tensorflow as tf
+
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _user_cache(tmp_path_factory):
     """The user's cache folder, which squares are kept in by default, lies elsewhere."""
     folder = tmp_path_factory.mktemp("user_cache")

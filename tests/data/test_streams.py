@@ -37,7 +37,7 @@ def equal(one, other):
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     count=st.integers(1, 12),
     batch=st.integers(1, 20),
@@ -63,7 +63,7 @@ def test_resumed_stream_goes_on_as_the_uninterrupted(count, batch, seed, start):
         assert (classes == keys[:, 1] * 7).all()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     counts=st.lists(st.integers(1, 9), min_size=2, max_size=4),
     batch=st.integers(1, 20),

@@ -94,7 +94,7 @@ options = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(options, st.integers(0, 10**6), st.sampled_from(["uint8", "float32"]))
 def test_view_equals_the_transforms_composed_in_float(options, epoch, kind):
     view, keys, images = RandomView(SIZE, **options), keys_of(4, epoch), noise(seed=epoch)
@@ -106,7 +106,7 @@ def test_view_equals_the_transforms_composed_in_float(options, epoch, kind):
         np.testing.assert_allclose(seen, composed(image, drawn, SIZE), atol=0.05)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(options, st.integers(0, 10**6))
 def test_drawn_numbers_stay_in_their_ranges(options, epoch):
     view = RandomView(SIZE, **options)

@@ -41,7 +41,7 @@ def pictures(request, tmp_path_factory):
 
     if request.param == "phantoms":
         folder = tmp_path_factory.mktemp("drawn")
-        manifest = phantom(folder, per_class=25, seed=4, sizes=[(300, 400), (400, 300)])
+        manifest = phantom(folder, per_class=16, seed=4, sizes=[(240, 320), (320, 240)])
     else:
         manifest = read_manifest(request.getfixturevalue("shared") / "data/annocerv").iloc[:120]
     paths = [Path(path) for path in manifest["path"]]
@@ -59,7 +59,7 @@ def test_planted_copies_are_found_and_strangers_are_not_joined(pictures):
     strangers = patient[one] != patient[other]
     for k, (kind, make) in enumerate(PROMISED.items()):
         random = np.random.default_rng(k)
-        rows = random.permutation(len(paths))[:25]
+        rows = random.permutation(len(paths))[:15]
         copies = [grey(paths[row], make(cv2.imread(str(paths[row])), random)) for row in rows]
         assert any(np.any(copy != originals[row]) for copy, row in zip(copies, rows, strict=True))
         cluster = clusters(np.concatenate([originals, copies]))
@@ -79,7 +79,7 @@ def test_squeezed_copies_are_found_and_strangers_of_other_aspects_are_not_joined
     strangers = patient[one] != patient[other]
     for k, (kind, make) in enumerate(SQUEEZED.items()):
         random = np.random.default_rng(k)
-        rows = random.permutation(len(paths))[:25]
+        rows = random.permutation(len(paths))[:15]
         copies, squeezed = seen([make(photographs[row], random) for row in rows])
         greys = np.concatenate([originals, copies])
         cluster = clusters(greys, np.concatenate([aspects, squeezed]))
