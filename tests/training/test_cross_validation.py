@@ -18,8 +18,8 @@ from cervix_tf.training import cross_validation, leases, loop
 from tests.planted import shortcuts
 from tests.planted.forks import forked
 
-STEPS = [{"train": "all", "steps": 12}]
-NETWORK = {"name": "cervixnet1", "widths": [4, 4, 8], "dense": 8, "conv_dropout": 0.0}
+STEPS = [{"train": "all", "steps": 8}]
+NETWORK = {"name": "cervixnet1", "widths": [4, 8], "dense": 8, "conv_dropout": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def pictures(tmp_path_factory):
 @pytest.fixture(scope="module")
 def quick(recipe):
     """Maker of a recipe that learns the tints within seconds."""
-    keys = {"model": NETWORK, "optimizer": {"name": "adam", "learning_rate": 0.01}}
+    keys = {"model": NETWORK, "optimizer": {"name": "adam", "learning_rate": 0.02}}
     keys |= {"stages": STEPS, "patience": 1, "augment": None}
     return lambda **changes: recipe(**{**keys, **changes})
 
@@ -183,7 +183,7 @@ def test_an_ensemble_that_is_not_complete_says_how_to_go_on(ensemble, tmp_path):
 @pytest.mark.slow
 def test_repeats_divide_anew_and_are_averaged(pictures, quick, tmp_path, monkeypatch):
     shortcuts.bare_fits(monkeypatch)
-    short = quick(stages=[{"train": "all", "steps": 2}])
+    short = quick(stages=[{"train": "all", "steps": 1}])
     with shortcuts.uncompiled():
         ensemble = cx.crossfit(
             cx.read_manifest(pictures), short, tmp_path / "e", folds=2, repeats=2, cache="memory"
@@ -204,7 +204,7 @@ def killed_crossfit(manifest, recipe, out, cache):
 
     def log(self, *rest, before=loop.Loop._log):
         before(self, *rest)
-        if self.state.step == 8:
+        if self.state.step == 6:
             while not all((out / f"runs/1-{fold}/report.html").is_file() for fold in (2, 3)):
                 time.sleep(0.02)
             time.sleep(0.5)  # the other waits for this fold
