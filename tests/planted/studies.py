@@ -85,7 +85,9 @@ def study(world, true, number, naive, resamples, seed):
         defined = ~np.isnan(ends[name][..., 0]) & ~np.isnan(true[name])
         plain = np.full_like(ends[name], np.nan)
         drawn = values[name][:, defined]
-        percentile = np.nanpercentile if np.isnan(drawn).any() else np.percentile  # five times faster
+        percentile = (
+            np.nanpercentile if np.isnan(drawn).any() else np.percentile
+        )  # five times faster
         plain[defined] = percentile(drawn, [2.5, 97.5], axis=0).T
         result[name] = [_judged(pair, true[name], defined) for pair in (ends[name], plain)]
     return result
