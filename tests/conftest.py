@@ -48,7 +48,8 @@ def shared() -> Path:
 def _graphs_as_traced():
     """TensorFlow runs graphs as they are traced: rewriting one takes longer than its few steps here.
 
-    Notebooks and the processes that tests start rewrite theirs, as a user's do.
+    Notebooks and the processes that tests start rewrite theirs, as a user's do; those that they fork
+    do not.
     """
     import tensorflow as tf
 

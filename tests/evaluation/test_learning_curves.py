@@ -52,7 +52,7 @@ def test_annealing_counts_from_the_start_of_each_stage(run):
 
 
 def test_one_run(run, finished, tmp_path):
-    for each in (run("a"), finished, finished.folder, run("one", stages=((1, "all", 100),))):
+    for each in (run("a"), finished.folder, run("one", stages=((1, "all", 100),))):
         figure = plot_curves(each, tmp_path / "curves.png")
         assert coloured(tmp_path / "curves.png", VALIDATION) > 300
         assert [axes.get_ylabel() for axes in figure.axes] == list(PANELS.values())

@@ -75,6 +75,7 @@ def _logits(model, images):
 )
 def test_every_network_by_every_method(name, noise, monkeypatch):
     shortcuts.small_networks(monkeypatch)
+    shortcuts.two_blocks(monkeypatch)
     keras.utils.set_random_seed(0)
     options = dict(NETWORKS[name])
     size = options["image_size"]

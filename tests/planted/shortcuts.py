@@ -37,6 +37,20 @@ def shallow_keras_networks(patch: pytest.MonkeyPatch) -> None:
             patch.setattr(module, "range", lambda *ends: range(*ends)[:2], raising=False)
 
 
+def two_blocks(patch: pytest.MonkeyPatch) -> None:
+    """Fewer blocks still, each kind among them: ResNet v1 with two, MobileNet v3 Small with five."""
+    from importlib import import_module
+
+    patch.setattr("cervix_tf.models.resnet._UNITS", dict.fromkeys((50, 101), (1, 2)))
+    mobilenet = import_module("keras.src.applications.mobilenet_v3")
+    block = mobilenet._inverted_res_block
+
+    def some(x, *given):
+        return block(x, *given) if given[-1] in (0, 1, 2, 3, 4) else x
+
+    patch.setattr(mobilenet, "_inverted_res_block", some)
+
+
 def short_recipes(patch: pytest.MonkeyPatch) -> None:
     """Every recipe as it is read, but at 32 pixels, in batches of 8, each stage of two steps."""
     from cervix_tf.recipes.schema import Recipe

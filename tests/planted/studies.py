@@ -84,7 +84,11 @@ def study(world, true, number, naive, resamples, seed):
     for name in SHOWN:
         defined = ~np.isnan(ends[name][..., 0]) & ~np.isnan(true[name])
         plain = np.full_like(ends[name], np.nan)
-        plain[defined] = np.nanpercentile(values[name][:, defined], [2.5, 97.5], axis=0).T
+        drawn = values[name][:, defined]
+        percentile = (
+            np.nanpercentile if np.isnan(drawn).any() else np.percentile
+        )  # five times faster
+        plain[defined] = percentile(drawn, [2.5, 97.5], axis=0).T
         result[name] = [_judged(pair, true[name], defined) for pair in (ends[name], plain)]
     return result
 
@@ -92,10 +96,14 @@ def study(world, true, number, naive, resamples, seed):
 def figures(label, share, prior, weights=None):
     """All figures of one study, or of its resamples."""
     found = measures(label, share, weights)
-    base = measures(label, prior, weights)
+    drawn = np.ones((1, len(label))) if weights is None else weights
+    given = prior[np.arange(len(label)), label]
+    loss, right = (
+        drawn @ each / drawn.sum(axis=1) for each in (-np.log(given), given == prior.max(axis=1))
+    )
     gain = {
-        "gain log_loss": base["log_loss"] - found["log_loss"],
-        "gain accuracy": found["accuracy"] - base["accuracy"],
+        "gain log_loss": loss - found["log_loss"],
+        "gain accuracy": found["accuracy"] - right,
     }
     with np.errstate(invalid="ignore"):
         found["confusion"] = found["confusion"] / found["confusion"].sum(axis=2, keepdims=True)

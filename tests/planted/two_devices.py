@@ -1,8 +1,6 @@
-"""Training on two logical CPU devices beside training on one; run as a program, it prints JSON."""
+"""Training on two logical CPU devices beside training on one; in a process of its own it prints JSON."""
 
 import json
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -18,6 +16,7 @@ from cervix_tf.runs import Run
 from cervix_tf.training.devices import ONE, devices_of
 from cervix_tf.training.loop import LabelledSquares, Loop
 from cervix_tf.training.steps import Stepper
+from tests.planted.shortcuts import uncompiled
 
 STEPS, BATCH = 20, 8
 MIXED = {"mixup": 0.4, "cutmix": 0.4, "label_smoothing": 0.1}
@@ -100,9 +99,14 @@ def message(call):
 
 
 def main(folder):
+    """The program; what trains on one device is not compiled."""
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+    )
     two = devices_of("all")
     mixed = recipe_of(**MIXED)
-    one, losses, _ = trained(mixed)
+    with uncompiled():
+        one, losses, _ = trained(mixed)
     both, same, _ = trained(mixed, two)
     alone = recipe_of(**MIXED, stages=[{"steps": 1}])
     _, apart, model = trained(alone, two, 1, dropout=1e-6)  # a draw that changes nothing
@@ -117,14 +121,7 @@ def main(folder):
     }
     with devices_of("1,").scope():
         found["second"] = keras.Variable(0.0).value.device
-    whole = looped(folder / "one", 1)
     assert looped(folder / "both", 2, stop=8) is None
-    found["resumed"] = difference(whole, looped(folder / "both", 1))
+    with uncompiled():
+        found["resumed"] = difference(looped(folder / "one", 1), looped(folder / "both", 1))
     print(json.dumps(found))
-
-
-if __name__ == "__main__":
-    tf.config.set_logical_device_configuration(
-        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-    )
-    main(Path(sys.argv[1]))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
@@ -121,6 +121,7 @@ def test_without_photographs_the_class_shares_are_left():
     np.testing.assert_allclose(fitted(np.array([[0.98, 0.01, 0.01]])), [[0.5, 0.3, 0.2]])
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.integers(2, 6), st.integers(1, 30))
 def test_any_probabilities_give_probabilities(seed, classes, count):
     draw = np.random.default_rng(seed)

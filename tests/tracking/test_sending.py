@@ -51,7 +51,7 @@ def test_a_fit_that_is_stopped_and_resumed_is_one_run_of_mlflow(
         if step == 8:  # behind the checkpoint of step 6: it is done twice
             raise Stopped
 
-    stages = [{"train": "head", "steps": 4}, {"train": "all", "steps": 6}]
+    stages = [{"train": "head", "steps": 2}, {"train": "all", "steps": 6}]
     with shortcuts.uncompiled():
         with pytest.raises(Stopped):
             cx.fit(

@@ -1,10 +1,8 @@
 import json
+import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -14,15 +12,14 @@ import pytest
 
 import cervix_tf as cx
 from cervix_tf.errors import UserError
-from cervix_tf.recipes import load_recipe
 from cervix_tf.runs import Ensemble, Run, fit_calibration
 from cervix_tf.tracking.event_files import events
-from cervix_tf.training import cross_validation, leases
+from cervix_tf.training import cross_validation, leases, loop
 from tests.planted import shortcuts
+from tests.planted.forks import forked
 
-ROOT = Path(__file__).parents[2]
-STEPS = [{"train": "all", "steps": 12}]
-NETWORK = {"name": "cervixnet1", "widths": [4, 4, 8], "dense": 8, "conv_dropout": 0.0}
+STEPS = [{"train": "all", "steps": 8}]
+NETWORK = {"name": "cervixnet1", "widths": [4, 8], "dense": 8, "conv_dropout": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +45,7 @@ def pictures(tmp_path_factory):
 @pytest.fixture(scope="module")
 def quick(recipe):
     """Maker of a recipe that learns the tints within seconds."""
-    keys = {"model": NETWORK, "optimizer": {"name": "adam", "learning_rate": 0.01}}
+    keys = {"model": NETWORK, "optimizer": {"name": "adam", "learning_rate": 0.02}}
     keys |= {"stages": STEPS, "patience": 1, "augment": None}
     return lambda **changes: recipe(**{**keys, **changes})
 
@@ -186,7 +183,7 @@ def test_an_ensemble_that_is_not_complete_says_how_to_go_on(ensemble, tmp_path):
 @pytest.mark.slow
 def test_repeats_divide_anew_and_are_averaged(pictures, quick, tmp_path, monkeypatch):
     shortcuts.bare_fits(monkeypatch)
-    short = quick(stages=[{"train": "all", "steps": 2}])
+    short = quick(stages=[{"train": "all", "steps": 1}])
     with shortcuts.uncompiled():
         ensemble = cx.crossfit(
             cx.read_manifest(pictures), short, tmp_path / "e", folds=2, repeats=2, cache="memory"
@@ -201,42 +198,50 @@ def test_repeats_divide_anew_and_are_averaged(pictures, quick, tmp_path, monkeyp
         np.testing.assert_allclose(row[names].tolist(), geometric(each))
 
 
-PROGRAM = """
-import sys, pytest, cervix_tf as cx
-from cervix_tf.recipes import load_recipe
-from tests.planted import shortcuts
-shortcuts.bare_fits(pytest.MonkeyPatch())
-manifest, recipe, out, cache = sys.argv[1:]
-with shortcuts.uncompiled():
-    cx.crossfit(cx.read_manifest(manifest), load_recipe(recipe), out, folds=3, cache=cache)
-"""
+def killed_crossfit(manifest, recipe, out, cache):
+    """Train the first fold, and be killed in the middle of it when others have trained the rest."""
+    shortcuts.bare_fits(pytest.MonkeyPatch())
+
+    def log(self, *rest, before=loop.Loop._log):
+        before(self, *rest)
+        if self.state.step == 6:
+            while not all((out / f"runs/1-{fold}/report.html").is_file() for fold in (2, 3)):
+                time.sleep(0.02)
+            time.sleep(0.5)  # the other waits for this fold
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    loop.Loop._log = log
+    with shortcuts.uncompiled():
+        cx.crossfit(manifest, recipe, out, folds=3, cache=cache)
 
 
 @pytest.mark.slow
-def test_two_processes_one_killed_and_restarted_end_with_the_same_ensemble(
-    ensemble, pictures, tmp_path, monkeypatch
+def test_two_processes_one_killed_end_with_the_same_ensemble(
+    ensemble, pictures, quick, tmp_path, monkeypatch
 ):
-    recipe, out = ensemble.path("recipe.yaml"), tmp_path / "shared"
-    given = [str(part) for part in (pictures, recipe, out, tmp_path / "cache")]
-    words = [sys.executable, "-c", PROGRAM, *given]
-    first, second = (subprocess.Popen(words, stderr=subprocess.DEVNULL, cwd=ROOT) for _ in range(2))
-    begun = out / "runs/1-1/checkpoint/last.npz"
-    while not begun.is_file():
-        assert first.poll() is None
-        assert second.poll() is None
+    """The folds are shared out, and that of the killed one is gone on with by this process."""
+    out, resumed = tmp_path / "shared", []
+    given = cx.read_manifest(pictures), quick(), out
+    other = forked(killed_crossfit, *given, tmp_path / "cache", said=tmp_path / "said")
+    while not (out / "runs/1-1/checkpoint/last.npz").is_file():
+        assert other.is_alive(), (tmp_path / "said.err").read_text()[-2000:]
         time.sleep(0.02)
     (lease,) = (out / "locks/1-1").iterdir()
-    held = json.loads(lease.read_text())["pid"] == first.pid
-    killed, other = (first, second) if held else (second, first)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert not (out / "runs/1-1/report.html").is_file(), "killed in the middle"
+    assert json.loads(lease.read_text())["pid"] == other.pid
+
+    def resume(run, *rest, before=cross_validation.resume, **given):
+        resumed.append(run.folder.name)
+        return before(run, *rest, **given)
+
     shortcuts.bare_fits(monkeypatch)
-    with shortcuts.uncompiled():  # here, where TensorFlow is imported, while the other goes on
-        cx.crossfit(cx.read_manifest(pictures), load_recipe(recipe), out, folds=3, cache="memory")
-    assert other.wait() == 0
-    shared = cx.load(out)
-    assert isinstance(shared, Ensemble)
+    monkeypatch.setattr(cross_validation, "resume", resume)
+    monkeypatch.setattr(cross_validation, "WAIT", 0.1)
+    with shortcuts.uncompiled():
+        shared = cx.crossfit(*given, folds=3, cache="memory")
+    other.join()
+    assert other.exitcode == -signal.SIGKILL, (tmp_path / "said.err").read_text()[-2000:]
+    assert resumed == ["1-1"]
+    assert isinstance(cx.load(out), Ensemble)
     for name in ("oof.csv", "calibration.json"):
         assert shared.path(name).read_bytes() == ensemble.path(name).read_bytes()
     figures = [json.loads(one.path("metrics.json").read_text()) for one in (shared, ensemble)]

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -8,17 +6,18 @@ from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
 from cervix_tf.training import crossfit, fit
 from cervix_tf.training.devices import devices_of
+from tests.planted import two_devices
+from tests.planted.forks import forked
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     """What a process with two logical CPU devices finds."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.planted.two_devices", tmp_path_factory.mktemp("two")],
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    folder = tmp_path_factory.mktemp("two")
+    process = forked(two_devices.main, folder, said=folder / "said")
+    process.join()
+    assert process.exitcode == 0, (folder / "said.err").read_text()[-3000:]
+    return json.loads((folder / "said.out").read_text().splitlines()[-1])
 
 
 @pytest.mark.slow

@@ -1,10 +1,7 @@
 """Hosts that train together: what names them, and two processes that do."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 
@@ -16,7 +13,8 @@ from cervix_tf.errors import UserError
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.training import crossfit, fit
 from cervix_tf.training.hosts import ALONE, Hosts, hosts_of
-from tests.planted import shortcuts
+from tests.planted import shortcuts, two_devices, two_hosts
+from tests.planted.forks import forked
 from tests.planted.weights import weights
 
 KUBEFLOW = {"chief": ["a-chief-0:2222"], "worker": ["a-worker-0:2222", "a-worker-1:2222"]}
@@ -122,16 +120,6 @@ def test_hosts_that_have_not_come_are_named_until_they_come(monkeypatch, caplog)
             Hosts((came, own)).gather()
 
 
-PROGRAM = """
-import sys
-from pathlib import Path
-from cervix_tf.commands.printing import import_tensorflow
-import_tensorflow()
-from tests.planted.two_hosts import main
-main(*map(Path, sys.argv[1:]))
-"""
-
-
 def free_ports(count):
     opened = [socket.socket() for _ in range(count)]
     for one in opened:
@@ -144,30 +132,33 @@ def free_ports(count):
 
 @pytest.mark.slow
 def test_two_hosts_train_as_one_and_one_goes_on_alone(phantoms, recipe, tmp_path, run, monkeypatch):
-    """20 steps of two processes; then a fit whose second host is killed, and gone on with by one."""
+    """A fit of two processes, of which the second is killed, and gone on with by one."""
     from cervix_tf.runs import load
-    from tests.planted.two_devices import difference
-    from tests.planted.two_hosts import trained
 
-    small = {"name": "cervixnet1", "widths": [8, 8, 16], "dense": 16, "conv_dropout": 0.0}
+    small = {
+        "name": "cervixnet1",
+        "widths": [8, 8, 16],
+        "dense": 16,
+        "conv_dropout": 0.0,
+        "l2": 0.01,
+    }
     stages = [{"steps": 12, "batch_norm": "synchronised"}]
-    optimizer = {"name": "sgd", "learning_rate": 0.01, "clip_norm": 0.5}
-    asked = recipe(model=small, stages=stages, optimizer=optimizer, validate_every=4, jit=False)
+    changes = {"model": small, "stages": stages, "optimizer": two_devices.SGD, "jit": False}
+    asked = recipe(**changes, **two_devices.MIXED, validate_every=4, keep="last")
     (tmp_path / "recipe.yaml").write_text(to_yaml(asked))
     cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
     started = []
     for index in (0, 1):
         config = {"cluster": cluster, "task": {"type": "worker", "index": index}}
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, tmp_path, phantoms],
-                env=os.environ | {"TF_CONFIG": json.dumps(config)},
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            )
-        )  # fmt: skip
-    (out, said), (silent, _) = (process.communicate() for process in started)
+        given = {"said": tmp_path / f"said{index}", "TF_CONFIG": json.dumps(config)}
+        started.append(forked(two_hosts.main, tmp_path, phantoms, **given))
+    for process in started:
+        process.join()
+    out, said, silent = (
+        (tmp_path / f"said{name}").read_text() for name in ("0.out", "0.err", "1.out")
+    )
 
-    assert [process.returncode for process in started] == [2, -9], said
+    assert [process.exitcode for process in started] == [2, -9], said
     (line,) = [line for line in said.splitlines() if not line.startswith("Warning: ")]
     folder = tmp_path / "run"
     assert line == (
@@ -178,11 +169,12 @@ def test_two_hosts_train_as_one_and_one_goes_on_alone(phantoms, recipe, tmp_path
     assert not silent
 
     hosts = [list(np.load(tmp_path / f"host{k}.npz").values()) for k in (0, 1)]
-    assert difference(*hosts) == 0
-    assert difference(hosts[0], trained(tmp_path / "alone")[0]) < 1e-5
-
+    assert two_devices.difference(*hosts) == 0
     shortcuts.bare_fits(monkeypatch)
-    assert run("fit", "--resume", folder)[0] == 0
-    whole = fit(read_manifest(phantoms), asked, tmp_path / "whole")
+    with shortcuts.uncompiled():
+        assert run("fit", "--resume", folder)[0] == 0
+        whole = fit(read_manifest(phantoms), asked, tmp_path / "whole")
     assert load(folder).complete
-    assert difference(weights(whole), weights(load(folder))) < 1e-5
+    assert two_devices.difference(weights(whole), weights(load(folder))) < 1e-5
+    losses = [one.history["validation_loss"].dropna() for one in (whole, load(folder))]
+    np.testing.assert_allclose(*losses, rtol=0, atol=1e-5)

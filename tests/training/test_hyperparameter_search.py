@@ -3,8 +3,6 @@ import json
 import logging
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,12 +17,12 @@ from cervix_tf.errors import UserError
 from cervix_tf.recipes import load_recipe
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.tracking.event_files import events
-from cervix_tf.training import hyperparameter_search, search
+from cervix_tf.training import hyperparameter_search, loop, search
 from tests.planted import shortcuts
+from tests.planted.forks import forked
 
 pytest.importorskip("optuna")
-ROOT = Path(__file__).parents[2]
-SHORT = [{"train": "all", "steps": 4}]
+SHORT = [{"train": "all", "steps": 2}]
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +59,7 @@ def test_table_plot_and_best_recipe(recipe, phantoms, tmp_path, caplog):
     chosen = load_recipe(tmp_path / "study/best.yaml")
     assert chosen.optimizer.learning_rate == best["optimizer.learning_rate"]
     assert chosen.model.options["widths"] == json.loads(best["model.widths"])
-    assert chosen.stages[0].steps == 4
+    assert chosen.stages[0].steps == 2
     assert (tmp_path / "study/trials.png").stat().st_size > 10_000
     written = pd.read_csv(tmp_path / "study/trials.csv")
     assert np.allclose(written["log_loss"], table["log_loss"].astype(float), equal_nan=True)
@@ -165,30 +163,30 @@ def test_mistakes_before_any_trial(recipe, phantoms, tmp_path, changes, message)
     assert not (tmp_path / "study/trials").exists()
 
 
-SPACE = {"optimizer.learning_rate": [1e-3, 1e-2, 3e-2], "model.l2": [0.0, 1e-4]}
-PROGRAM = """
-import os, signal, sys
-import pytest
-from cervix_tf.training import loop
-from tests.planted import shortcuts
-from tests.training import test_hyperparameter_search as here
+SPACE = {"optimizer.learning_rate": [1e-3, 1e-2], "model.l2": [0.0, 1e-4]}
 
-patch = pytest.MonkeyPatch()
-shortcuts.bare_fits(patch)
-data, tiny, study, cache, log = sys.argv[1:]
-here.noted_trials(patch, log)
-save = loop.save_variables
 
-def save_variables(path, variables, state=None):
-    save(path, variables, state)
-    seen = {line.split()[0] for line in open(log) if line.split()[1] == str(os.getpid())}
-    if len(seen) == 2 and path.name == "last.npz":
-        os.kill(os.getpid(), signal.SIGKILL)  # in the middle of its second trial
+def killed_search(manifest, recipe, study, cache, log):
+    """Search until killed in the middle of the second trial, when another process has begun one."""
+    patch = pytest.MonkeyPatch()
+    shortcuts.bare_fits(patch)
+    noted_trials(patch, log)
 
-loop.save_variables = save_variables
-with shortcuts.uncompiled():
-    here.search(here.read_manifest(data), here.load_recipe(tiny), here.SPACE, study=study, cache=cache)
-"""
+    def save_variables(path, variables, state=None, save=loop.save_variables):
+        save(path, variables, state)
+        if path.name == "last.npz" and begun(log).count(os.getpid()) == 2:
+            while set(begun(log)) == {os.getpid()}:
+                time.sleep(0.02)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    patch.setattr(loop, "save_variables", save_variables)
+    with shortcuts.uncompiled():
+        search(manifest, recipe, SPACE, study=study, cache=cache)
+
+
+def begun(log) -> list[int]:
+    """The processes of the trials begun so far."""
+    return [int(line.split()[1]) for line in log.read_text().splitlines()]
 
 
 def noted_trials(patch, log) -> None:
@@ -210,33 +208,31 @@ def noted_trials(patch, log) -> None:
 
 @pytest.mark.slow
 def test_two_processes_one_killed(phantoms, recipe, tmp_path, monkeypatch):
-    """Six trials: none is lost, none run twice, that of the killed one is resumed by the other.
+    """Four trials: none is lost, none run twice, that of the killed one is resumed by the other.
 
-    The other is this process, where TensorFlow is imported.
+    The other is this process.
     """
-    stages = [{"train": "all", "steps": 6}]
-    tiny, study, cache, log = (tmp_path / name for name in ("tiny.yaml", "study", "cache", "log"))
-    tiny.write_text(to_yaml(recipe(stages=stages)))
+    study, cache, log = (tmp_path / name for name in ("study", "cache", "log"))
     log.touch()
-    command = [sys.executable, "-c", PROGRAM, *map(str, (phantoms, tiny, study, cache, log))]
-    one = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
-    while not log.read_text():
-        assert one.poll() is None, one.stderr.read()[-2000:]
+    given = read_manifest(phantoms), recipe(stages=[{"train": "all", "steps": 6}])
+    one = forked(killed_search, *given, study, cache, log, said=tmp_path / "said")
+    while len(begun(log)) < 2:
+        assert one.is_alive(), (tmp_path / "said.err").read_text()[-2000:]
         time.sleep(0.02)
     noted_trials(monkeypatch, log)
     with shortcuts.uncompiled():
-        search(read_manifest(phantoms), load_recipe(tiny), SPACE, study=study, cache=cache)
-    _, errors = one.communicate()
-    assert one.returncode == -signal.SIGKILL, errors[-2000:]
+        search(*given, SPACE, study=study, cache=cache)
+    one.join()
+    assert one.exitcode == -signal.SIGKILL, (tmp_path / "said.err").read_text()[-2000:]
 
     table = pd.read_csv(tmp_path / "study/trials.csv")
-    assert table["trial"].tolist() == list(range(6)), "none is lost"
+    assert table["trial"].tolist() == list(range(4)), "none is lost"
     assert set(table["state"]) <= {"complete", "pruned"}
     assert not table.duplicated(["optimizer.learning_rate", "model.l2"]).any()
     assert table["log_loss"].notna().all()
     ran = pd.read_csv(log, sep=" ", names=["trial", "process", "resumed"])
     fresh = ran[~ran["resumed"]]
-    assert sorted(fresh["trial"]) == list(range(6)), "each is begun once"
+    assert sorted(fresh["trial"]) == list(range(4)), "each is begun once"
     (again,) = ran[ran["resumed"]].to_dict("records")
     killed = fresh[fresh["process"] == one.pid].iloc[-1]
     assert again["trial"] == killed["trial"]

@@ -1,14 +1,14 @@
 """Fits that were killed, stopped or finished, and are gone on with."""
 
+import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from cervix_tf.data import read_manifest
-from cervix_tf.training import fit, resume
+from cervix_tf.training import fit, loop, resume
 from tests.planted import shortcuts
+from tests.planted.forks import forked
 from tests.planted.weights import same
 
 
@@ -17,58 +17,63 @@ def _bare_fits(monkeypatch):
     shortcuts.bare_fits(monkeypatch)
 
 
-PROGRAM = """
-import os, signal, sys
-from cervix_tf.data import read_manifest
-from cervix_tf.recipes import load_recipe
-from cervix_tf.training import fit, loop
-before = loop.Loop._log
-def log(self, *rest):
-    if self.state.step >= 13:
-        os.kill(os.getpid(), signal.SIGKILL)
-    before(self, *rest)
-loop.Loop._log = log
-fit(read_manifest(sys.argv[1]), load_recipe(sys.argv[3]), run=sys.argv[2], cache="memory")
-"""
+def killed_fit(phantoms, folder, recipe):
+    """Begin a fit that is killed at its 13th step."""
+
+    def log(self, *rest, before=loop.Loop._log):
+        if self.state.step >= 13:
+            os.kill(os.getpid(), signal.SIGKILL)
+        before(self, *rest)
+
+    loop.Loop._log = log
+    fit(read_manifest(phantoms), recipe, run=folder, cache="memory")
 
 
-def assert_resumed_as_if_never_stopped(finished, folder):
+def assert_resumed_as_if_never_stopped(whole, folder):
     assert not folder.joinpath("model.keras").exists()
     gone_on = resume(folder, cache="memory")
-    assert same(finished, gone_on)
-    assert gone_on.history.equals(finished.history)
-    assert gone_on.metrics == finished.metrics
+    assert same(whole, gone_on)
+    assert gone_on.history.equals(whole.history)
+    assert gone_on.metrics == whole.metrics
 
 
 @pytest.mark.slow
 def test_killed_and_resumed_ends_with_the_same_weights(finished, phantoms, tmp_path):
     """By the system, in the stage that trains the whole network."""
-    folder, recipe = tmp_path / "run", finished.path("recipe.yaml")
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, phantoms, folder, recipe], capture_output=True, text=True
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    folder = tmp_path / "run"
+    process = forked(killed_fit, phantoms, folder, finished.recipe, said=tmp_path / "said")
+    process.join()
+    assert process.exitcode == -signal.SIGKILL, (tmp_path / "said.err").read_text()[-2000:]
     assert folder.joinpath("checkpoint/last.npz").is_file()
     assert_resumed_as_if_never_stopped(finished, folder)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stopped_at", [2, 5], ids=["before a checkpoint", "head stage"])
-def test_stopped_and_resumed_ends_with_the_same_weights(
-    finished, phantoms, tmp_path, monkeypatch, stopped_at
-):
+def test_stopped_twice_and_resumed_ends_with_the_same_weights(recipe, phantoms, tmp_path):
+    """Before a checkpoint, and after one in the stage that trains the head; not compiled."""
+
     class Stopped(BaseException):
         pass
 
-    def stop(step, loss):
-        if step >= stopped_at:
-            raise Stopped
+    def stop_at(last):
+        def stop(step, loss):
+            if step >= last:
+                raise Stopped
 
-    folder = tmp_path / "run"
-    with pytest.raises(Stopped):
-        fit(read_manifest(phantoms), finished.recipe, folder, "memory", on_validation=stop)
-    assert folder.joinpath("checkpoint/last.npz").is_file() == (stopped_at > 3)
-    assert_resumed_as_if_never_stopped(finished, folder)
+        return stop
+
+    folder, manifest = tmp_path / "run", read_manifest(phantoms)
+    short = recipe(stages=[{"train": "head", "steps": 5}, {"train": "all", "steps": 2}])
+    checkpoint = folder / "checkpoint/last.npz"
+    with shortcuts.uncompiled():
+        whole = fit(manifest, short, tmp_path / "whole", "memory")
+        with pytest.raises(Stopped):
+            fit(manifest, short, folder, "memory", on_validation=stop_at(2))
+        assert not checkpoint.is_file()
+        with pytest.raises(Stopped):
+            resume(folder, "memory", on_validation=stop_at(4))
+        assert checkpoint.is_file()
+        assert_resumed_as_if_never_stopped(whole, folder)
 
 
 def test_resuming_a_finished_run_changes_nothing(finished):

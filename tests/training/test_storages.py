@@ -1,7 +1,6 @@
 """Trials in a database: a real PostgreSQL server, kills, and what a user can get wrong."""
 
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,12 +12,14 @@ from cervix_tf.errors import UserError
 from cervix_tf.recipes import load_space
 from cervix_tf.runs import provenance
 from tests.planted import postgres
+from tests.planted.forks import forked
 
 pytest.importorskip("optuna")
+from cervix_tf.training import leases
+from cervix_tf.training import study as studies
 from cervix_tf.training.storages import Database
 from cervix_tf.training.study import Study
 
-ROOT = Path(__file__).parents[2]
 SPACE = {"optimizer.learning_rate": [1e-3, 1e-2, 3e-2], "model.l2": [0.0, 1e-4]}
 QUICK = {"BEAT": 0.2, "GRACE": 3.0}  # seconds
 
@@ -48,29 +49,31 @@ def run_trials(folder, url, log, name, die=False):
     return study
 
 
-PROGRAM = """
-import sys
-from cervix_tf.training import leases, study
-from tests.training import test_storages as here
-leases._machine = lambda: sys.argv[4]  # as if each were another
-study.WAIT = 0.1
-vars(leases).update(here.QUICK)
-here.run_trials(*sys.argv[1:5], die=sys.argv[4] == "first")
-"""
+def run_trials_elsewhere(folder, url, log, name):
+    """The same as if this process were on a machine of that name."""
+    leases._machine = lambda: name
+    studies.WAIT = 0.1
+    vars(leases).update(QUICK)
+    run_trials(folder, url, log, name, die=name == "first")
 
 
 @pytest.mark.slow
 def test_a_machine_dies_in_the_middle_of_a_trial(url, tmp_path):
     """Two processes that know nothing of each other's numbers, one killed in its second trial."""
     folder, log = tmp_path / "study", tmp_path / "log"
-    words = [sys.executable, "-c", PROGRAM, str(folder), url, str(log)]
-    first = subprocess.Popen([*words, "first"], cwd=ROOT)
+
+    def begun(name):
+        return forked(run_trials_elsewhere, folder, url, log, name, said=tmp_path / name)
+
+    first = begun("first")
     while not log.exists():
-        assert first.poll() is None
+        assert first.is_alive()
         time.sleep(0.02)
-    second = subprocess.run([*words, "second"], cwd=ROOT, capture_output=True, text=True)
-    assert second.returncode == 0, second.stderr[-2000:]
-    assert first.wait() == -signal.SIGKILL
+    second = begun("second")
+    for process in (first, second):
+        process.join()
+    assert second.exitcode == 0, (tmp_path / "second.err").read_text()[-2000:]
+    assert first.exitcode == -signal.SIGKILL
     trials = Study(folder, load_space(SPACE), {}, Database(url)).optuna.trials
     assert [trial.number for trial in trials] == list(range(6)), "none is lost"
     assert {trial.state.name for trial in trials} == {"COMPLETE"}

@@ -23,8 +23,11 @@ from tests.planted.weights import same, weights
 
 
 @pytest.fixture(autouse=True)
-def _bare_fits(monkeypatch):
-    shortcuts.bare_fits(monkeypatch)  # `finished`, made before any test, is whole
+def _quick_fits(finished, monkeypatch):
+    """Fits that draw nothing and are not compiled; `finished`, made before, is whole."""
+    shortcuts.bare_fits(monkeypatch)
+    with shortcuts.uncompiled():
+        yield
 
 
 def test_the_run_folder_is_complete(finished, recipe):
@@ -72,23 +75,28 @@ def test_no_patient_is_on_both_sides(finished):
 
 
 @pytest.mark.slow
-def test_same_seed_same_weights_and_other_seed_other_weights(finished, recipe, phantoms, tmp_path):
+def test_same_seed_same_weights_and_other_seed_other_weights(recipe, phantoms, tmp_path):
     told, rewriting = [], []
 
     def note(*_):
         rewriting.append(tf.config.optimizer.get_experimental_options())
 
-    again = fit(
-        read_manifest(phantoms), recipe(), run=tmp_path / "again", cache="memory",
-        on_validation=note, progress=lambda *counts: told.append(counts),
-    )  # fmt: skip
-    assert same(finished, again)
-    assert told[-1] == (17, 17)
+    def made(name, **changes):
+        asked = recipe(stages=[{"train": "all", "steps": 2}], **changes)
+        given = {"cache": "memory", "on_validation": note, "progress": lambda *n: told.append(n)}
+        return fit(read_manifest(phantoms), asked, run=tmp_path / name, **given)
+
+    options = tf.config.optimizer.set_experimental_options
+    options({"disable_meta_optimizer": False})
+    one = made("one")
+    assert not tf.config.optimizer.get_experimental_options()["disable_meta_optimizer"], "restored"
+    options({"disable_meta_optimizer": True})
+    assert same(one, made("again"))
+    assert told[-1] == (2, 2)
     # What makes a large network repeatable, which two processes of one need not show.
     assert rewriting
     assert all(options["disable_meta_optimizer"] for options in rewriting)
-    other = fit(read_manifest(phantoms), recipe(seed=1), run=tmp_path / "other", cache="memory")
-    assert not same(finished, other)
+    assert not same(one, made("other", seed=1))
 
 
 def test_head_stage_changes_the_head_alone(recipe, phantoms, tmp_path, monkeypatch):
@@ -101,7 +109,7 @@ def test_head_stage_changes_the_head_alone(recipe, phantoms, tmp_path, monkeypat
         return model
 
     monkeypatch.setattr(beginnings, "build", noted)
-    asked = recipe(stages=[{"train": "head", "steps": 6}], keep="last")
+    asked = recipe(stages=[{"train": "head", "steps": 2}], keep="last")
     run = fit(read_manifest(phantoms), asked, run=tmp_path / "run", cache="memory")
     changed = {
         v.path.split("/")[0]
@@ -226,7 +234,7 @@ def test_progress_lines(recipe, phantoms, tmp_path, caplog):
     caplog.set_level(logging.INFO, "cervix_tf")
     fit(
         read_manifest(phantoms),
-        recipe(stages=[{"train": "all", "steps": 4}]),
+        recipe(stages=[{"train": "all", "steps": 2}]),
         run=tmp_path / "run",
         cache="memory",
     )
