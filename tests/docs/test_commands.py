@@ -2,9 +2,9 @@
 
 A page's code blocks and code spans are read with markdown-it. A block holds commands, or, marked so,
 Python, YAML, or text: what the command before it prints. Numbers in it may be others; `...` is anything.
-A command of a program that is not in `RUNS` fails. On the pages of `AGAIN`, a command of `TWICE` whose
-every word stands in one that another page carries out, in a folder of the same contents, is only read by
-its parser.
+A command of a program that is not in `RUNS` fails. One of a verb in `BEGUN` whose options another command
+of the same verb has too, and more, is only begun: it reads its options, recipe and photographs, and ends
+where the work would start. It is carried out where the page says what it prints or needs what it writes.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -50,25 +51,23 @@ ONLY_READ = {
 SERVES = ("demo",)  # verbs that go on until they are interrupted: their arguments are read
 # A cluster takes half a minute to start; tests/inference/test_prediction_cluster.py starts one.
 CLUSTER = "--ray"
-# Verbs that take seconds.
-TWICE = (
-    "bench",
-    "crossfit",
-    "evaluate",
-    "explain",
-    "explore",
-    "export",
-    "fit",
-    "reproduce",
-    "search",
-)
-AGAIN = (
-    PAGES[0],
-    ROOT / "docs/audit-report.md",
-    ROOT / "docs/gallery.md",
-    ROOT / "docs/is-my-figure-real.md",
-    *sorted(ROOT.glob("docs/guides/*.md")),
-)
+# Verbs that take long, and the functions that they spend it in.
+BEGUN = {
+    "bench": ("training.bench",),
+    "crossfit": ("training.crossfit",),
+    "evaluate": ("evaluation.evaluate",),
+    "explain": ("explanation.explain",),
+    "explore": ("exploration.explore",),
+    "export": ("inference.export",),
+    "fit": ("training.fit", "training.resume"),
+    "phantom": ("data.phantom",),
+    "predict": ("inference.predict", "inference.write_predictions"),
+    "reproduce": ("reproduction.reproduce",),
+    "search": ("training.search",),
+    "segment": ("segmentation.segment",),
+    "submit": ("inference.predict",),
+}
+END = ("", "")  # of a page
 FILL = {"RUN": "runs/first", "TEST": "data", "STUDY": "studies/resnet", "FOLDER": "folder"}
 # Put behind the options of a command that holds the word; the last counts: less of the same.
 LESS = {
@@ -90,13 +89,17 @@ def items(page: Path) -> list[tuple[str, str | list[str]]]:
         elif token.type in ("fence", "code_block"):
             assert token.info in ("", "sh"), f"{page.name}: what is a block of {token.info!r}?"
             lines = token.content.replace("\\\n", " ").splitlines()
-            found += [
-                ("sh", words) for line in lines if (words := shlex.split(line, comments=True))
-            ]
+            found += [("sh", words) for line in lines if (words := _words(line))]
         elif token.type == "inline":
             spans = [child.content for child in token.children if child.type == "code_inline"]
-            found += [("sh", shlex.split(span)) for span in spans if _is_command(span)]
+            found += [("sh", _words(span)) for span in spans if _is_command(span)]
     return found
+
+
+def _words(line: str) -> list[str]:
+    """The words of a command, real folders in the place of those that only stand for some."""
+    words = shlex.split(line, comments=True)
+    return ["/".join(FILL.get(part, part) for part in word.split("/")) for word in words]
 
 
 def _is_command(span: str) -> bool:
@@ -105,25 +108,30 @@ def _is_command(span: str) -> bool:
     return bool(rest) and (first in RUNS or bool(shutil.which(first)))
 
 
-def _is_again(page: Path, words: list[str]) -> bool:
-    """Whether another page of the docs carries a command out, perhaps with more options."""
-    return (
-        page in AGAIN
-        and words[0] in TWICE
-        and any({"cervix-tf", *words} <= words_there for words_there in _carried_out(page))
-    )
-
-
 @functools.cache
-def _carried_out(but: Path) -> list[set[str]]:
-    """The words of each command of the pages of docs/ that does not fail, of all but one."""
-    return [
-        set(what)
-        for page in ROOT.glob("docs/*.md")
-        if page != but
-        for (kind, what), (_, said) in itertools.pairwise([*items(page), ("", "")])
-        if kind == "sh" and not str(said).startswith("Error: ")
-    ]
+def _carried_out() -> set[tuple[Path, int]]:
+    """Where a command has options that no other of its verb has all of: page and place in it."""
+    options: dict[tuple[Path, int], set[str]] = {}
+    for page in PAGES:
+        for place, ((kind, what), (_, said)) in enumerate(itertools.pairwise([*items(page), END])):
+            if kind == "sh" and what[0] == "cervix-tf" and not str(said).startswith("Error: "):
+                options[page, place] = {what[1], *(word for word in what if word.startswith("--"))}
+    chosen: dict[tuple[Path, int], set[str]] = {}
+    for where in sorted(options, key=lambda where: -len(options[where])):
+        if not any(options[where] <= others for others in chosen.values()):
+            chosen[where] = options[where]
+    return set(chosen)
+
+
+def _is_needed(words: list[str], later: list[tuple[str, str | list[str]]]) -> bool:
+    """Whether something later on the page reads what a command writes, and it is not there yet."""
+    text = "\n".join(" ".join(what) if kind == "sh" else str(what) for kind, what in later)
+    written = re.findall(r"--(?:out|run|study) (\S+)|^phantom (\S+)", " ".join(words))
+    return any(
+        re.search(rf"(?<![\w/])(?<!--out ){re.escape(path)}(?![\w.])", text)
+        for path in map("".join, written)
+        if not Path(path).exists()
+    )
 
 
 @pytest.mark.parametrize(
@@ -133,20 +141,20 @@ def _carried_out(but: Path) -> list[set[str]]:
 )
 def test_every_command_runs(page, place, short, spoiled, run, monkeypatch):
     names: dict = {}
-    shown = items(page)
-    for (kind, what), (next_kind, said) in itertools.pairwise([*shown, ("", "")]):
+    shown = [*items(page), END]
+    for place, ((kind, what), (next_kind, said)) in enumerate(itertools.pairwise(shown)):
         said = said if next_kind == "text" else ""
         if kind == "sh":
             program, *words = what
             assert program in RUNS, f"{page.name}: no way is known to run {shlex.join(what)}"
-            if program == "cervix-tf" and (
-                words[0] in SERVES or CLUSTER in words or _is_again(page, words)
-            ):
+            if program == "cervix-tf" and (words[0] in SERVES or CLUSTER in words):
                 verbs = typer.main.get_command(cli.app).commands
                 verbs[words[0]].make_context(words[0], words[1:])
             elif program == "cervix-tf":
-                with spoiled(said):
-                    _cervix_tf(words, said, run)
+                again = not said and (page, place) not in _carried_out()
+                begun = again and not _is_needed(words, shown[place + 1 :])
+                with spoiled(said), _ending(BEGUN.get(words[0], ()) if begun else ()):
+                    _cervix_tf(words, said, run, begun)
             else:
                 RUNS[program](words, monkeypatch)
         elif kind == "python":
@@ -173,10 +181,18 @@ def test_commands_are_found_wherever_they_stand(tmp_path):
 # How the programs are run -----------------------------------------------------------------------------
 
 
-def _cervix_tf(words: list[str], said: str, run) -> None:
-    words = ["/".join(FILL.get(part, part) for part in word.split("/")) for word in words]
+@contextlib.contextmanager
+def _ending(functions: Sequence[str]) -> Iterator[None]:
+    """Let the program end where it calls one of these functions of the package."""
+    with pytest.MonkeyPatch.context() as patch:
+        for function in functions:
+            patch.setattr(f"cervix_tf.{function}", lambda *_, **__: sys.exit())
+        yield
+
+
+def _cervix_tf(words: list[str], said: str, run, begun: bool) -> None:
     fails = said.startswith("Error: ")
-    if not fails and words[0] != "audit":  # its --run is one to read
+    if not begun and not fails and words[0] != "audit":  # its --run is one to read
         _make_way(" ".join(words))
     less = " ".join(LESS.get(word, "") for word in words)
     code, out, err = run(*words, *shlex.split(less))

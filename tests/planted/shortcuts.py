@@ -1,7 +1,8 @@
 """Less of the same, where it is shown that something runs: docs' commands, examples, notebooks."""
 
+import functools
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,8 +24,18 @@ def small_networks(
     patch.setattr("cervix_tf.models.weights.slim_checkpoints._RESNET_UNITS", {1: 50, 2: 101})
 
 
+# Functions of Keras that make a block of a network or a stack of blocks, and which of these to make.
+_BLOCKS = {
+    "_depthwise_conv_block": range(7),  # MobileNet
+    "_inverted_res_block": range(7),  # MobileNet v2 and v3
+    "_normal_a_cell": ("0",),  # NASNet
+    "stack_residual_blocks_v1": ("conv2", "conv3"),  # ResNet
+    "stack_residual_blocks_v2": ("conv2", "conv3"),
+}
+
+
 def shallow_keras_networks(patch: pytest.MonkeyPatch) -> None:
-    """Networks of Keras with two of all the like units that a loop of theirs makes."""
+    """Networks of Keras with few of their like units, but with each kind of unit."""
     import importlib
     import pkgutil
 
@@ -32,9 +43,31 @@ def shallow_keras_networks(patch: pytest.MonkeyPatch) -> None:
 
     applications = importlib.import_module(f"{keras.__name__}.src.applications")
     for _, name, _ in pkgutil.iter_modules(applications.__path__, f"{applications.__name__}."):
-        if not name.endswith("_test"):
-            module = importlib.import_module(name)
-            patch.setattr(module, "range", lambda *ends: range(*ends)[:2], raising=False)
+        if name.endswith("_test"):
+            continue
+        module = importlib.import_module(name)
+        # ConvNeXt's loop is over its stages; EfficientNet's second unit is the first with a sum.
+        most = 2 if "convnext" in name or "efficientnet" in name else 1
+        patch.setattr(module, "range", lambda *ends, n=most: range(*ends)[:n], raising=False)
+        for block in _BLOCKS.keys() & vars(module).keys():
+            patch.setattr(module, block, _some(getattr(module, block), _BLOCKS[block]))
+        if name.endswith("efficientnet"):
+            patch.setattr(module, "DEFAULT_BLOCKS_ARGS", module.DEFAULT_BLOCKS_ARGS[:3])
+        elif name.endswith("efficientnet_v2"):
+            few = {version: stages[1:4] for version, stages in module.DEFAULT_BLOCKS_ARGS.items()}
+            patch.setattr(module, "DEFAULT_BLOCKS_ARGS", few)
+
+
+def _some(block: Callable, made: Collection) -> Callable:
+    """The function that makes a block, for some of them; of others what comes in goes out."""
+
+    @functools.wraps(block)
+    def make(*args, **options):
+        if options.get("block_id", options.get("name", args[-1])) in made:
+            return block(*args, **options)
+        return args[:2] if block.__name__ == "_normal_a_cell" else args[0]
+
+    return make
 
 
 def two_blocks(patch: pytest.MonkeyPatch) -> None:
