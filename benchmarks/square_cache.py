@@ -1,10 +1,10 @@
-"""The cache of squares, one mapped file a set, beside the simpler design of one file a photograph.
+"""The cache of squares, one file a set, beside the simpler design of one file a photograph.
 
     python -m benchmarks.square_cache [--photographs 300 2000] [--rounds 5]
 
 Both decode the same small phantoms, where a cache weighs most, and both check every square. A file a
 photograph is written beside its place and renamed; it holds the pixels and their checksum. Read is it
-either batch by batch or whole into memory, as it cannot be mapped as one array.
+either batch by batch or whole into memory.
 """
 
 import argparse
@@ -95,22 +95,22 @@ def measured(manifest: pd.DataFrame, folder: Path, rounds: int) -> list[Row]:
     one, each = folder / "one", folder / "each"
     files = Files(manifest, each)
     clear = lambda: [shutil.rmtree(path, ignore_errors=True) for path in (one, each)]  # noqa: E731
-    mapped = lambda: cx.data.prepare(manifest, SIDE, one)  # noqa: E731
+    whole = lambda: cx.data.prepare(manifest, SIDE, one)  # noqa: E731
     clear()
-    first = take_turns({"mapped": mapped, "files": files.fill}, rounds, clear)
-    mapped(), files.fill()
+    first = take_turns({"one file": whole, "files": files.fill}, rounds, clear)
+    whole(), files.fill()
     opened = {
-        "mapped": mapped,
+        "one file": whole,
         "files": lambda: [file.exists() for file in files.files],
         "whole": files.whole,
     }
     passes = {
-        "mapped": lambda: epoch(mapped().array),
+        "one file": lambda: epoch(whole().array),
         "files": lambda: epoch(files.fill()),
         "whole": lambda: epoch(files.fill().whole()),
     }
-    array = mapped().array
-    epochs = {"mapped": lambda: epoch(array), "files": lambda: epoch(files)}
+    array = whole().array
+    epochs = {"one file": lambda: epoch(array), "files": lambda: epoch(files)}
     rows = []
     for title, seconds in (
         (f"First pass of {count}", first),
@@ -122,7 +122,7 @@ def measured(manifest: pd.DataFrame, folder: Path, rounds: int) -> list[Row]:
         each = {name: np.median(turns) / count * 1000 for name, turns in seconds.items()}
         figure = ", ".join(f"{name} {spent:.3f}" for name, spent in each.items())
         beside = " and ".join(
-            f"{ratio(seconds, 'mapped', name):.2f}" for name in seconds if name != "mapped"
+            f"{ratio(seconds, 'one file', name):.2f}" for name in seconds if name != "one file"
         )
         rows.append((title, f"{figure} ms a photograph", beside, ""))
     return rows

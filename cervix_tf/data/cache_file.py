@@ -10,6 +10,9 @@ photographs, for people.
 Nothing that is in use is pruned, by two locks of the system's, which end with their process: one on
 the folder, shared, while sets are looked for or written; one on each file of squares, shared, as long
 as it is open. `machine.cache` takes both for itself alone.
+
+One file a photograph would be simpler. `benchmarks/square_cache.py`, on two busy cores, has it take 1.0
+(300 squares of 256 pixels) to 1.4 times (2,000) as long in a first pass.
 """
 
 import errno
