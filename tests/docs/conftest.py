@@ -61,14 +61,8 @@ def prepared(phantoms, recipe, tmp_path_factory, finished) -> Path:
             cx.models.save_slim_checkpoint(network, module / "variables/variables")
             if name == "inception":
                 cx.models.save_slim_checkpoint(network, place / "inception_v2.ckpt")
-    (place / "KERAS_HOME/models").mkdir(parents=True)
-    for alpha, file in {
-        1.0: place / "KERAS_HOME/models/mobilenet_1_0_224_tf_no_top.h5",
-        0.25: place / "mobilenet_2_5_224_tf_no_top.h5",
-    }.items():
-        keras.applications.MobileNet((224, 224, 3), alpha, include_top=False, weights=None).save(
-            file
-        )
+    mobilenet = keras.applications.MobileNet((224, 224, 3), 0.25, include_top=False, weights=None)
+    mobilenet.save(place / "mobilenet_2_5_224_tf_no_top.h5")
 
     # --- lists of photographs
     test = [path.name for path in sorted((place / "data/test").iterdir())]

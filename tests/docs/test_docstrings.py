@@ -28,7 +28,9 @@ def names(place, short, monkeypatch) -> dict:
     import pandas as pd
     import PIL.Image
 
-    monkeypatch.setattr(cx.training.bench, "__defaults__", (None, 0.1, None))  # seconds a part
+    monkeypatch.setattr(cx.training.bench, "__defaults__", (None, 0.02, None))  # seconds a part
+    _, *others = cx.training.crossfit.__defaults__
+    monkeypatch.setattr(cx.training.crossfit, "__defaults__", (2, *others))  # folds
 
     # --- files
     manifest = cx.data.read_manifest("data")

@@ -52,19 +52,19 @@ def test_cervixnet2_learns_where_a_ring_is_with_the_reports_setting():
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 96)
-    rows, columns = np.mgrid[:48, :48]
-    images = rng.normal(128, 20, (96, 48, 48, 3))
+    rows, columns = np.mgrid[:32, :32]
+    images = rng.normal(128, 20, (96, 32, 32, 3))
     for image, label in zip(images, labels, strict=True):
-        radius = np.hypot(rows - rng.uniform(18, 30), columns - rng.uniform(18, 30))
-        image[(radius > 5 * label) & (radius < 5 * label + 6)] += (60, -30, -30)
-    model = models.build("cervixnet2", image_size=48, widths=(16, 24, 32, 48, 48))
+        radius = np.hypot(rows - rng.uniform(12, 20), columns - rng.uniform(12, 20))
+        image[(radius > 3 * label) & (radius < 3 * label + 4)] += (60, -30, -30)
+    model = models.build("cervixnet2", image_size=32, widths=(16, 24, 32, 32))
     model.compile(
         keras.optimizers.RMSprop(0.0012), "sparse_categorical_crossentropy", jit_compile=False
     )
     images = images.clip(0, 255).astype("uint8")
-    model.fit(images, labels, batch_size=16, epochs=25, verbose=0)
+    model.fit(images, labels, batch_size=16, epochs=12, verbose=0)
     probabilities = model.predict(images, verbose=0)[np.arange(96), labels]
-    assert -np.log(probabilities).mean() < 0.7  # the prior has 1.1
+    assert -np.log(probabilities).mean() < 0.5  # shuffled labels give 0.7, the prior 1.1
 
 
 @pytest.mark.parametrize(
