@@ -72,7 +72,7 @@ def _crops(run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
-def test_every_network_in_every_format(name, phantoms, make_run, monkeypatch):
+def test_every_network_in_onnx_and_litert(name, phantoms, make_run, monkeypatch):
     """A SavedModel is what LiteRT's converter reads; that of `exported` is run by itself as well."""
     small_networks(monkeypatch)
     two_blocks(monkeypatch)

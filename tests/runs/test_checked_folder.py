@@ -25,6 +25,7 @@ READ = {
     "fit --resume RUN": "recipe.yaml metrics.json",
 }
 PAIRS = [(verb, name) for verb, names in READ.items() for name in names.split()]
+FIRST = {name: verb for verb, name in reversed(PAIRS)}  # the first of the verbs that read a file
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +58,10 @@ def refused(mistake, place, phantoms, monkeypatch):
 def test_a_damaged_file_is_named(refused, unread, verb, name, table):
     path, checks = unread / name, unread / TABLE
     whole, sums = path.read_bytes(), checks.read_bytes()
-    damages = list(DAMAGES)
+    damages = ["NUL bytes"]  # of the same size
     if table == "of an earlier version":
         checks.unlink()
-    else:
-        damages = ["NUL bytes"]  # of the same size
+        damages = list(DAMAGES) if verb == FIRST[name] else ["half"]
     try:
         for damage in damages:
             path.write_bytes(DAMAGES[damage](whole))

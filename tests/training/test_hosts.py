@@ -142,8 +142,13 @@ def test_two_hosts_train_as_one_and_one_goes_on_alone(phantoms, recipe, tmp_path
         "conv_dropout": 0.0,
         "l2": 0.01,
     }
-    stages = [{"steps": 12, "batch_norm": "synchronised"}]
-    changes = {"model": small, "stages": stages, "optimizer": two_devices.SGD, "jit": False}
+    stages = [{"steps": 9, "batch_norm": "synchronised"}]
+    changes = {
+        "model": small,
+        "stages": stages,
+        "optimizer": {**two_devices.SGD, "learning_rate": 0.01},
+        "jit": False,
+    }
     asked = recipe(**changes, **two_devices.MIXED, validate_every=4, keep="last")
     (tmp_path / "recipe.yaml").write_text(to_yaml(asked))
     cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}

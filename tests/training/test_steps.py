@@ -49,16 +49,16 @@ CASES = {
     "learning rate of the stage": (case(stage={"learning_rate": 0.02}), STEP),
     "backbone_rate": (case(stage={"backbone_rate": 0.1}), STEP),
     "clip_norm": (case({"clip_norm": 0.2}), STEP),
-    "anneal": (case({"anneal": ANNEAL}, steps=5), case(steps=5)),
-    "cosine": (case({"schedule": "cosine"}, steps=5), case(steps=5)),
-    "warmup": (case({"warmup": 3}, steps=5), case(steps=5)),
+    "anneal": (case({"anneal": ANNEAL}, steps=3), case(steps=3)),
+    "cosine": (case({"schedule": "cosine"}, steps=3), case(steps=3)),
+    "warmup": (case({"warmup": 3}, steps=3), case(steps=3)),
     "warmup, anneal": (
-        case({"warmup": 3, "anneal": ANNEAL}, steps=5),
-        case({"anneal": ANNEAL}, steps=5),
+        case({"warmup": 3, "anneal": ANNEAL}, steps=3),
+        case({"anneal": ANNEAL}, steps=3),
     ),
     "warmup, cosine": (
-        case({"warmup": 3, "schedule": "cosine"}, steps=5),
-        case({"schedule": "cosine"}, steps=5),
+        case({"warmup": 3, "schedule": "cosine"}, steps=3),
+        case({"schedule": "cosine"}, steps=3),
     ),
     "layer_decay": (case({"layer_decay": 0.5}), STEP),
     "layer_decay, backbone_rate": (
@@ -119,9 +119,9 @@ CASES = {
         case(stage={"backbone_rate": 0.1}),
     ),
     "weight decay, anneal": (
-        case({"weight_decay": 0.5, "anneal": ANNEAL}, steps=5),
-        case({"weight_decay": 0.5}, steps=5),
-        case({"anneal": ANNEAL}, steps=5),
+        case({"weight_decay": 0.5, "anneal": ANNEAL}, steps=3),
+        case({"weight_decay": 0.5}, steps=3),
+        case({"anneal": ANNEAL}, steps=3),
     ),
 }
 EVERYTHING = case(
