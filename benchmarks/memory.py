@@ -5,8 +5,8 @@
 
 Photographs are hard links to a few phantoms, prepared for 96 pixels; the network is small, since memory
 is asked for, not speed. Each verb is a process of its own, whose memory is read twenty times a second, on
-Linux alone: what it holds by itself (RssAnon), and all that counts as resident. The manifest is a table of
-names of no files.
+Linux alone: what it holds by itself (RssAnon), and all that counts as resident. The manifest is a table
+of names of no files.
 """
 
 import argparse
