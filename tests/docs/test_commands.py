@@ -53,6 +53,7 @@ SERVES = ("demo",)  # verbs that go on until they are interrupted: their argumen
 CLUSTER = "--ray"
 # Verbs that take long, and the functions that they spend it in.
 BEGUN = {
+    "audit": ("quality.audit",),
     "bench": ("training.bench",),
     "crossfit": ("training.crossfit",),
     "evaluate": ("evaluation.evaluate",),
@@ -117,7 +118,8 @@ def _carried_out() -> set[tuple[Path, int]]:
             if kind == "sh" and what[0] == "cervix-tf" and not str(said).startswith("Error: "):
                 options[page, place] = {what[1], *(word for word in what if word.startswith("--"))}
     chosen: dict[tuple[Path, int], set[str]] = {}
-    for where in sorted(options, key=lambda where: -len(options[where])):
+    # The README comes last: other pages go on with what they write.
+    for where in sorted(options, key=lambda at: (-len(options[at]), at[0] == PAGES[0])):
         if not any(options[where] <= others for others in chosen.values()):
             chosen[where] = options[where]
     return set(chosen)

@@ -9,7 +9,7 @@ LOGITS = "InceptionV2/Logits/Conv2d_1c_1x1"
 
 def test_every_variable_is_accounted_for(inception_variables, write_v2, tmp_path):
     values = dict(inception_variables)
-    name = "InceptionV2/Mixed_4a/Branch_0/Conv2d_0a_1x1/weights"
+    name = "InceptionV2/Mixed_5a/Branch_0/Conv2d_0a_1x1/weights"
     values[f"{name}/Momentum"] = values[name]
     values["InceptionV2/Mixed_9z/weights"] = values.pop(name)
     table = models.match_names(write_v2(values, tmp_path / "x")).set_index("name")

@@ -50,8 +50,8 @@ def test_a_block_is_trained_whole_with_all_after_it():
     blocks = {path.split("/")[0][:8] for path in trained(model)}
     assert blocks == {"Mixed_5a", "Mixed_5c", "logits"}
     assert "Mixed_5a_Branch_1_Conv2d_0a_1x1_convolution/kernel" in trained(model)
-    model = models.set_trainable(models.build("resnet", image_size=32, depth=50), "block4")
-    assert {path.split("_")[0].split("/")[0] for path in trained(model)} == {"block4", "logits"}
+    model = models.set_trainable(models.build("resnet", image_size=32, depth=50), "block3")
+    assert {path.split("_")[0].split("/")[0] for path in trained(model)} == {"block3", "logits"}
 
 
 def test_an_unknown_layer_names_the_nearest_block():

@@ -28,6 +28,7 @@ shortcuts.small_networks(shorter)
 shortcuts.short_recipes(shorter)
 shortcuts.few_phantoms(shorter)
 shortcuts.quick_figures(shorter)
+shortcuts.bare_fits(shorter)
 shortcuts.entered = shortcuts.uncompiled()  # held there while the names here are forgotten
 shortcuts.entered.__enter__()
 """

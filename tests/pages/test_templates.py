@@ -8,6 +8,7 @@ import pytest
 from cervix_tf.data import read_manifest
 from cervix_tf.pages import render
 from cervix_tf.pages.templates import sealed
+from tests.planted.shortcuts import quick_figures
 
 
 def test_what_is_shown_is_escaped():
@@ -28,12 +29,13 @@ def test_a_sealed_page_runs_its_own_program_alone():
 
 
 @pytest.fixture
-def pages(phantoms, audited, finished, tmp_path):
-    """Pages of several rooms."""
+def pages(phantoms, audited, finished, tmp_path, monkeypatch):
+    """Pages of several rooms, their figures blank."""
     from cervix_tf.evaluation.report import report
     from cervix_tf.exploration import explore
     from cervix_tf.quality import write_audit_report
 
+    quick_figures(monkeypatch)
     explored = explore(read_manifest(phantoms), tmp_path, size=16, cache="memory")
     return [
         explored["files"]["explore.html"],
