@@ -16,7 +16,10 @@ DEMO_SETTINGS := --set image_size=64 --set batch_size=16 --set model.batch_norm_
 
 MINUTES ?= 60
 
-.PHONY: demo check test soak notebooks docs install clean
+# What is imported is compiled once and kept, which takes less than compiling all that is installed.
+export PYTHONDONTWRITEBYTECODE =
+
+.PHONY: demo check test lint pytest soak notebooks docs install clean
 
 install: .venv/installed
 
@@ -24,11 +27,11 @@ install: .venv/installed
 .venv/package: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --editable .
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable .
 	touch $@
 
 .venv/installed: .venv/package
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --editable '.[dev]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[dev]'
 	touch $@
 
 define NEXT
@@ -55,12 +58,18 @@ demo: .venv/package
 # What `make check` leaves out.
 check: CHOSEN := -m 'not slow'
 
+# The linters work beside the tests; the third worker does while another waits for a process.
 check test: install
+	$(MAKE) --no-print-directory -j2 lint pytest CHOSEN="$(CHOSEN)"
+
+lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 --dist worksteal -q $(CHOSEN)
+	$(BIN)/mypy
+
+pytest:
+	$(BIN)/pytest -n 3 --dist worksteal -q $(CHOSEN)
 
 soak: install
 	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)

@@ -22,6 +22,7 @@ SHARED = Path(__file__).parents[2] / "shared"
 # Begun last, a test of half a minute would leave the other worker idle.
 FIRST = (
     "explanation/test_attribution.py",
+    "faults/test_faults.py",
     "docs/test_commands.py",
     "docs/test_docstrings.py",
     "training/test_cross_validation.py",

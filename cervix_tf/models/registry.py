@@ -134,8 +134,8 @@ def backbone(
         UserError: As for `build`, and `top` for a network without ImageNet logits.
 
     Example:
-        >>> backbone("inception", image_size=96).get_layer("Mixed_4a").output.shape
-        (None, 6, 6, 576)
+        >>> backbone("inception", image_size=96).get_layer("Mixed_5c").output.shape
+        (None, 3, 3, 1024)
     """
     with _words(name, options):
         return Construction(name, image_size, weights, options).backbone(top)

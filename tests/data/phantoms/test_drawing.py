@@ -197,7 +197,7 @@ def statistics(path):
     )
     found = []
     for space in spaces:
-        pixels = space.reshape(-1, 3).astype(np.float64)
+        pixels = space.reshape(-1, 3)[::3].astype(np.float64)
         found += [
             pixels.mean(0),
             pixels.std(0),
