@@ -187,6 +187,7 @@ def _terminable() -> Iterator[None]:
         atexit.register(signal.signal, signal.SIGTERM, signal.SIG_IGN)
         if interruptible:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
         _signals.clear()
 
 

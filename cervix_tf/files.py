@@ -276,14 +276,32 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except Exception as error:  # h5py's and TensorFlow's of a full disk have a text alone
-        number = error.errno if isinstance(error, OSError) else None
+    except Exception as error:
+        number = _number(error)
         if number in _FULL or any(words in str(error) for words in _FULL_WORDS):
             raise UserError(
                 f"The disk is full: {path} could not be written. Free some space and run again."
             ) from error
-        if isinstance(error, OSError) and number in _MENDABLE:
+        if number is None:
+            raise
+        if number in _MENDABLE:
             raise UserError(
-                f"{path} cannot be written ({error.strerror}): choose another place."
+                f"{path} cannot be written ({os.strerror(number)}): choose another place."
             ) from error
-        raise
+        if isinstance(error, OSError):
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
+
+
+def _number(error: Exception) -> int | None:
+    """The system's number of an error, of which TensorFlow and h5py have the text alone."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    if not (isinstance(error, OSError) or type(error).__module__.startswith("tensorflow")):
+        return None
+    for number in errno.errorcode:
+        if any(
+            before + os.strerror(number) in str(error) for before in ("; ", "error message = '")
+        ):
+            return number
+    return None

@@ -276,6 +276,20 @@ def test_a_signal_that_a_library_makes_an_error_of(run, monkeypatch, number, cod
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_python_ends_changes_nothing(number):
+    program = f"""
+import atexit, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests may run in the background
+atexit.register(signal.raise_signal, {int(number)})
+from cervix_tf import cli
+sys.argv = ["cervix-tf", "recipes", "inception"]
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("words", ["report RUN --out 1.jpg", "submit RUN --test DATA --out 1.jpg"])
 def test_no_photograph_is_written_over(mistake, tmp_path, monkeypatch, words):
     monkeypatch.chdir(tmp_path)

@@ -70,6 +70,22 @@ def test_a_full_disk_as_other_libraries_put_it(tmp_path, error):
         raise error
 
 
+def test_other_failures_of_a_disk_as_tensorflow_puts_them(tmp_path):
+    import tensorflow as tf
+
+    path, of_name = tmp_path / "saved", "/saved/part-00000; File name too long [Op:SaveV2]"
+    said = f"{path} cannot be written .File name too long.: choose another place"
+    with pytest.raises(UserError, match=said), replacing(path):
+        raise tf.errors.InvalidArgumentError(None, None, of_name)
+    with pytest.raises(OSError, match="Too many open files") as caught, replacing(path):
+        raise tf.errors.ResourceExhaustedError(
+            None, None, "/saved/fingerprint.pb; Too many open files"
+        )
+    assert (caught.value.errno, caught.value.filename) == (errno.EMFILE, str(path))
+    with pytest.raises(tf.errors.InvalidArgumentError), replacing(path):
+        raise tf.errors.InvalidArgumentError(None, None, "Shapes (2, 3) and (4,) are incompatible")
+
+
 def test_files_are_as_the_umask_has_them_or_the_file_they_replace(tmp_path):
     def mode(name):
         write_text(tmp_path / name, "text")
