@@ -58,7 +58,7 @@ demo: .venv/package
 # What `make check` leaves out.
 check: CHOSEN := -m 'not slow'
 
-# The linters work beside the tests; the third worker does while another waits for a process.
+# The linters work while a test waits for a process of its own.
 check test: install
 	$(MAKE) --no-print-directory -j2 lint pytest CHOSEN="$(CHOSEN)"
 
@@ -69,7 +69,7 @@ lint:
 	$(BIN)/mypy
 
 pytest:
-	$(BIN)/pytest -n 3 --dist worksteal -q $(CHOSEN)
+	$(BIN)/pytest -n 2 --dist worksteal -q $(CHOSEN)
 
 soak: install
 	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
