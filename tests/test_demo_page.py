@@ -103,6 +103,7 @@ def test_too_many_are_counted(finished, photograph, tmp_path):
     assert f"first {MOST}; 2 more were left out" in words(page)
 
 
+@pytest.mark.slow
 def test_a_run_trained_on_boxes_says_where_its_boxes_come_from(with_crop, phantoms, tmp_path):
     boxed, blank = with_crop("box"), tmp_path / "blank.png"
     cv2.imwrite(str(blank), np.full((120, 160, 3), 90, "uint8"))

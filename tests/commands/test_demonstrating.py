@@ -159,6 +159,7 @@ def test_uploads_are_ones_own_and_bounded_and_of_this_page_alone(served, phantom
     assert upload(served, large)[0] == 413
 
 
+@pytest.mark.slow
 def test_mistakes(mistake, finished, tmp_path, monkeypatch):
     port = free_port()
     for name in ("GRADIO_ANALYTICS_ENABLED", "GRADIO_TEMP_DIR"):

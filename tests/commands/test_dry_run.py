@@ -50,6 +50,7 @@ def test_fits_are_counted_and_nothing_is_written(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_experiments_of_a_reproduction_are_summed(run, asked, phantoms, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     parts = ("--only", "table3", "--only", "table5", "--weights", "none")

@@ -1,6 +1,8 @@
 import json
 import shutil
 
+import pytest
+
 
 def test_evaluate_prints_figures_intervals_and_prior(run, finished):
     code, out, _ = run("evaluate", finished.folder)
@@ -19,6 +21,7 @@ def test_evaluate_prints_figures_intervals_and_prior(run, finished):
     assert max(map(len, lines[:-6])) < 100, "the tables fit a terminal"
 
 
+@pytest.mark.slow
 def test_evaluate_other_photographs(run, finished, phantoms, tmp_path):
     out = tmp_path / "figures"
     code, printed, err = run(

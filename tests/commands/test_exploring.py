@@ -19,6 +19,7 @@ def run(monkeypatch, capsys):
     return call
 
 
+@pytest.mark.slow
 def test_explore_writes_a_page_and_says_where(run, phantoms, tmp_path):
     words = ("--data", phantoms, "--out", tmp_path / "out", "--size", 16, "--components", 3)
     network = ("--backbone", "cervixnet1", "--weights", "none", "--set", "image_size=32")

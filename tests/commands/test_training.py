@@ -25,6 +25,7 @@ def interrupted(monkeypatch):
         yield patch
 
 
+@pytest.mark.slow
 def test_an_interrupted_fit_says_how_to_go_on_and_goes_on(
     run, interrupted, words, tmp_path, monkeypatch
 ):

@@ -21,6 +21,7 @@ LINKS = ["nowhere", "1.jpg", ".", "..", "/dev/null"]
 place = st.lists(st.sampled_from(FOLDERS), max_size=3).map("/".join)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(
     files=st.dictionaries(st.tuples(place, st.sampled_from(NAMES)), st.booleans(), min_size=1),

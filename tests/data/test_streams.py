@@ -37,6 +37,7 @@ def equal(one, other):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(
     count=st.integers(1, 12),
@@ -63,6 +64,7 @@ def test_resumed_stream_goes_on_as_the_uninterrupted(count, batch, seed, start):
         assert (classes == keys[:, 1] * 7).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None)
 @given(
     counts=st.lists(st.integers(1, 9), min_size=2, max_size=4),

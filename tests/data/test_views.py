@@ -94,6 +94,7 @@ options = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(options, st.integers(0, 10**6), st.sampled_from(["uint8", "float32"]))
 def test_view_equals_the_transforms_composed_in_float(options, epoch, kind):
@@ -185,6 +186,7 @@ def test_defaults_are_those_of_a_recipe():
     assert set(options) == {*Augment.model_fields, "size", "seed"}
 
 
+@pytest.mark.slow
 def test_eagerly_compiled_in_a_dataset_and_in_xla_it_is_the_same():
     view, images, keys = RandomView(SIZE, **FULL), noise(), keys_of()
     eager = np.asarray(view(images, keys, training=True))

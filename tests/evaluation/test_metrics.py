@@ -17,6 +17,7 @@ def drawn(seed, count, classes=3):
     return labels, share / 16
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=12)
 @given(st.integers(0, 10**6), st.integers(3, 40), st.integers(2, 5))
 def test_equals_scikit_learn(seed, count, classes):

@@ -11,6 +11,7 @@ def some(phantoms):
     return read_manifest(phantoms).iloc[:6].reset_index(drop=True)
 
 
+@pytest.mark.slow
 def test_keras_own_features_with_its_published_weights(shared, some):
     import keras
 

@@ -32,6 +32,7 @@ def page_of(found) -> str:
     return Path(found["files"]["explore.html"]).read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_every_picture_shows_something(found):
     assert {name for name in found["files"] if name.endswith(".png")} == PICTURES
     for name in PICTURES:

@@ -49,6 +49,7 @@ def paths_of(run, *splits):
     return run.manifest.loc[run.manifest["split"].isin(splits), "path"]
 
 
+@pytest.mark.slow
 def test_fit(counted, recipe, phantoms, tmp_path):
     run = fit(
         read_manifest(phantoms),

@@ -104,6 +104,7 @@ def exported(finished, tmp_path_factory):
     return {f: export(finished, folder / exports.NAMES[f], format=f) for f in FORMATS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_runtime_takes_any_number_of_raw_squares(finished, exported, format):
     images = _crops(finished)

@@ -101,6 +101,7 @@ def test_stopped_by_unreadable_photographs_it_goes_on_without_a_cluster(folder, 
     pd.testing.assert_frame_equal(pd.read_csv("out.csv"), whole, check_dtype=False)
 
 
+@pytest.mark.slow
 def test_sets_and_flags_of_an_ensemble(finished, phantoms, tmp_path, monkeypatch, played):
     monkeypatch.setattr(prediction_stream, "PART", 2)
     ensemble = ensemble_of(finished, tmp_path / "ensemble")

@@ -64,6 +64,7 @@ assert "tensorflow" not in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_killed_five_times_it_ends_as_if_undisturbed(folder, tmp_path, monkeypatch):
     whole = write_predictions("run", folder, tmp_path / "whole.csv", **GIVEN)
     out, predicted = tmp_path / "killed.csv", tmp_path / "batches"

@@ -59,6 +59,7 @@ def test_mistakes(finished, ensemble, photographs):
         predict(ensemble, photographs, sets=90)
 
 
+@pytest.mark.slow
 def test_command(run, mistake, finished, ensemble, photographs, tmp_path):
     folder, test, out = ensemble.folder, photographs["path"].iloc[0], tmp_path / "sets.csv"
     assert run("predict", folder, test, "--sets", "--out", out)[0] == 0

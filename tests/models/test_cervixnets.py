@@ -48,6 +48,7 @@ def test_cervixnet2_takes_batch_norm():
     assert sum(isinstance(layer, keras.layers.BatchNormalization) for layer in layers) == 5
 
 
+@pytest.mark.slow
 def test_cervixnet2_learns_where_a_ring_is_with_the_reports_setting():
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)

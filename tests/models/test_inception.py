@@ -14,6 +14,7 @@ def reference_model(slim, name, folder):
     return reference, model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["inception_v2_224.npz", "inception_v2_stem_bn_224.npz"])
 def test_every_end_point_is_that_of_tf_slim(slim, tmp_path, name):
     reference, model = reference_model(slim, name, tmp_path)
@@ -45,6 +46,7 @@ def test_an_unknown_stem_names_the_known_ones():
         models.backbone("inception", image_size=32, stem="batchnorm")
 
 
+@pytest.mark.slow
 def test_one_step_after_loading_has_finite_gradients_for_every_variable(
     slim, tmp_path, photographs
 ):

@@ -50,6 +50,7 @@ def test_the_table_has_a_row_a_network():
         assert len(row) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["cervixnet1", "cervixnet2", "inception", "resnet", "keras:MobileNetV3Small"]
 )

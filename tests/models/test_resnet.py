@@ -44,6 +44,7 @@ def test_strides_are_in_the_last_unit_of_a_block():
     assert sum(isinstance(layer, keras.layers.Conv2D) for layer in model.layers) == 50 - 1 + 4
 
 
+@pytest.mark.slow
 def test_depth_counts_the_layers():
     for depth, units in resnet._UNITS.items():
         assert 3 * sum(units) + 2 == depth, "three a unit, the first one and the logits"

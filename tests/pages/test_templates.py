@@ -44,6 +44,7 @@ def pages(phantoms, audited, finished, tmp_path, monkeypatch):
     ]
 
 
+@pytest.mark.slow
 def test_all_pages_are_whole_and_say_what_they_are_not_for(pages):
     for path in pages:
         page = Path(path).read_text(encoding="utf-8")

@@ -184,6 +184,7 @@ def hostile(audited, photograph, tmp_path):
     return audited
 
 
+@pytest.mark.slow
 def test_deciding_in_a_browser(browser, hostile, tmp_path):
     """Mouse, keyboard, sets, filters, a reload, saving, loading, a telephone: all with one browser."""
     csv = tmp_path / "audit.csv"

@@ -115,6 +115,7 @@ def cluster_of(table, name: str) -> set[str]:
     return set() if pd.isna(own) else set(place(table)[table["cluster"] == own])
 
 
+@pytest.mark.slow
 def test_same_rows_and_new_columns(table, audited):
     kept = [c for c in table.columns if c not in ("group", "flags")]
     assert audited[kept].equals(table[kept])
@@ -236,6 +237,7 @@ def read_table(rows: list[dict]) -> pd.DataFrame:
     return validated(pd.DataFrame(rows), "test")
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=12)
 @given(st.data(), st.randoms(use_true_random=False))
 @pytest.mark.filterwarnings("ignore:Class shares", "ignore:.*photographs validate")

@@ -103,6 +103,7 @@ def test_runs_are_made_once_and_gone_on_with(phantoms, tmp_path, caplog):
         reproduce(manifest[manifest["split"] != "test"].iloc[:-1], **given)
 
 
+@pytest.mark.slow
 def test_every_table_and_figure_on_one_page(finished, phantoms, tmp_path, monkeypatch):
     """The page from one small run in every run's place, its figures blank."""
     quick_figures(monkeypatch)

@@ -14,6 +14,7 @@ EDGE = st.integers(1, 4000)
 NAME = st.from_regex(r"[A-Za-z0-9_]{1,8}( [0-9]{1,3})?\.jpg", fullmatch=True)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=20)
 @given(name=NAME, box=st.tuples(NUMBER, NUMBER, EDGE, EDGE), tab=st.booleans())
 def test_a_line_comes_back(tmp_path_factory, name, box, tab):

@@ -42,6 +42,7 @@ class Stopped(BaseException):
     pass
 
 
+@pytest.mark.slow
 def test_a_fit_that_is_stopped_and_resumed_is_one_run_of_mlflow(
     store, recipe, phantoms, monkeypatch
 ):

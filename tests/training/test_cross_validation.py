@@ -70,6 +70,7 @@ def geometric(probabilities: list) -> np.ndarray:
     return products / products.sum(axis=-1, keepdims=True)
 
 
+@pytest.mark.slow
 def test_every_labelled_photograph_is_predicted_once_by_a_run_it_is_new_to(ensemble, pictures):
     table, manifest = ensemble.predictions, cx.read_manifest(pictures)
     labelled = manifest[manifest["label"].notna()]
@@ -85,6 +86,7 @@ def test_every_labelled_photograph_is_predicted_once_by_a_run_it_is_new_to(ensem
         np.testing.assert_array_equal(of_fold[columns], own[columns])
 
 
+@pytest.mark.slow
 def test_the_figures_are_those_of_the_table_calibrated_by_the_other_folds(ensemble):
     table, figures = ensemble.predictions, ensemble.metrics
     targets = table["label"].map(ensemble.class_names.index).to_numpy()

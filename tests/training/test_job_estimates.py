@@ -63,6 +63,7 @@ def test_the_parts_of_a_job_are_added_up(planted, manifest, recipe, tmp_path):
     assert kept.cache == 0
 
 
+@pytest.mark.slow
 def test_a_measured_estimate_is_a_range_in_words(manifest, recipe, tmp_path):
     with shortcuts.uncompiled():
         made = estimate(manifest, recipe(), cache=tmp_path, seconds=0.01)

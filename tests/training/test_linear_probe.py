@@ -65,6 +65,7 @@ def test_photographs_of_a_patient_do_not_choose_the_penalty(photographs):
     assert np.abs(whole).max() < 0.1 * np.abs(apart).max()
 
 
+@pytest.mark.slow
 def test_a_fold_is_predicted_by_others_alone(model, photographs):
     squares, labels, groups = photographs
     folds = groups % 2

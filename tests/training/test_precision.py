@@ -100,6 +100,7 @@ def test_xla_for_the_whole_step_computes_the_same():
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_resumed_fit_has_the_same_weights_and_a_float32_model(
     recipe, phantoms, tmp_path, monkeypatch
 ):

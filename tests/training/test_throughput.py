@@ -10,6 +10,7 @@ from cervix_tf.training import bench, throughput
 PARTS = ("first_pass", "cached_pass", "augmentation", "step", "viewed", "fit")
 
 
+@pytest.mark.slow
 def test_every_part_has_a_rate_and_the_bottleneck_takes_longest(phantoms, recipe, tmp_path):
     manifest = read_manifest(phantoms)
     calls = []
@@ -30,6 +31,7 @@ def test_every_part_has_a_rate_and_the_bottleneck_takes_longest(phantoms, recipe
     assert figures["bottleneck"] == max(seconds, key=seconds.get)
 
 
+@pytest.mark.slow
 def test_slow_decoding_is_the_bottleneck_of_a_short_run(phantoms, recipe, monkeypatch):
     """By a clock on which decoding a photograph takes a second, and nothing else any time."""
     decoded, ticks, original = [], itertools.count(), decoding_pass.square

@@ -99,6 +99,7 @@ def test_same_seed_same_weights_and_other_seed_other_weights(recipe, phantoms, t
     assert not same(one, made("other", seed=1))
 
 
+@pytest.mark.slow
 def test_head_stage_changes_the_head_alone(recipe, phantoms, tmp_path, monkeypatch):
     """Not one variable of a frozen backbone moves, BatchNorm's moving statistics included."""
     build, initial = beginnings.build, []
@@ -143,6 +144,7 @@ def test_unreadable_photographs_are_named_before_training(recipe, phantoms, tmp_
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_patience_ends_a_stage(recipe, phantoms, tmp_path):
     stages = [{"train": "all", "steps": 40, "learning_rate": 1e-9}]
     run = fit(
@@ -160,6 +162,7 @@ def test_a_loss_that_is_no_number_names_the_step(recipe, phantoms, tmp_path):
         fit(read_manifest(phantoms), wild, run=tmp_path / "run", cache="memory")
 
 
+@pytest.mark.slow
 def test_fits_begun_in_the_same_second_have_folders_of_their_own(
     recipe, phantoms, tmp_path, monkeypatch
 ):
@@ -180,6 +183,7 @@ def test_a_run_folder_that_cannot_be_made_is_named(recipe, phantoms, tmp_path, m
         fit(read_manifest(phantoms), recipe(), cache="memory")
 
 
+@pytest.mark.slow
 def test_options_of_a_recipe_train(recipe, phantoms, tmp_path, monkeypatch):
     """A run's steps are those that `Stepper` makes of the recipe, stage after stage."""
     given = []
@@ -230,6 +234,7 @@ def test_a_part_of_the_network_by_its_first_layer(recipe, phantoms, tmp_path):
     assert not (tmp_path / "run").exists(), "found before the first stage"
 
 
+@pytest.mark.slow
 def test_progress_lines(recipe, phantoms, tmp_path, caplog):
     caplog.set_level(logging.INFO, "cervix_tf")
     fit(

@@ -142,6 +142,7 @@ def test_a_finished_set_is_returned_untouched_and_a_broken_one_is_mended(tmp_pat
     assert files(tmp_path) == whole
 
 
+@pytest.mark.slow
 def test_a_killed_call_leaves_whole_photographs_and_is_completed_by_the_same_call(tmp_path):
     folder = tmp_path / "set"
     code = f"import cervix_tf as cx; cx.data.phantom({str(folder)!r}, 12, sizes={SMALL})"

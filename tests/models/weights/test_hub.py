@@ -50,6 +50,7 @@ def assert_loaded(inception, model):
         np.testing.assert_array_equal(variable.numpy(), ours[variable.path], err_msg=variable.path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["tf2_module", "tf1_module"])
 def test_a_saved_model_is_read(inception, form, request):
     folder = str(request.getfixturevalue(form))

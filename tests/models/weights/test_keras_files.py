@@ -22,6 +22,7 @@ def same(model, other, head=True):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["model.keras", "model.weights.h5", "model.h5"])
 def test_a_whole_classifier_comes_back_with_its_head(mobilenet, tmp_path, name):
     path = tmp_path / name
@@ -79,12 +80,14 @@ def test_a_damaged_file_is_named(tmp_path, name):
         models.build("keras:MobileNet", weights=str(tmp_path / name), **OPTIONS)
 
 
+@pytest.mark.slow
 def test_a_saved_inception_brings_its_stem(tmp_path, shaken):
     model = shaken(models.build("inception", image_size=32, stem="batch_norm"))
     model.save(tmp_path / "m.keras")
     assert same(model, models.build("inception", image_size=32, weights=str(tmp_path / "m.keras")))
 
 
+@pytest.mark.slow
 def test_a_resnets_preprocessing_is_taken_from_the_file_or_asked_for(tmp_path):
     options = {"image_size": 32, "depth": 50}
     model = models.build("resnet", preprocessing="vgg", **options)
@@ -100,6 +103,7 @@ def test_a_resnets_preprocessing_is_taken_from_the_file_or_asked_for(tmp_path):
     assert same(model, again)
 
 
+@pytest.mark.slow
 def test_published_efficientnets_are_divided_once_more(tmp_path, shaken, photographs):
     """Keras adds a layer for it where weights is "imagenet", which its own file needs as well."""
     model = shaken(models.backbone("keras:EfficientNetB0", image_size=32))

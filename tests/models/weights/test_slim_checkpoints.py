@@ -32,6 +32,7 @@ def test_a_resnet_comes_back_with_its_head_and_preprocessing(shaken, tmp_path, p
     assert again.get_layer("preprocessing").scale == model.get_layer("preprocessing").scale
 
 
+@pytest.mark.slow
 def test_a_v1_file_is_read(inception, inception_variables, graph_saver, tmp_path):
     def write(session):
         version = tf.compat.v1.train.SaverDef.V1

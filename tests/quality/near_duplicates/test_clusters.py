@@ -52,6 +52,7 @@ def pictures(request, tmp_path_factory):
 ONE_PATIENT = {"C23": "C1", "C26": "C16", "C28": "C21", "C87": "C55", "C98": "C100"}
 
 
+@pytest.mark.slow
 def test_planted_copies_are_found_and_strangers_are_not_joined(pictures):
     paths, originals, patient = pictures
     patient = np.array([ONE_PATIENT.get(name, name) for name in patient])

@@ -55,6 +55,7 @@ def trained(drawn, tmp_path_factory):
     return fit_localizer(drawn, path, steps=30, size=64, batch_size=8), path
 
 
+@pytest.mark.slow
 def test_it_learns_from_masks(trained, drawn):
     localizer, path = trained
     card = load_localizer(path).card
@@ -65,6 +66,7 @@ def test_it_learns_from_masks(trained, drawn):
     assert card["dice"] > card["iou"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_localiser_and_a_split_is_kept(drawn, tmp_path, caplog):
     caplog.set_level("INFO", "cervix_tf")
     held = drawn["group"] == drawn["group"][0]
@@ -93,6 +95,7 @@ def test_boxes_hold_the_os_of_phantoms_of_another_seed_and_size(trained, tmp_pat
     assert inside.mean() > 0.9
 
 
+@pytest.mark.slow
 def test_it_learns_from_boxes_alone(drawn, tmp_path):
     boxed = drawn.copy()
     for row, path in drawn["mask"].items():
