@@ -299,9 +299,7 @@ def _number(error: Exception) -> int | None:
         return error.errno
     if not (isinstance(error, OSError) or type(error).__module__.startswith("tensorflow")):
         return None
-    for number in errno.errorcode:
-        if any(
-            before + os.strerror(number) in str(error) for before in ("; ", "error message = '")
-        ):
-            return number
-    return None
+    said, texts = str(error), {number: os.strerror(number) for number in errno.errorcode}
+    return next(
+        (n for n, t in texts.items() if f"; {t}" in said or f"message = '{t}" in said), None
+    )

@@ -86,16 +86,18 @@ class StoredSquares(SquaresOnDemand):
             begin = end
 
     def _read(self, squares: np.ndarray, first: int) -> None:
-        start = self._start + first * squares[0].nbytes
-        try:
-            whole = os.preadv(self._handle, [squares.data], start) == squares.nbytes
-        except OSError as error:
-            raise UserError(f"{self._path} cannot be read: {error.strerror}.") from error
-        if not whole:
-            raise UserError(
-                f"{self._path} was cut while its squares were read: go on, and what is missing is "
-                "decoded anew."
-            )
+        start, left = self._start + first * squares[0].nbytes, squares.data.cast("B")
+        while len(left):  # a file system may give less at a time
+            try:
+                count = os.preadv(self._handle, [left], start)
+            except OSError as error:
+                raise UserError(f"{self._path} cannot be read: {error.strerror}.") from error
+            if not count:
+                raise UserError(
+                    f"{self._path} was cut while its squares were read: go on, and what is missing is "
+                    "decoded anew."
+                )
+            start, left = start + count, left[count:]
 
 
 class SquareRows:
