@@ -243,6 +243,12 @@ def test_no_room_in_the_middle_leaves_nothing_half_written(manifest, cache, tmp_
     assert np.array_equal(prepare(manifest, SIZE, cache).array, expected(manifest))
 
 
+def test_a_file_system_that_gives_less_at_a_time(manifest, cache, monkeypatch):
+    squares, read = prepare(manifest, SIZE, cache), os.preadv
+    monkeypatch.setattr("os.preadv", lambda handle, to, at: read(handle, [to[0][:100]], at))
+    assert np.array_equal(squares.array, expected(manifest))
+
+
 def test_a_file_that_is_cut_while_it_is_read_is_told(manifest, cache):
     squares = prepare(manifest, SIZE, cache)
     os.truncate(squares.path, squares.path.stat().st_size // 2)
