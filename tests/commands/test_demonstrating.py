@@ -54,6 +54,14 @@ def served(finished, temporary):
             process.kill()
 
 
+def all_pictures(page) -> None:
+    """Wait for what is answered about photographs, until every picture of it is loaded."""
+    page.wait_for_selector("article")
+    page.wait_for_function(
+        "[...document.querySelectorAll('article img')].every((p) => p.complete && p.naturalWidth)"
+    )
+
+
 @pytest.mark.slow
 def test_photographs_dropped_on_the_page(browser, served, temporary, finished, phantoms, tmp_path):
     files = [
@@ -69,7 +77,7 @@ def test_photographs_dropped_on_the_page(browser, served, temporary, finished, p
         page.on("request", lambda request: hosts.add(urlsplit(request.url)))
         page.goto(served)
         page.set_input_files("#photographs input[type=file]", files)
-        page.wait_for_selector("article")
+        all_pictures(page)
 
         assert page.is_visible("text=Not a medical device")
         assert page.is_visible("text=phantoms (drawn photographs)")
@@ -104,7 +112,7 @@ def test_photographs_dropped_on_the_page(browser, served, temporary, finished, p
         # The field is empty again and takes others, which replace these.
         page.set_input_files("#photographs input[type=file]", files[2])
         page.wait_for_selector("article", state="detached")
-        assert page.is_visible("text=broken.jpg")
+        page.wait_for_selector("text=broken.jpg")
     assert {address.hostname for address in hosts if address.scheme not in ("data", "blob")} == {
         "127.0.0.1"
     }
@@ -119,7 +127,7 @@ def test_the_page_fits_a_telephone(browser, served, phantoms):
         page.set_default_timeout(WAIT)
         page.goto(served)
         page.set_input_files("#photographs input[type=file]", phantoms / "test/0.jpg")
-        page.wait_for_selector("article")
+        all_pictures(page)
         assert page.evaluate("document.documentElement.scrollWidth") == 360
         lefts = [p.bounding_box()["x"] for p in page.query_selector_all("article img")]
         assert len(set(map(round, lefts))) == 2, "two pictures beside each other"

@@ -220,9 +220,12 @@ def test_deciding_in_a_browser(browser, hostile, tmp_path):
     def section(flag: str):
         return page.locator("section", has=page.locator("h2", has_text=f"{flag}: "))
 
+    def near(flag: str):
+        section(flag).scroll_into_view_if_needed()  # its groups are made when it is near
+        return section(flag)
+
     def card(flag: str, number: int):
-        section(flag).scroll_into_view_if_needed()  # cards are made when they are near
-        return section(flag).locator(".card").nth(number)
+        return near(flag).locator(".card").nth(number)
 
     def focused() -> str:
         return page.evaluate("document.activeElement.querySelector('.name').textContent")
@@ -234,17 +237,17 @@ def test_deciding_in_a_browser(browser, hostile, tmp_path):
     assert card("blurred", 0).get_attribute("data-kind") == "drop"
     card("blurred", 0).get_by_role("button", name="Drop").click()
     assert says().startswith("0 of 9")
-    section("leak").get_by_role("button", name="Keep all").click()
+    near("leak").get_by_role("button", name="Keep all").click()
     assert says() == "2 of 9 decided: 2 kept, 0 dropped, 0 relabelled"
     assert card("near-duplicate", 4).get_attribute("data-kind") == "keep", "wherever it stands"
     card("blurred", 0).locator("select").select_option("-2, of 'both'")
-    section("exact duplicate").get_by_role("button", name="Drop all").click()
+    near("exact duplicate").get_by_role("button", name="Drop all").click()
     page.click("#undo")
     assert says() == "3 of 9 decided: 2 kept, 0 dropped, 1 relabelled"
     # The larger picture.
     card("dark", 0).locator(".picture").click()
     assert HOSTILE in page.locator("dialog").inner_text()
-    assert page.locator("dialog img").evaluate("p => p.complete && p.naturalWidth") == 64
+    expect(page.locator("dialog img")).to_have_js_property("naturalWidth", 64, timeout=WAIT)
     page.keyboard.press("d")
     assert "dropped" in says()
     assert page.locator("dialog").is_visible()
@@ -260,13 +263,14 @@ def test_deciding_in_a_browser(browser, hostile, tmp_path):
     assert page.locator("section:visible h2").count() == 2, "5 is a leak and a near-duplicate"
     page.select_option("#label", "all")
     page.select_option("#source", HOSTILE)
-    expect(page.locator(".card:visible")).to_have_count(2)  # 8 is dark, and has a flag of its own
+    # 8 is dark, and has a flag of its own.
+    expect(page.locator(".card:visible")).to_have_count(2, timeout=WAIT)
     page.select_option("#source", "all")
     page.fill("#name", "TYPE_2/3.J")
     assert page.locator("section:visible h2").all_inner_texts()[0].startswith("label conflict: 2")
     page.fill("#name", "")
     page.select_option("#flag", "=label conflict")
-    expect(page.locator(".card:visible")).to_have_count(2)
+    expect(page.locator(".card:visible")).to_have_count(2, timeout=WAIT)
     # The keyboard alone, from the filter on.
     page.focus("#undo")
     page.keyboard.press("Shift+Tab")
