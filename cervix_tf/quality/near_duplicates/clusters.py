@@ -57,7 +57,8 @@ def near_duplicates(
         return cluster
 
     def lie_alike(pairs: np.ndarray) -> np.ndarray:
-        return same(greys[rows[pairs["a"]]], greys[rows[pairs["b"]]], pairs["way"])
+        a, b = rows[pairs["a"]], rows[pairs["b"]]
+        return same(greys[a], greys[b], pairs["way"])
 
     pairs = candidates(signatures, rows[seen], _PAIRS * len(seen))
     cluster = _joined(cluster, _placed(pairs, seen), lie_alike, len(seen))
@@ -74,7 +75,9 @@ def near_duplicates(
 
 
 def _placed(pairs: np.ndarray, places: np.ndarray) -> np.ndarray:
-    pairs["a"], pairs["b"] = places[pairs["a"]], places[pairs["b"]]
+    for end in ("a", "b"):
+        placed = places[pairs[end]]
+        pairs[end] = placed
     return pairs
 
 
@@ -83,7 +86,8 @@ def _joined(
 ) -> np.ndarray:
     """Join the clusters of pairs that are decided to be the same, among so many pictures."""
     before, joined, unlike = cluster, np.zeros(len(pairs), bool), 0
-    one, other = before[pairs["a"]], before[pairs["b"]]
+    a, b = pairs["a"], pairs["b"]
+    one, other = before[a], before[b]
     # As many at once as can be without aligning much that the others would have linked already.
     step = max(32 * cores(), count // 16)
 
@@ -93,7 +97,8 @@ def _joined(
     with opencv_alone():
         for start in range(0, len(pairs), step):
             part = np.arange(start, min(start + step, len(pairs)))
-            part = part[cluster[pairs["a"][part]] != cluster[pairs["b"][part]]]
+            ones, others = cluster[a[part]], cluster[b[part]]
+            part = part[ones != others]
             spread(align, (part[k : k + _TOGETHER] for k in range(0, len(part), _TOGETHER)))
             if joined[part].any():
                 cluster = linked(one[joined], other[joined], len(before))[before]

@@ -67,7 +67,9 @@ def squeezed(
             if sum(map(len, found)) > 2 * max_pairs:
                 found = [ranked(np.concatenate(found))[:max_pairs]]
     pairs = ranked(np.concatenate(found))[:max_pairs]
-    pairs["a"], pairs["b"] = order[pairs["a"]], order[pairs["b"]]
+    for end in ("a", "b"):
+        ordered = order[pairs[end]]
+        pairs[end] = ordered
     return pairs
 
 
@@ -91,7 +93,8 @@ def frame_directions(greys: np.ndarray, aspects: np.ndarray, rows: np.ndarray) -
     found = []
     for start in range(0, len(rows), _TOGETHER):
         part = slice(start, start + _TOGETHER)
-        seen = bases[down[part]] @ halved(greys[rows[part]]) @ bases[across[part]].swapaxes(1, 2)
+        left, right = bases[down[part]], bases[across[part]].swapaxes(1, 2)
+        seen = left @ halved(greys[rows[part]]) @ right
         found.append(np.rint(127 * directions(seen) * held[part, None]).astype(np.int8))
     return np.concatenate(found)
 
