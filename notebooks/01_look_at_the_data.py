@@ -139,8 +139,8 @@ for flag in ("label conflict", "leak"):
         side_by_side(members, flag)
 
 # %% [markdown]
-# `write_audit_report` makes a page of all findings with thumbnails, and `cervix-tf audit` also a CSV in which a
-# person decides what to keep, drop or relabel.
+# `write_audit_report` makes a page of all findings, on which a person decides what to keep, drop or relabel. It saves
+# the decisions as a CSV: `cervix-tf audit --decisions audit.csv` takes them over.
 
 # %%
 page = cx.quality.write_audit_report(audited, WORK / "audit.html")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cervix_tf.commands.options import outside
 from cervix_tf.errors import UserError
 from cervix_tf.quality import read_decisions
 from cervix_tf.quality.decisions import agreed
@@ -11,16 +12,11 @@ from cervix_tf.quality.decisions import agreed
 
 def check_out(out: Path, data: Path) -> None:
     """Refuse to write into the folder of the photographs, or over a manifest that no audit wrote."""
-    folder, source = out.resolve(), data.resolve()
-    if source.is_file() and folder == source.parent:
+    if data.is_file() and out.resolve() == data.resolve().parent:
         raise UserError(
             f"--out {out} is the folder of {data}: choose another, so that this CSV stays as it is."
         )
-    if folder.is_relative_to(source):
-        raise UserError(
-            f"--out {out} lies in the folder of the photographs, {data}, where nothing is changed: "
-            "choose another."
-        )
+    outside(out, data)
     if (out / "manifest.csv").exists() and not (out / "audit.csv").exists():
         raise UserError(
             f"{out} holds a manifest.csv that no audit wrote: choose another --out, so that it stays."

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Per, Raw, Run, Strict, Views, folder_out, named
+from cervix_tf.commands.options import (
+    Cache,
+    Per,
+    Raw,
+    Run,
+    Strict,
+    Views,
+    folder_out,
+    named,
+    outside,
+)
 from cervix_tf.commands.printing import import_tensorflow, print_evaluation
 
 
@@ -67,6 +77,7 @@ def evaluate(
     from cervix_tf.data import read_manifest
     from cervix_tf.progress import bar
 
+    outside(out, data)
     import_tensorflow()
     from cervix_tf.evaluation import evaluate
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Run, Strict, file_out
+from cervix_tf.commands.options import Cache, Run, Strict, file_out, outside
 from cervix_tf.commands.printing import import_tensorflow, print_table
 
 
@@ -42,6 +42,7 @@ def explain(
     from cervix_tf.progress import bar
     from cervix_tf.runs import load
 
+    outside(out, data)
     opened = load(run)
     manifest = read_manifest(data, labelled=False, strict=strict) if data else None
     import_tensorflow()

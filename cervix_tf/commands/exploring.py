@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Data, Strict, folder_out
+from cervix_tf.commands.options import Cache, Data, Strict, folder_out, outside
 from cervix_tf.commands.printing import import_tensorflow
 
 
@@ -45,6 +45,7 @@ def explore(
 
     options = dict(parse_setting(setting, "alpha=0.25") for setting in settings or [])
     source = find_data(data)
+    outside(out, source)
     manifest = read_manifest(source, labelled=False, strict=strict)
     if backbone:
         from cervix_tf.models import spec

@@ -39,6 +39,22 @@ def folder_out(path: Path | None) -> Path | None:
     return path
 
 
+def outside(out: Path | None, source: Path | None) -> None:
+    """Refuse to write into the folder of the photographs, where pictures would be taken for some."""
+    from cervix_tf.data.folder_walk import is_run
+    from cervix_tf.errors import UserError
+
+    if out is None or source is None or not source.is_dir():
+        return
+    folder, photographs = out.resolve(), source.resolve()
+    above = [place for place in (folder, *folder.parents) if place.is_relative_to(photographs)]
+    if above and not any(map(is_run, above)):
+        raise UserError(
+            f"--out {out} lies in the folder of the photographs, {source}, where nothing is changed: "
+            "choose another."
+        )
+
+
 Verbose = Annotated[
     bool,
     typer.Option(

@@ -19,6 +19,7 @@ from cervix_tf.commands.options import (
     Track,
     Weights,
     folder_out,
+    outside,
 )
 from cervix_tf.commands.printing import import_tensorflow, print_estimate, print_table
 from cervix_tf.commands.training import estimated, photographs, read_recipe
@@ -139,6 +140,7 @@ def reproduce(
     from cervix_tf.errors import UserError
 
     source = find_data(data)
+    outside(out, source)
     manifest = read_manifest(source, strict=strict)
     full = None
     try:

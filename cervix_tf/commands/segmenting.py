@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Strict, folder_out
+from cervix_tf.commands.options import Strict, folder_out, outside
 
 
 def segment(
@@ -45,12 +45,10 @@ def segment(
     """
     from cervix_tf.commands.printing import import_tensorflow
     from cervix_tf.data import read_manifest
-    from cervix_tf.errors import UserError
     from cervix_tf.progress import bar
     from cervix_tf.segmentation import segment
 
-    if data.is_dir() and out.resolve().is_relative_to(data.resolve()):
-        raise UserError(f"{out} lies within the photographs' folder: name a folder outside {data}.")
+    outside(out, data)
     given = {"segments": segments, "keep": keep, "space": space}
     options = {name: value for name, value in given.items() if value is not None}
     manifest = read_manifest(data, labelled=False, strict=strict)

@@ -34,7 +34,7 @@ _SYSTEM = {
     "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "#recycle", "$recycle.bin",
     "system volume information", "lost+found",
 }  # fmt: skip
-_RUN = "recipe.yaml"  # marks the folder of a run, whose plots are no photographs
+_RUN = "recipe.yaml"
 
 
 @dataclass(eq=False)
@@ -82,6 +82,11 @@ class Walk:
         self.left_out.setdefault(reason, []).append(os.fspath(path))
 
 
+def is_run(folder: Path) -> bool:
+    """Tell whether a folder is that of a run, whose plots are no photographs."""
+    return os.path.isfile(folder / _RUN)  # no, too, where it may not be looked into
+
+
 def walk(folder: Path | str) -> Walk:
     """List a folder and all folders below; links to folders are followed, none is read twice.
 
@@ -117,7 +122,7 @@ def walk(folder: Path | str) -> Walk:
         if entries is None:
             found.leave(why or HIDDEN, here.path)
             continue
-        if why is None and here is not root and any(entry.name == _RUN for entry in entries):
+        if why is None and here is not root and is_run(here.path):
             why = OF_A_RUN
         if above is not None and why is None:
             above.folders.append(here)

@@ -43,6 +43,31 @@ def test_strict_refuses_what_is_left_out(folder, mistake, words):
     assert not (folder.parent / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "audit --data in --out in/out",
+        "explore --data in --out in/out",
+        "segment in --out in/A/out",
+        "evaluate run --data in --out in",
+        "explain run --data in --out in/A/map.png",
+        "reproduce --data in --out link",
+    ],
+)
+def test_no_picture_is_written_among_the_photographs(folder, mistake, words):
+    (folder.parent / "link").symlink_to(folder)
+    before = sorted(folder.rglob("*"))
+    assert "lies in the folder of the photographs" in mistake(*words.split())
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_into_a_run_among_the_photographs(folder, run):
+    (folder / "run").mkdir()
+    (folder / "run/recipe.yaml").touch()
+    _, _, err = run("evaluate", "in/run", "--data", "in", "--out", "in/run/test")
+    assert "training has not ended" in err, "where it writes is right: its plots are no photographs"
+
+
 def test_a_table_on_the_screen_stays_a_table(folder, run):
     code, out, err = run("predict", "run", folder)
     assert code == 0

@@ -47,7 +47,7 @@ def test_mistakes_are_one_line_and_exit_code_2(run, folder, tmp_path):
     out = tmp_path / "out"
     for words, said in (
         ((folder, "--out", out), "corrupt.jpg"),
-        ((folder, "--out", folder / "masks"), "outside"),
+        ((folder, "--out", folder / "masks"), "lies in the folder of the photographs"),
         ((folder, "--out", out, "--method", "superpixel"), "did you mean 'superpixels'"),
         ((folder, "--out", out, "--space", "hsv"), "colour space"),
         ((tmp_path / "nowhere", "--out", out), "does not exist"),
