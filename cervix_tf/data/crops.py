@@ -47,7 +47,8 @@ def regions(manifest: pd.DataFrame, crop: Crop) -> list[Region]:
     valid = manifest[columns].notna().all(axis=1).to_numpy()
     if crop == "box":
         boxes = manifest[columns].apply(pd.to_numeric, errors="coerce").to_numpy("float64")
-        valid = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
+        # At least a pixel: a box in shares of the sides, as some tools write them, is none.
+        valid = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] >= 1).all(axis=1)
     bare = ~valid & ~lost
     if bare.any():
         raise UserError(

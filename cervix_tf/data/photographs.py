@@ -180,13 +180,18 @@ def _picture_size(path: Path) -> tuple[int, int, int]:
 def _around(data: bytes, size: int, box: tuple[float, float, float, float]) -> np.ndarray:
     """Decode as small as lets the square around a box keep `size` pixels, and cut that out."""
     height, width = dimensions(data)
+    x, y, w, h = box
+    if not (-w < x < width and -h < y < height):
+        raise UnreadableError(
+            f"its box, {w:g} x {h:g} at {x:g}, {y:g}, lies outside its {width} x {height} pixels"
+        )
     left, top, side = square_around(box, height, width)
     picture = decode(data, min(math.ceil(size * min(height, width) / side), min(height, width)))
     scale = min(picture.shape[:2]) / min(height, width)  # one for both sides, but for rounding
     pixels = max(1, min(round(side * scale), *picture.shape[:2]))
-    x = min(round(left * scale), picture.shape[1] - pixels)
-    y = min(round(top * scale), picture.shape[0] - pixels)
-    return picture[y : y + pixels, x : x + pixels]
+    column = min(round(left * scale), picture.shape[1] - pixels)
+    row = min(round(top * scale), picture.shape[0] - pixels)
+    return picture[row : row + pixels, column : column + pixels]
 
 
 def _resized(picture: np.ndarray, size: int) -> np.ndarray:

@@ -132,6 +132,12 @@ def test_missing_columns_and_rows_are_named(tmp_path):
         prepare(table.drop(columns="box_w"), SIZE, "memory", crop="box")
     with pytest.raises(UserError, match=r"1 of 6 .*2\.jpg.*cervix-tf segment"):
         prepare(table.assign(box_h=[1, 1, 0, 1, 1, 1]), SIZE, "memory", crop="box")
+    shares = table.assign(box_x=0.1, box_y=0.1, box_w=0.5, box_h=0.5)
+    with pytest.raises(UserError, match="6 of 6 photographs have nothing valid"):
+        prepare(shares, SIZE, "memory", crop="box")
+    for aside in ({"box_x": 1e9}, {"box_y": -40.0}):
+        with pytest.raises(UserError, match="50 x 40 at .* lies outside its"):
+            prepare(table.assign(**aside), SIZE, "memory", crop="box")
     with pytest.raises(UserError, match="column 'mask'"):
         prepare(table.drop(columns="mask"), SIZE, "memory", crop="mask")
     with pytest.raises(UserError, match=r"mask of .* is missing"):
