@@ -82,6 +82,7 @@ def corrected_labels(table: pd.DataFrame, root: Path) -> list[str | None]:
                         f"{path}, row {row}, column '{column}': {value!r} is not one of "
                         f"{', '.join(TYPES)}."
                     )
+        _agreed(path, fixed["old_label"] + "/" + fixed["filename"], fixed["new_label"])
         for filename, old, new in fixed[columns].itertuples(index=False):
             source, name = _source_and_name(filename)
             if CORRECTIONS.get(("train", old, name)) == new and _folders(filename) == []:
@@ -103,6 +104,7 @@ def released_labels(table: pd.DataFrame, root: Path) -> list[str | None]:
                 f"{path}, row {int(wrong.argmax()) + 2}: one of {', '.join(TYPES)} must be 1 and the "
                 "others 0."
             )
+        _agreed(path, solution["image_name"], one_hot.idxmax(axis=1))
         labels = dict(zip(solution["image_name"], one_hot.idxmax(axis=1), strict=True))
     return [
         labels.get(name, label) if source == "test" else label
@@ -125,6 +127,16 @@ def _read(path: Path, columns: list[str]) -> pd.DataFrame:
             row = int(table[column].isna().argmax()) + 2
             raise UserError(f"{path}, row {row}: the column '{column}' is empty.")
     return table
+
+
+def _agreed(path: Path, photographs: pd.Series, labels: pd.Series) -> None:
+    """Refuse a CSV with two rows of a photograph that say different things."""
+    other = labels != labels.groupby(photographs).transform("first")
+    if other.any():
+        row = int(other.argmax())
+        raise UserError(
+            f"{path}, row {row + 2}: {photographs[row]} has another label in a row above: leave one."
+        )
 
 
 def _folders(filename: str) -> list[str]:

@@ -237,6 +237,16 @@ def test_released_labels_stay_out_of_training(small):
             ["image_name,Type_1,Type_2,Type_3", "0.jpg,0.2,0.8,0"],
             "row 2: one of Type_1, Type_2, Type_3 must be 1",
         ),
+        (
+            "solution_stg1_release.csv",
+            ["image_name,Type_1,Type_2,Type_3", "0.jpg,0,1,0", "0.jpg,0,1,0", "0.jpg,1,0,0"],
+            r"row 4: 0\.jpg has another label",
+        ),
+        (
+            "fixed_labels_v2.csv",
+            ["filename,old_label,new_label", "1.jpg,Type_1,Type_2", "1.jpg,Type_1,Type_3"],
+            r"row 3: Type_1/1\.jpg has another label",
+        ),
         ("solution_stg1_release.csv", [""], "cannot be read as a CSV"),
     ],
 )
