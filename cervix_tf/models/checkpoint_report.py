@@ -116,7 +116,7 @@ def _labels(classes: int) -> dict[int, str]:
         index = json.loads(
             (keras_cache() / "models" / "imagenet_class_index.json").read_text(encoding="utf-8")
         )
-    except OSError:
+        background = classes - len(index)  # TF-Slim's Inception has one class before the others
+        return {int(key) + background: label for key, (_, label) in index.items()}
+    except (OSError, ValueError, TypeError, AttributeError):  # not there, or damaged
         return {}
-    background = classes - len(index)  # TF-Slim's Inception has one class before the others
-    return {int(key) + background: label for key, (_, label) in index.items()}

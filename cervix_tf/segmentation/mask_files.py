@@ -44,7 +44,8 @@ def read_note(path: Path) -> dict[str, Any]:
     """Read the note of a PNG; empty where there is no such file, or no note of ours in it."""
     try:
         with Image.open(path, formats=["PNG"]) as picture:
-            return json.loads(picture.info[_KEYWORD])
+            note = json.loads(picture.info[_KEYWORD])
+            return note if isinstance(note, dict) else {}
     except (OSError, KeyError, ValueError, SyntaxError, Image.DecompressionBombError):
         return {}
 

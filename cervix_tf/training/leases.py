@@ -104,7 +104,7 @@ class Lease:
 
     def _is_free(self, file: Path) -> bool:
         try:
-            text = file.read_text()
+            text = file.read_text(errors="replace")
         except FileNotFoundError:  # taken over in this moment
             return False
         if text == FREE or _ended_here(text):
@@ -147,9 +147,10 @@ def _ended_here(text: str) -> bool:
     """Whether the holder was a process of this machine and has ended."""
     try:
         holder = json.loads(text)
-    except ValueError:  # being written
+        machine, pid, began = holder["machine"], int(holder["pid"]), holder["began"]
+    except (ValueError, TypeError, KeyError):  # being written, or damaged
         return False
-    return holder["machine"] == _machine() and holder["began"] != _began(holder["pid"])
+    return machine == _machine() and began != _began(pid)
 
 
 def _machine() -> str:

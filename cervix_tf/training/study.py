@@ -14,6 +14,7 @@ import yaml
 from cervix_tf.errors import UserError, listed
 from cervix_tf.files import disk_errors, is_temporary, write_text
 from cervix_tf.recipes import Range, Space
+from cervix_tf.runs.file_shapes import check_object, damaged, reading
 from cervix_tf.training.leases import Lease
 from cervix_tf.training.storages import Database, journal, optuna
 
@@ -180,7 +181,11 @@ def _same(path: Path, same: dict) -> str:
         text = yaml.safe_dump({**same, "name": name}, sort_keys=False, default_flow_style=None)
         write_text(path, text)
         return name
-    before = yaml.safe_load(path.read_text(encoding="utf-8"))
+    with reading(path):
+        before = yaml.safe_load(path.read_text(encoding="utf-8"))
+    check_object(path, before, {})
+    if lost := [key for key in same if key not in before]:
+        raise damaged(path, f"it has no {lost[0]!r}")
     if before.get("storage") != same["storage"]:
         raise UserError(
             f"{path.parent} holds a search whose trials are in {before.get('storage') or 'its journal'}: "

@@ -70,3 +70,8 @@ def test_box_and_centre_are_those_of_the_largest_part():
     }  # fmt: skip
     assert mask_files.largest_part(mask).sum() == 800
     assert not mask_files.largest_part(np.zeros((4, 4), bool)).any()
+
+
+def test_a_note_that_is_no_object_is_none(tmp_path):
+    mask_files.write_png(tmp_path / "a.png", np.zeros((2, 2), np.uint8), [1, 2])
+    assert mask_files.read_note(tmp_path / "a.png") == {}

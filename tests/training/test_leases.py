@@ -13,6 +13,7 @@ import pytest
 
 from cervix_tf.training import leases
 from cervix_tf.training.leases import BEAT, GRACE, Lease, LeaseLost
+from tests.planted.damages import DAMAGES
 
 ROOT = Path(__file__).parents[2]
 
@@ -100,6 +101,18 @@ def test_silence_elsewhere_is_waited_for(elsewhere, clock, tmp_path):
     elsewhere.release()
     lease.check()
     assert not Lease(tmp_path / "lease").take()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_lease_is_silence(elsewhere, clock, tmp_path, damage):
+    text = DAMAGES[damage](elsewhere._file.read_bytes())
+    elsewhere._file.write_bytes(text)
+    lease, looks = Lease(tmp_path / "lease"), 0
+    while not lease.take():
+        clock.now += BEAT
+        looks += 1
+        assert looks < 100
+    assert looks >= GRACE // BEAT, "its holder may live"
 
 
 def test_a_long_pause_of_who_looks_is_no_silence(elsewhere, clock, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from cervix_tf.errors import UserError
 from cervix_tf.recipes import load_space
 from cervix_tf.training.study import Study
+from tests.planted.damages import DAMAGES
 
 pytest.importorskip("optuna")
 SPACE = {
@@ -101,3 +102,12 @@ def test_other_searches_and_other_folders_are_refused(study, tmp_path):
     (tmp_path / "run/recipe.yaml").write_text("")
     with pytest.raises(UserError, match="holds other things"):
         Study(tmp_path / "run", load_space(SPACE), {})
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_study_is_told(study, tmp_path, damage):
+    study()
+    path = tmp_path / "study/study.yaml"
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    with pytest.raises(UserError, match=r"study\.yaml is damaged"):
+        study()

@@ -213,7 +213,7 @@ def _open(folder: Path, settings: dict) -> pd.DataFrame | None:
     if folder.is_file():
         raise UserError(f"{folder} is a file: give a folder to draw phantoms in.")
     if note.is_file():
-        if note.read_text(encoding="utf-8") != text:
+        if note.read_text(encoding="utf-8", errors="replace") != text:
             raise UserError(
                 f"{folder} holds phantoms drawn with other settings ({_SETTINGS}): "
                 "give another folder, or delete this one."
