@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from cervix_tf.data.tables import read_lines
+from cervix_tf.errors import UserError
 from cervix_tf.segmentation.annotations.shapes import Picture, box, polygon
 
 NAMES = ("classes.txt", "obj.names", "data.yaml", "dataset.yaml")
@@ -39,10 +40,16 @@ def class_list(folder: Path) -> dict[int, str]:
             continue
         if file.suffix != ".yaml":
             return {k: line.strip() for k, line in enumerate(read_lines(file)) if line.strip()}
-        content = yaml.safe_load("\n".join(read_lines(file)))
-        names = content.get("names") if isinstance(content, dict) else None
-        pairs = enumerate(names) if isinstance(names, list) else dict(names or {}).items()
-        return {int(k): name for k, name in pairs if isinstance(name, str)}
+        lines = read_lines(file)
+        try:
+            content = yaml.safe_load("\n".join(lines))
+            names = content.get("names") if isinstance(content, dict) else None
+            pairs = enumerate(names) if isinstance(names, list) else dict(names or {}).items()
+            return {int(k): name for k, name in pairs if isinstance(name, str)}
+        except (yaml.YAMLError, RecursionError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{file} names no classes as `names: [NAME, ...]` or `names: {{0: NAME}}`: mend it."
+            ) from error
     return {}
 
 

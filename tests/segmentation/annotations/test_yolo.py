@@ -1,5 +1,7 @@
 import numpy as np
+import pytest
 
+from cervix_tf.errors import UserError
 from cervix_tf.segmentation.annotations import yolo
 from cervix_tf.segmentation.annotations.shapes import drawn
 
@@ -30,3 +32,10 @@ def test_names_of_the_classes(tmp_path):
     assert yolo.class_list(tmp_path) == {0: "cervix"}
     (tmp_path / "classes.txt").write_text("os\r\ncervix\r\n")
     assert yolo.class_list(tmp_path) == {0: "os", 1: "cervix"}
+
+
+@pytest.mark.parametrize("text", ["names: cervix", "names: {a: b}", "names: 5", "[", "2020-99-99"])
+def test_names_that_are_none_name_their_file(tmp_path, text):
+    (tmp_path / "data.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"data\.yaml names no classes"):
+        yolo.class_list(tmp_path)
