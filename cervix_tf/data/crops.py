@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.decoding import read_grey
+from cervix_tf.data.decoding import UnreadableError, read_grey
 from cervix_tf.data.flags import NOT_LOCATED, WITHOUT_CERVIX, has_flag
 from cervix_tf.errors import UserError
 
@@ -46,9 +46,7 @@ def regions(manifest: pd.DataFrame, crop: Crop) -> list[Region]:
     lost = has_flag(manifest, *WITHOUT_CERVIX)
     valid = manifest[columns].notna().all(axis=1).to_numpy()
     if crop == "box":
-        boxes = manifest[columns].apply(pd.to_numeric, errors="coerce").to_numpy("float64")
-        # At least a pixel: a box in shares of the sides, as some tools write them, is none.
-        valid = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] >= 1).all(axis=1)
+        boxes, valid = boxes_of(manifest)
     bare = ~valid & ~lost
     if bare.any():
         raise UserError(
@@ -68,6 +66,20 @@ def regions(manifest: pd.DataFrame, crop: Crop) -> list[Region]:
         else:
             used[row] = (*boxes[row].tolist(),)
     return used
+
+
+def boxes_of(manifest: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Read the boxes of a manifest that has their columns.
+
+    Args:
+        manifest: N photographs.
+
+    Returns:
+        float64 (N, 4), left, top, width and height in pixels; and bool (N,), whether that is a box:
+        four numbers, at least a pixel wide and high, so none in shares of the sides.
+    """
+    boxes = manifest[list(BOX)].apply(pd.to_numeric, errors="coerce").to_numpy("float64")
+    return boxes, np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] >= 1).all(axis=1)
 
 
 def centred_square(picture: np.ndarray) -> np.ndarray:
@@ -126,16 +138,36 @@ def square_around(
     return left, top, side
 
 
-def painted_out(picture: np.ndarray, mask: Path, photograph: Path) -> np.ndarray:
+def painted_out(picture: np.ndarray, mask: Path, height: int, width: int) -> np.ndarray:
     """Paint everything black but what a mask keeps, as section 5.2 of the report did.
 
-    The mask is as large as the photograph, or in its proportions, or square, for the centred square of
-    the photograph, which `picture` is.
+    Args:
+        picture: uint8, (S, S, 3), the centred square of a photograph.
+        mask: A picture as large as the photograph, or in its proportions, or square, for the centred
+            square; kept is what is above 127, as `read_grey` reads it.
+        height: Height of the photograph in pixels.
+        width: Width of the photograph in pixels.
+
+    Returns:
+        uint8, (S, S, 3).
+
+    Raises:
+        UnreadableError: The mask is missing, no picture, of other proportions, or keeps nothing.
     """
-    kept = read_grey(mask)
-    if kept is None:
-        raise UserError(f"{mask}, the mask of {photograph}, is missing or no picture: {_COMMAND}.")
-    kept = np.ascontiguousarray(centred_square(kept))
+    grey = read_grey(mask)
+    if grey is None:
+        raise UnreadableError(f"its mask {mask} is missing or no picture")
+    tall, wide = grey.shape
+    # Of a smaller copy the proportions are not quite the same: its sides are whole numbers.
+    if tall != wide and abs(tall * width - wide * height) > max(
+        height + width, 0.02 * tall * width
+    ):
+        raise UnreadableError(
+            f"its mask {mask}, {wide} x {tall}, is not in the proportions of {width} x {height} pixels"
+        )
+    kept = np.ascontiguousarray(centred_square(grey))
+    if kept.max() <= 127:
+        raise UnreadableError(f"its mask {mask} keeps nothing of the centred square")
     way = cv2.INTER_AREA if len(kept) > len(picture) else cv2.INTER_LINEAR
     kept = cv2.resize(kept, (picture.shape[1], picture.shape[0]), interpolation=way)
     return picture * (kept[..., None] > 127)

@@ -79,7 +79,9 @@ def read_grey(path: Path) -> np.ndarray | None:
         path: A PNG, or whatever else OpenCV reads.
 
     Returns:
-        uint8, (H, W); None if it is missing, damaged or no picture.
+        uint8, (H, W), 255 where something is marked; None if it is missing, damaged or no picture. Of
+        a mask that is dark all over (0 and 1, numbers of classes, colours of a palette) everything that
+        is not black is marked.
 
     Raises:
         UserError: It has more pixels than `max_pixels`.
@@ -91,7 +93,10 @@ def read_grey(path: Path) -> np.ndarray | None:
         return None
     except UnreadableError as error:
         raise UserError(f"{path} cannot be read: {error}.") from error
-    return _by_opencv(data, cv2.IMREAD_GRAYSCALE)
+    grey = _by_opencv(data, cv2.IMREAD_GRAYSCALE)
+    if grey is None or grey.max() > 127:
+        return grey
+    return (grey > 0) * np.uint8(255)
 
 
 def check_size(data: bytes) -> None:

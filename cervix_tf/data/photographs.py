@@ -102,7 +102,7 @@ def square(path: Path, size: int, region: Region = None, data: bytes | None = No
         picture = _resized(_around(data, size, region), size)
     else:
         picture = square_of(decode(data, size), size)
-    return painted_out(picture, region, path) if isinstance(region, Path) else picture
+    return painted_out(picture, region, *dimensions(data)) if isinstance(region, Path) else picture
 
 
 def square_of(picture: np.ndarray, size: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cervix_tf.data import batches, phantom, prepare, read_manifest
-from cervix_tf.data.crops import MARGIN, regions, square_around
+from cervix_tf.data.crops import MARGIN, painted_out, regions, square_around
 from cervix_tf.data.decoding import dimensions
 from cervix_tf.data.flags import NOT_LOCATED
 from cervix_tf.data.photographs import square
@@ -113,6 +113,38 @@ def test_mask_paints_out_the_rest(tmp_path):
     assert np.array_equal(prepare(table, SIZE, "memory", crop="mask").array, masked)
 
 
+@pytest.mark.parametrize("bright", [1, 38, 127])
+def test_dark_masks_of_other_tools_keep_what_is_not_black(tmp_path, bright):
+    """0 and 1, numbers of classes, or the colours of a palette seen as grey."""
+    table = located(tmp_path)
+    expected = prepare(table, SIZE, "memory", crop="mask").array
+    for path in table["mask"]:
+        cv2.imwrite(path, cv2.imread(path, 0) // 255 * bright)
+    assert np.array_equal(prepare(table, SIZE, "memory", crop="mask").array, expected)
+
+
+def test_masks_that_cannot_be_meant_are_all_named(tmp_path):
+    table = located(tmp_path)
+    for row, change in enumerate((np.zeros_like, np.transpose, lambda mask: mask[:40])):
+        path = table["mask"][row]
+        cv2.imwrite(path, np.ascontiguousarray(change(cv2.imread(path, 0))))
+    with pytest.raises(UserError, match="3 of 6 photographs") as told:
+        prepare(table, SIZE, "memory", crop="mask")
+    assert str(told.value).count("is not in the proportions") == 2
+    assert "keeps nothing of the centred square" in str(told.value)
+
+
+@given(
+    st.integers(200, 4000), st.integers(200, 4000), st.floats(0.02, 1), st.sampled_from([128, 255])
+)
+def test_smaller_masks_are_in_proportion(tmp_path_factory, height, width, scale, bright):
+    shape = max(round(height * scale), 1), max(round(width * scale), 1)
+    path = tmp_path_factory.mktemp("mask") / "mask.png"
+    cv2.imwrite(str(path), np.full(shape, bright, np.uint8))
+    picture = np.full((8, 8, 3), 7, np.uint8)
+    assert (painted_out(picture, path, height, width) == 7).all()
+
+
 def test_flagged_photographs_keep_the_square_with_one_warning(tmp_path):
     table = located(tmp_path).assign(flags=None)
     table["flags"] = table["flags"].astype("object")
@@ -140,7 +172,7 @@ def test_missing_columns_and_rows_are_named(tmp_path):
             prepare(table.assign(**aside), SIZE, "memory", crop="box")
     with pytest.raises(UserError, match="column 'mask'"):
         prepare(table.drop(columns="mask"), SIZE, "memory", crop="mask")
-    with pytest.raises(UserError, match=r"mask of .* is missing"):
+    with pytest.raises(UserError, match=r"6 of 6 .*mask .*gone\.png is missing"):
         prepare(table.assign(mask="gone.png"), SIZE, "memory", crop="mask")
     with pytest.raises(UserError, match="give square, box or mask"):
         regions(table, "circle")
@@ -159,11 +191,13 @@ def test_cache_follows_boxes_and_masks(tmp_path):
     assert changed == [2]
 
     masked = prepare(table, SIZE, cache, crop="mask")
-    cv2.imwrite(table["mask"][4], np.zeros((96, 128), np.uint8))
+    few = np.zeros_like(cv2.imread(table["mask"][4], 0))
+    few[48:64, 48:64] = 255
+    cv2.imwrite(table["mask"][4], few)
     os.utime(table["mask"][4], ns=(1, 1))
     again = prepare(table, SIZE, cache, crop="mask")
     assert again.path != masked.path
-    assert not again.array[4].any()
+    assert again.array[4].any(axis=2).mean() < 0.1
     assert np.array_equal(again.array[5], masked.array[5])
     none = prepare(table, SIZE, "none", crop="mask")
     assert np.array_equal(none.array[[5, 0]], again.array[[5, 0]])
@@ -178,14 +212,14 @@ def test_batches_take_the_crop(tmp_path):
 @pytest.mark.parametrize("shape", [(40, 1), (1, 40), (1, 1), (3, 500)])
 def test_odd_photographs_never_crash(tmp_path, shape):
     path = tmp_path / "odd.png"
-    cv2.imwrite(str(path), np.zeros(shape, np.uint8))
+    cv2.imwrite(str(path), np.full(shape, 255, np.uint8))
     manifest = pd.DataFrame({"path": [str(path)]})
     boxed = manifest.assign(box_x=0.0, box_y=0.0, box_w=float(shape[1]), box_h=float(shape[0]))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert prepare(boxed, 8, "memory", crop="box").array.shape == (1, 8, 8, 3)
         masked = prepare(manifest.assign(mask=str(path)), 8, "memory", crop="mask")
-    assert not masked.array.any()
+    assert (masked.array == 255).all()
 
 
 def test_manifest_of_boxes_is_read_back(tmp_path):

@@ -10,7 +10,7 @@ import pandas as pd
 import tensorflow as tf
 
 from cervix_tf.data import RandomView, split, training_stream
-from cervix_tf.data.crops import BOX
+from cervix_tf.data.crops import BOX, boxes_of
 from cervix_tf.data.decoding import dimensions, read_grey
 from cervix_tf.data.manifests import photographs_or_phantoms, validated
 from cervix_tf.data.photographs import Progress, read_bytes
@@ -188,7 +188,15 @@ def _learnable(manifest: pd.DataFrame, validation: float, seed: int) -> pd.DataF
     if "mask" in manifest:
         outlined |= manifest["mask"].notna().to_numpy()
     if set(BOX) <= set(manifest.columns):
-        outlined |= manifest[list(BOX)].notna().all(axis=1).to_numpy()
+        valid = boxes_of(manifest)[1]
+        wrong = manifest[list(BOX)].notna().any(axis=1).to_numpy() & ~valid & ~outlined
+        if wrong.any():
+            raise UserError(
+                f"{int(wrong.sum())} of {len(manifest)} photographs have no valid box in "
+                f"{', '.join(BOX)} (pixels), such as {manifest['path'].iloc[int(wrong.argmax())]}: mend "
+                "it, or leave it empty."
+            )
+        outlined |= valid
     if not outlined.any():
         raise UserError(
             "The manifest has no mask and no box to learn from: give a column 'mask', or boxes by "
