@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cervix_tf.data.names import absolute, check_class_names, natural, normal
+from cervix_tf.data.names import absolute, check_class_names, natural, normal, warn_of_spellings
 from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError, listed, unknown
 from cervix_tf.files import write_csv
@@ -54,6 +54,7 @@ def read_csv(path: Path | str, labelled: bool = True, existing: bool = True) -> 
         raise UserError(f"{path}: the column 'label' is empty in every row.")
     if labelled:
         check_class_names(table["label"].dropna().unique(), str(path))
+        warn_of_spellings(table, str(path))
     return table
 
 

@@ -3,8 +3,11 @@
 import os
 import re
 import unicodedata
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
+
+import pandas as pd
 
 from cervix_tf.errors import UserError, listed
 from cervix_tf.screen import printable
@@ -84,6 +87,32 @@ def check_class_names(names: Iterable[str], where: str) -> None:
             f"{where}: a class cannot be called {listed(map(repr, taken))}, as a column of the tables "
             "of predictions is: rename it."
         )
+
+
+def warn_of_spellings(manifest: pd.DataFrame, where: str) -> None:
+    """Warn of classes that differ in case, blanks and underscores alone, and of patients in case alone.
+
+    Args:
+        manifest: Its columns `label` and `group` are used.
+        where: What the warning calls it.
+    """
+    for what, column, fold in (
+        ("classes", "label", lambda name: re.sub(r"[\s_]+", "", name).casefold()),
+        ("patients", "group", str.casefold),
+    ):
+        # With a slash: a photograph without a patient, which is a group by itself.
+        names = [name for name in manifest[column].dropna().unique() if "/" not in name]
+        if len(set(map(fold, names))) < len(names):
+            first: dict[str, str] = {}
+            alike = [
+                (first[fold(n)], n) for n in sorted(names) if first.setdefault(fold(n), n) != n
+            ]
+            pairs = listed(f"{one!r} and {other!r}" for one, other in alike)
+            warnings.warn(
+                f"{where}: {what} that may be the same in two spellings: {pairs}. They count as "
+                "different ones: if they are not, write them alike.",
+                stacklevel=3,
+            )
 
 
 def absolute(path: str | Path) -> str:

@@ -12,7 +12,7 @@ from cervix_tf.data.kaggle.download import COMPETITION
 from cervix_tf.data.kaggle.folders import find_root, is_download, read_kaggle
 from cervix_tf.data.left_out import accounted, left_out_words
 from cervix_tf.data.manifests import read_csv, validated
-from cervix_tf.data.names import check_class_names, check_readable
+from cervix_tf.data.names import check_class_names, check_readable, warn_of_spellings
 from cervix_tf.errors import UserError
 
 LISTS = ("manifest.csv", "metadata.csv", "phantom.csv")
@@ -90,6 +90,7 @@ def read_manifest(path: Path | str, labelled: bool = True, strict: bool = False)
     manifest = validated(rows, str(path))
     if labelled:
         check_class_names(manifest["label"].dropna().unique(), str(path))
+        warn_of_spellings(manifest, str(path))
     return accounted(manifest, found, nested=nested, strict=strict)
 
 

@@ -1,4 +1,6 @@
 import os
+import re
+import warnings
 
 import pandas as pd
 import pytest
@@ -27,6 +29,27 @@ def test_one_class_and_one_patient_however_they_are_written(tmp_path, photograph
     assert table["group"].tolist() == ["P1", "P1", "2", "2"]
     given = pd.DataFrame({"path": table["path"], "label": [label for label, _ in rows]})
     assert class_names(validated(given, "a table")) == ["CIN1", composed]
+
+
+@pytest.mark.parametrize(
+    ("labels", "patients", "warned"),
+    [
+        (["Type_1", "type 1", "Type_2"], ["1", "2", "3"], "classes .*: 'Type_1' and 'type 1'"),
+        (["A", "B", "A"], ["P1", "p1", "P2"], "patients .*: 'P1' and 'p1'"),
+        (["HPV+", "HPV-", "HPV"], ["1-1", "11", "1 1"], None),
+    ],
+)
+def test_two_spellings_are_told(tmp_path, photograph, labels, patients, warned):
+    for k in range(3):
+        photograph(tmp_path / f"{k}.jpg", k)
+    lines = [f"{k}.jpg,{labels[k]},{patients[k]}" for k in range(3)]
+    (tmp_path / "list.csv").write_text("\n".join(["path,label,patient", *lines]))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert len(class_names(read_manifest(tmp_path / "list.csv"))) == len(set(labels))
+    told = [str(one.message) for one in caught if "two spellings" in str(one.message)]
+    assert len(told) == (warned is not None)
+    assert warned is None or re.search(warned, told[0])
 
 
 def test_whole_numbers_beside_missing_ones_stay_whole(tmp_path, photograph):
