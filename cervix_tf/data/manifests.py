@@ -54,7 +54,7 @@ def read_csv(path: Path | str, labelled: bool = True, existing: bool = True) -> 
         raise UserError(f"{path}: the column 'label' is empty in every row.")
     if labelled:
         check_class_names(table["label"].dropna().unique(), str(path))
-        warn_of_spellings(table, str(path))
+    warn_of_spellings(table, str(path))
     return table
 
 

@@ -90,7 +90,7 @@ def read_manifest(path: Path | str, labelled: bool = True, strict: bool = False)
     manifest = validated(rows, str(path))
     if labelled:
         check_class_names(manifest["label"].dropna().unique(), str(path))
-        warn_of_spellings(manifest, str(path))
+    warn_of_spellings(manifest, str(path))
     return accounted(manifest, found, nested=nested, strict=strict)
 
 
