@@ -30,11 +30,10 @@ LEAST = 0.01  # of the crop: where less of the zone is visible there is nothing 
 RESAMPLES = 2000
 
 
-def trained(folder: Path, per_class=120, size=(480, 640), settings=()) -> Run:
-    """Draw phantoms and train CervixNet-2 on three quarters of them."""
-    table = cx.data.phantom(folder / "phantoms", per_class=per_class, seed=1, sizes=[size])
+def trained(phantoms: pd.DataFrame, folder: Path, settings=()) -> Run:
+    """Train CervixNet-2 on three quarters of the phantoms."""
     recipe = load_recipe("cervixnet2", [*SETTINGS, *settings])
-    return cx.training.fit(table, recipe, run=folder / "run", cache="memory")
+    return cx.training.fit(phantoms, recipe, run=folder, cache="memory")
 
 
 def validation(run: Run) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
@@ -143,7 +142,12 @@ def main():
     parser.add_argument("--write", type=Path, nargs="?", const=ROOT / "docs/appendix/explain.md")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        run = cx.load(chosen.run) if chosen.run else trained(Path(scratch))
+        place = Path(scratch)
+        if chosen.run:
+            run = cx.load(chosen.run)
+        else:
+            drawn = cx.data.phantom(place / "phantoms", per_class=120, seed=1, sizes=[(480, 640)])
+            run = trained(drawn, place / "run")
         options = {k: v for k, v in run.recipe.model.options.items() if k != "weights"}
         keras.utils.set_random_seed(0)
         random = cx.models.build(run.recipe.model.name, image_size=run.image_size, **options)

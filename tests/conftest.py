@@ -19,8 +19,10 @@ hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine
 hypothesis.settings.load_profile("untimed")
 
 SHARED = Path(__file__).parents[2] / "shared"
-# Begun last, a test of half a minute would leave the other worker idle.
+# Begun last, a test of half a minute would leave the other worker idle. Next to each other, those that
+# share phantoms fall to one worker.
 FIRST = (
+    "phantoms/test_drawing.py",
     "explanation/test_attribution.py",
     "faults/test_faults.py",
     "docs/test_commands.py",
@@ -74,6 +76,14 @@ def phantoms(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("phantoms")
     phantom(folder, per_class=12, test=5, seed=3, sizes=[(120, 160), (160, 120)])
     return folder
+
+
+@pytest.fixture(scope="session")
+def many_phantoms(tmp_path_factory):
+    """The manifest of phantoms enough to learn from: 110 of each type."""
+    from cervix_tf.data import phantom
+
+    return phantom(tmp_path_factory.mktemp("many") / "set", 110, seed=1, sizes=[(96, 128)])
 
 
 @pytest.fixture

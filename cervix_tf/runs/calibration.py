@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
+from threadpoolctl import threadpool_limits
 
 from cervix_tf.runs.file_shapes import read_object, reading
 
@@ -179,16 +180,17 @@ def fit_calibration(
     kept, least, free = 0, np.full(2, np.inf), np.zeros(1 + classes)
     if len(parts) < FEWEST:
         del limits[classes]
-    for numbers, bounds in limits.items():
-        value, found = fitted(*bounds, every)
-        others = (
-            [losses(fitted(*bounds, ~part)[1], part)[0] for part in parts]
-            if len(parts) > 1
-            else [0]
-        )
-        tried = np.array([value + PAYS * numbers, sum(others)])
-        if (tried < least).all() or not numbers:
-            kept, least, free = numbers, tried, found
+    with threadpool_limits(1):  # the matrices are tiny: more threads wait for each other
+        for numbers, bounds in limits.items():
+            value, found = fitted(*bounds, every)
+            others = (
+                [losses(fitted(*bounds, ~part)[1], part)[0] for part in parts]
+                if len(parts) > 1
+                else [0]
+            )
+            tried = np.array([value + PAYS * numbers, sum(others)])
+            if (tried < least).all() or not numbers:
+                kept, least, free = numbers, tried, found
     slope = float(free[0] / spread)
     offsets = prior + free[1:] - slope * trained
     return Calibration(

@@ -25,8 +25,9 @@ NETWORKS = {
 
 
 SMALL = [
-    "stages.0.steps=150",
-    "image_size=64",
+    "seed=2",
+    "stages.0.steps=180",
+    "image_size=48",
     "model.widths=[16, 32, 64, 128]",
     "optimizer.learning_rate=0.002",
 ]
@@ -170,15 +171,17 @@ def test_mistakes(small, noise):
 
 
 @pytest.mark.slow
-def test_cervixnet2_learns_the_phantoms_and_looks_at_the_transformation_zone(tmp_path, monkeypatch):
+def test_cervixnet2_learns_the_phantoms_and_looks_at_the_transformation_zone(
+    many_phantoms, tmp_path, monkeypatch
+):
     """What no linear classifier on global colours can tell apart, the report's network learns.
 
-    Half as wide as in the report, that is, and at 64 pixels. Of three seeds the worst had log loss 0.747.
+    Half as wide as in the report, that is, and at 48 pixels. Of three seeds the worst had log loss 0.804.
 
     Against the true mask of phantoms its maps have more mass on the zone than its share of the area.
     """
     shortcuts.bare_fits(monkeypatch)
-    run = attribution.trained(tmp_path, 110, (100, 133), SMALL)
+    run = attribution.trained(many_phantoms, tmp_path / "run", SMALL)
     assert run.metrics["prior"]["log_loss"] == pytest.approx(1.0986, abs=0.01)
     assert run.metrics["raw"]["log_loss"] < 0.85
     assert run.metrics["raw"]["accuracy"] > 0.6
@@ -186,5 +189,5 @@ def test_cervixnet2_learns_the_phantoms_and_looks_at_the_transformation_zone(tmp
         ratio, low, _ = figures["chance"]
         if figures["region"] == "zone and within":
             assert low > 1.2, figures
-        elif figures["method"] == "gradcam":  # the gradient's ratio is 1.04 with one of three seeds
+        else:
             assert ratio > 1.2, figures

@@ -9,6 +9,7 @@ import pytest
 from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
 from cervix_tf.exploration import explore
+from tests.planted.shortcuts import quick_figures
 
 PICTURES = {
     f"{n}.png" for n in ("classes", "sizes", "samples", "means", "pixels_pca", "pixels_tsne")
@@ -84,7 +85,8 @@ def test_the_order_of_rows_does_not_matter(found, manifest, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-def test_one_class_gives_the_pictures_and_says_what_is_missing(manifest, tmp_path):
+def test_one_class_gives_the_pictures_and_says_what_is_missing(manifest, tmp_path, monkeypatch):
+    quick_figures(monkeypatch)
     one = manifest[manifest["label"] == "Type_2"].assign(label="<b>one</b>")
     found = explore(one, tmp_path, size=16, cache="memory", name="<i>x</i>")
     assert found["embeddings"]["pixels"]["neighbour"] is None
@@ -96,7 +98,10 @@ def test_one_class_gives_the_pictures_and_says_what_is_missing(manifest, tmp_pat
     assert "<i>x" not in page
 
 
-def test_photographs_without_any_label_and_fewer_than_the_components(manifest, tmp_path):
+def test_photographs_without_any_label_and_fewer_than_the_components(
+    manifest, tmp_path, monkeypatch
+):
+    quick_figures(monkeypatch)
     five = manifest[manifest["label"].isna()]
     found = explore(five, tmp_path, components=6, size=16, cache="memory")
     assert found["classes"] == {"no label": 5}

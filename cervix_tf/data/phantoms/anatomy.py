@@ -6,6 +6,7 @@ amount of red and of pale rim whatever the type: what does not lie at the os is 
 patches away from it.
 """
 
+import functools
 from dataclasses import dataclass
 
 import cv2
@@ -42,10 +43,8 @@ def draw_cervix(kind: int, rng: np.random.Generator) -> Cervix:
     Its kind is 1 (junction wholly outside the os and visible), 2 (partly inside) or 3 (not visible).
     """
     size = (MAP, MAP)
-    line = np.linspace(-REACH, REACH, MAP, dtype=np.float32)
-    x, y = np.meshgrid(line, line)
-    radius = np.hypot(x, y)
-    outline = 1 + 0.06 * wave(rng, np.arctan2(y, x), 4)
+    x, y, radius, angle = _grid()
+    outline = 1 + 0.06 * wave(rng, angle, 4)
     inside = step(radius - outline, 0.03, -0.08)
 
     # --- the os: a dot, a slit or a gape
@@ -107,7 +106,18 @@ def draw_cervix(kind: int, rng: np.random.Generator) -> Cervix:
     slope_y = cv2.Sobel(bump, cv2.CV_32F, 0, 1, scale=MAP / (16 * REACH))
     dome = 0.3 + 0.45 * np.minimum(radius, 1.05) ** 2
     relief = np.stack([x * dome - slope_x, y * dome - slope_y, inside, zone])
-    return Cervix(colour.astype(np.float32), relief.astype(np.float32), (os_x, os_y), skin)
+    return Cervix(colour, relief, (os_x, os_y), skin)
+
+
+@functools.cache
+def _grid() -> tuple[np.ndarray, ...]:
+    """Each pixel's x, y, distance and direction from the centre: the same for every patient."""
+    line = np.linspace(-REACH, REACH, MAP, dtype=np.float32)
+    x, y = np.meshgrid(line, line)
+    grid = x, y, np.hypot(x, y), np.arctan2(y, x)
+    for part in grid:
+        part.flags.writeable = False
+    return grid
 
 
 def _os_axes(rng: np.random.Generator) -> tuple[float, float]:

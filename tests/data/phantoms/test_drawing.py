@@ -208,8 +208,8 @@ def statistics(path):
 
 
 @pytest.mark.slow
-def test_global_statistics_tell_a_linear_classifier_nothing(tmp_path):
-    manifest = phantom(tmp_path, 120, seed=11, sizes=[(96, 128)], quality=95)
+def test_global_statistics_tell_a_linear_classifier_nothing(many_phantoms):
+    manifest = many_phantoms
     labels = manifest["label"].to_numpy()
     features = np.stack([statistics(path) for path in manifest["path"]])
     folds = StratifiedGroupKFold(5, shuffle=True, random_state=0)
