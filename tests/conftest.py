@@ -10,6 +10,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a worker a core: more threads would w
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
+import filelock
 import hypothesis
 import numpy as np
 import pytest
@@ -69,13 +70,29 @@ def _user_cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def phantoms(tmp_path_factory) -> Path:
+def once(tmp_path_factory):
+    """Maker of a folder that the worker which needs it first fills, for all to read."""
+    base = tmp_path_factory.getbasetemp()
+    together = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def made(name: str, fill) -> Path:
+        folder, done = together / name, together / f"{name}.done"
+        with filelock.FileLock(together / f"{name}.lock"):
+            if not done.exists():
+                fill(folder)
+                done.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def phantoms(once) -> Path:
     """A folder of small phantoms: 12 of each type to train on, 5 to test on."""
     from cervix_tf.data import phantom
 
-    folder = tmp_path_factory.mktemp("phantoms")
-    phantom(folder, per_class=12, test=5, seed=3, sizes=[(120, 160), (160, 120)])
-    return folder
+    given = {"per_class": 12, "test": 5, "seed": 3, "sizes": [(120, 160), (160, 120)]}
+    return once("phantoms", lambda folder: phantom(folder, **given))
 
 
 @pytest.fixture(scope="session")
@@ -165,13 +182,15 @@ def recipe():
 
 
 @pytest.fixture(scope="session")
-def finished(phantoms, recipe, tmp_path_factory):
-    """A finished run of the tiny recipe on the phantoms."""
+def finished(phantoms, recipe, once, tmp_path_factory):
+    """A finished run of the tiny recipe on the phantoms, in a folder of the worker's own."""
     from cervix_tf.data import read_manifest
+    from cervix_tf.runs import load
     from cervix_tf.training import fit
 
-    folder = tmp_path_factory.mktemp("runs") / "run"
-    return fit(read_manifest(phantoms), recipe(), run=folder, cache="memory")
+    given = read_manifest(phantoms), recipe()
+    made = once("finished", lambda folder: fit(*given, run=folder, cache="memory"))
+    return load(shutil.copytree(made, tmp_path_factory.mktemp("runs") / "run"))
 
 
 @pytest.fixture

@@ -1,19 +1,20 @@
 import json
-import os
 import re
 import shutil
-import signal
 import socket
-import subprocess
 import sys
+import tempfile
+import time
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
 
+from cervix_tf import cli
 from cervix_tf.data import read_manifest
 from cervix_tf.inference import predict
+from tests.planted.forks import forked
 
 WAIT = 120_000  # milliseconds, for a busy machine
 
@@ -29,29 +30,33 @@ def temporary(tmp_path_factory):
     return tmp_path_factory.mktemp("temporary")
 
 
+def serve(*words):
+    """The command line, in a process of its own."""
+    tempfile.tempdir = None  # asked of the environment again
+    sys.argv = ["cervix-tf", "demo", *map(str, words)]
+    cli.main()
+
+
 @pytest.fixture(scope="module")
-def served(finished, temporary):
-    """The real command at work, its temporary files in `temporary`: the address."""
-    port = free_port()
-    command = [sys.executable, "-m", "cervix_tf.cli", "demo", finished.folder, "--port", port]
-    with subprocess.Popen(
-        list(map(str, command)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TMPDIR": str(temporary)},
-    ) as process:
-        try:
-            line = process.stdout.readline()
-            assert line == f"http://127.0.0.1:{port}/ (Ctrl+C ends it)\n", process.stderr.read()
-            yield line.split()[0]
-            process.send_signal(signal.SIGTERM)  # SIGINT is ignored by what runs in the background
-            out, err = process.communicate()
-            assert (process.returncode, out) == (0, "")
-            assert "Traceback" not in err
-            assert not list(temporary.iterdir()), "nothing is left behind"
-        finally:
-            process.kill()
+def served(finished, temporary, tmp_path_factory):
+    """The command at work, its temporary files in `temporary`: the address."""
+    port, said = free_port(), tmp_path_factory.mktemp("served") / "said"
+    out, err = (said.with_name(f"said.{ending}") for ending in ("out", "err"))
+    given = {"said": said, "TMPDIR": str(temporary)}
+    process = forked(serve, finished.folder, "--port", port, **given)
+    try:
+        while not (out.is_file() and (line := out.read_text()).endswith("\n")):
+            assert process.is_alive(), err.read_text()
+            time.sleep(0.02)
+        assert line == f"http://127.0.0.1:{port}/ (Ctrl+C ends it)\n"
+        yield line.split()[0]
+        process.terminate()  # SIGINT is ignored by what runs in the background
+        process.join()
+        assert (process.exitcode, out.read_text()) == (0, line)
+        assert "Traceback" not in err.read_text()
+        assert not list(temporary.iterdir()), "nothing is left behind"
+    finally:
+        process.kill()
 
 
 def all_pictures(page) -> None:

@@ -15,6 +15,7 @@ from cervix_tf.evaluation import evaluate
 from cervix_tf.evaluation.report import report
 from cervix_tf.explanation import examine, explain
 from cervix_tf.training import fit
+from tests.planted.shortcuts import uncompiled
 
 
 @pytest.fixture
@@ -51,13 +52,14 @@ def paths_of(run, *splits):
 
 @pytest.mark.slow
 def test_fit(counted, recipe, phantoms, tmp_path):
-    run = fit(
-        read_manifest(phantoms),
-        recipe(stages=[{"train": "all", "steps": 3}]),
-        run=tmp_path / "run",
-        cache="memory",
-        on_validation=lambda step, loss: counted.predicted.clear(),
-    )
+    with uncompiled():
+        run = fit(
+            read_manifest(phantoms),
+            recipe(stages=[{"train": "all", "steps": 3}]),
+            run=tmp_path / "run",
+            cache="memory",
+            on_validation=lambda step, loss: counted.predicted.clear(),
+        )
     assert counted.decoded == once(paths_of(run, "train", "validation"))
     # After the last validation, which gave the run's predictions: the training photographs.
     assert len(counted.predicted) == len(paths_of(run, "train"))
