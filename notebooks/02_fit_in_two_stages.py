@@ -173,4 +173,4 @@ Image.open(run.path("plots/confusion.png"))
 
 # %%
 run = cx.load(WORK / "fine-tuned")
-cx.predict(run, run.manifest["path"].head(5)).round(3)
+cx.predict(run, run.manifest["path"].head(5)).drop(columns="path").round(3)

@@ -14,7 +14,7 @@ import yaml
 from cervix_tf.errors import UserError, listed
 from cervix_tf.files import disk_errors, is_temporary, write_text
 from cervix_tf.recipes import Range, Space
-from cervix_tf.runs.file_shapes import check_object, damaged, reading
+from cervix_tf.runs.file_shapes import check_object, reading
 from cervix_tf.training.leases import Lease
 from cervix_tf.training.storages import Database, journal, optuna
 
@@ -183,9 +183,7 @@ def _same(path: Path, same: dict) -> str:
         return name
     with reading(path):
         before = yaml.safe_load(path.read_text(encoding="utf-8"))
-    check_object(path, before, {})
-    if lost := [key for key in same if key not in before]:
-        raise damaged(path, f"it has no {lost[0]!r}")
+    check_object(path, before, {"name": str})  # the last that was written
     if before.get("storage") != same["storage"]:
         raise UserError(
             f"{path.parent} holds a search whose trials are in {before.get('storage') or 'its journal'}: "
@@ -196,4 +194,4 @@ def _same(path: Path, same: dict) -> str:
             raise UserError(
                 f"{path.parent} holds a search with another {key}: choose another --study folder."
             )
-    return before.get("name", "study")
+    return before["name"]
