@@ -162,6 +162,7 @@ cli.main()
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+@pytest.mark.slow
 def test_names_are_printed_in_the_c_locale(tmp_path):
     photograph = tmp_path / "caf\u00e9 \u00d7"
     done = cervix_tf(f"audit --data '{photograph}'", PYTHONUTF8="0", LC_ALL="C")

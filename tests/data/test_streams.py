@@ -134,6 +134,7 @@ def test_training_shuffles_every_pass_and_shows_all(manifest):
         assert len(np.unique(pictures.reshape(10, -1), axis=0)) == 10
 
 
+@pytest.mark.slow
 def test_augmented_batches_differ_between_passes_and_repeat_with_the_seed(manifest):
     options = {"flip": True, "rotation": 40.0}
     one, two = (batches(manifest, SIZE, 4, True, options, seed=2, cache="memory") for _ in range(2))

@@ -78,6 +78,7 @@ def test_flat_heads_weight_each_position_by_default(images):
     assert np.abs(maps[0] - maps[2]).max() > 0
 
 
+@pytest.mark.slow
 def test_gradcam_layer():
     assert gradcam_layer(models.build("cervixnet2", image_size=64)) == "pool5"
     assert gradcam_layer(models.build("inception", image_size=64)) == "Mixed_5c"

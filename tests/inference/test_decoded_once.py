@@ -67,7 +67,7 @@ def test_fit(counted, recipe, phantoms, tmp_path):
     assert counted.features.total() == len(paths_of(run, "train", "validation"))
 
 
-@pytest.mark.parametrize("views", [1, 3])
+@pytest.mark.parametrize("views", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_evaluate(counted, finished, tmp_path, views):
     evaluate(finished, out=tmp_path / "out", tta=views, cache="memory")
     own = paths_of(finished, "validation")

@@ -37,6 +37,7 @@ def test_an_exported_file_gives_the_runs_probabilities(finished, exported, phant
     np.testing.assert_allclose(turned, keras, atol=1e-3)  # averaged after, or before calibration
 
 
+@pytest.mark.slow
 def test_tensorflow_is_not_imported(finished, exported, phantoms, tmp_path):
     words = [
         "predict",

@@ -191,6 +191,7 @@ def test_groups_are_those_of_all_parts(folder, tmp_path):
     pd.testing.assert_frame_equal(pd.read_csv(done.path), table, check_dtype=False)
 
 
+@pytest.mark.slow
 def test_sets_and_flags_of_an_ensemble(finished, phantoms, tmp_path, monkeypatch):
     monkeypatch.setattr(prediction_stream, "PART", 2)
     ensemble = ensemble_of(finished, tmp_path / "ensemble")

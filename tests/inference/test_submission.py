@@ -19,6 +19,7 @@ def table(names, values=None):
     return frame
 
 
+@pytest.mark.slow
 @given(hnp.arrays("float64", (4, 3), elements=st.floats(0, 1)).filter(lambda a: a.sum(1).all()))
 def test_rows_sum_to_one_and_keep_their_values(tmp_path_factory, values):
     path = tmp_path_factory.mktemp("s") / "s.csv"

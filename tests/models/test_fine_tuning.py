@@ -16,7 +16,9 @@ def fit_once(model, photographs, size=32):
     model.fit(photographs(4, size), np.array([0, 1, 2, 0]), verbose=0)
 
 
-@pytest.mark.parametrize("name", ["inception", "cervixnet1", "keras:MobileNet"])
+@pytest.mark.parametrize(
+    "name", ["inception", "cervixnet1", pytest.param("keras:MobileNet", marks=pytest.mark.slow)]
+)
 def test_not_a_variable_outside_the_head_changes_in_the_head_stage(name, photographs):
     options = {"widths": (8, 8), "dense": 8} if name == "cervixnet1" else {}
     model = models.set_trainable(models.build(name, image_size=32, **options), "head")

@@ -31,6 +31,7 @@ def test_every_end_point_is_that_of_tf_slim(slim, tmp_path, name):
     assert written == reference["variables"]
 
 
+@pytest.mark.slow
 def test_maps_shrink_as_same_padding_has_it_and_normalisation_is_tf_slims():
     model = models.backbone("inception", image_size=97)
     assert model.get_layer("Conv2d_1a_7x7").output.shape[1:] == (49, 49, 64)

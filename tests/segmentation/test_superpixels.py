@@ -122,6 +122,7 @@ def test_slivers(size):
     assert superpixel_mask(np.full((*size, 3), TISSUE, np.uint8)).shape == size
 
 
+@pytest.mark.slow
 def test_same_mask_again_and_mirrored_and_enlarged(drawn):
     for image, _ in zip(*drawn, strict=True):
         mask = superpixel_mask(image, segments=20, keep=10)

@@ -90,6 +90,7 @@ def test_a_fit_that_is_stopped_and_resumed_is_one_run_of_mlflow(
     assert len(store.get_metric_history(tracked.info.run_id, "validation/log_loss")) == 1
 
 
+@pytest.mark.slow
 def test_parts_of_an_ensemble_or_study_hang_on_its_run(store, recipe, tmp_path):
     parameters = parameters_of(recipe())
     made = [

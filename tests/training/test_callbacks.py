@@ -160,6 +160,7 @@ def test_a_resumed_fit_begins_with_the_epoch_and_batch_of_its_checkpoint(planted
     assert losses == [np.mean(range(11, 16)), np.mean(range(16, 21))]
 
 
+@pytest.mark.slow
 def test_callbacks_of_keras_work_in_a_fit(recipe, phantoms, tmp_path, monkeypatch):
     shortcuts.bare_fits(monkeypatch)
     callbacks = keras.callbacks

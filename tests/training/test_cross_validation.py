@@ -107,6 +107,7 @@ def test_the_figures_are_those_of_the_table_calibrated_by_the_other_folds(ensemb
     )
 
 
+@pytest.mark.slow
 def test_no_run_chooses_its_weights_by_the_photographs_of_its_fold(ensemble):
     seeds = set()
     for member in ensemble.members:
@@ -116,6 +117,7 @@ def test_no_run_chooses_its_weights_by_the_photographs_of_its_fold(ensemble):
     assert len(seeds) == 3
 
 
+@pytest.mark.slow
 def test_other_photographs_get_the_mean_of_the_calibrated_runs(ensemble, pictures):
     test = cx.read_manifest(pictures.parent / "test", labelled=False)
     names = ensemble.class_names
@@ -137,6 +139,7 @@ def test_one_exported_file_averages_and_calibrates(ensemble, tmp_path, format):
     assert exported.photographs == len(ensemble.predictions)
 
 
+@pytest.mark.slow
 def test_the_ensemble_and_each_run_are_tracked(ensemble):
     (_, figures), *_ = (e[1:] for e in events(ensemble.path("tensorboard")) if e[0] == "figures")
     assert (
@@ -147,6 +150,7 @@ def test_the_ensemble_and_each_run_are_tracked(ensemble):
         assert steps == member.history["step"].tolist()
 
 
+@pytest.mark.slow
 def test_verbs_take_an_ensemble(ensemble, pictures, tmp_path):
     page = cx.report([ensemble, ensemble.members[0]], tmp_path / "page.html").read_text()
     assert "The mean of 3 such runs" in page
@@ -161,6 +165,7 @@ def test_verbs_take_an_ensemble(ensemble, pictures, tmp_path):
     assert len(cx.submit(ensemble, pictures.parent / "test", tmp_path / "submission.csv")) == 6
 
 
+@pytest.mark.slow
 def test_the_same_call_goes_on_and_another_is_refused(ensemble, pictures, quick):
     manifest, before = cx.read_manifest(pictures), ensemble.path("oof.csv").read_bytes()
     again = cx.crossfit(manifest, quick(), ensemble.folder, folds=3, cache="memory")
@@ -173,6 +178,7 @@ def test_the_same_call_goes_on_and_another_is_refused(ensemble, pictures, quick)
         cx.crossfit(manifest, quick(), pictures.parent, folds=3)
 
 
+@pytest.mark.slow
 def test_an_ensemble_that_is_not_complete_says_how_to_go_on(ensemble, tmp_path):
     half = tmp_path / "half"
     shutil.copytree(ensemble.folder, half)

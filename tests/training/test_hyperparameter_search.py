@@ -244,6 +244,7 @@ def test_two_processes_one_killed(phantoms, recipe, tmp_path, monkeypatch):
     assert steps.is_unique
 
 
+@pytest.mark.slow
 def test_trials_in_a_database(curves, recipe, phantoms, tmp_path):
     url = f"sqlite:///{tmp_path}/trials.db"
     given = {"space": {"optimizer.learning_rate": [0.1, 0.2]}, "study": tmp_path / "study"}

@@ -33,6 +33,7 @@ def planted(monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_the_parts_of_a_job_are_added_up(planted, manifest, recipe, tmp_path):
     cache = tmp_path / "cache"
     labelled = manifest[manifest["label"].notna()].reset_index(drop=True)

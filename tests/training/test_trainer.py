@@ -267,6 +267,7 @@ def test_a_bare_table_of_paths_and_labels_is_a_manifest(phantoms, recipe, tmp_pa
         fit(table[["label"]], recipe(), run=tmp_path / "other")
 
 
+@pytest.mark.slow
 def test_a_cache_that_is_cut_during_a_fit_ends_it_with_one_line(phantoms, recipe, tmp_path):
     cache, run = tmp_path / "cache", tmp_path / "run"
 
@@ -281,6 +282,7 @@ def test_a_cache_that_is_cut_during_a_fit_ends_it_with_one_line(phantoms, recipe
         assert resume(run, cache=cache).complete
 
 
+@pytest.mark.slow
 def test_no_side_of_a_cache_is_ever_read_at_once(recipe, photograph, tmp_path, monkeypatch):
     read = []
 

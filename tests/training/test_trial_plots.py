@@ -23,8 +23,8 @@ def table(space, number, seed=0):
     "space",
     [
         "6.1",
-        "6.2",
-        "6.3",
+        pytest.param("6.2", marks=pytest.mark.slow),
+        pytest.param("6.3", marks=pytest.mark.slow),
         {"optimizer.learning_rate": {"low": 0.01, "high": 0.02}, "model.l2": [0, 0.1, 0.2]},
         {"model.dropout": {"low": 0, "high": 1}},
     ],

@@ -119,6 +119,7 @@ def test_the_zone_surrounds_the_os_in_type_1_and_lies_along_part_of_it_in_type_2
     assert np.mean(around["Type_2"]) < 0.75
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_workers_nor_on_what_was_there(drawn, tmp_path):
     folder, manifest = drawn
     again = phantom(tmp_path / "one", (4, 6, 5), seed=3, test=7, sizes=SMALL, workers=1)
@@ -171,6 +172,7 @@ def test_any_size(tmp_path_factory, height, width, seed):
         assert grey(row.mask)[round(row.os_y), round(row.os_x)] == 255
 
 
+@pytest.mark.slow
 def test_the_largest_size(tmp_path):
     manifest = phantom(tmp_path, (1, 0, 0), sizes=[(3096, 4128)])
     assert cv2.imread(manifest["path"][0]).shape == (3096, 4128, 3)

@@ -35,6 +35,7 @@ def test_one_file_with_figures_and_pictures(copy):
         assert word in page, word
 
 
+@pytest.mark.slow
 def test_saliency_and_test_figures_are_shown_where_they_are(copy, photograph, tmp_path):
     run = copy("run")
     without = report(run).read_text()

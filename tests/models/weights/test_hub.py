@@ -57,6 +57,7 @@ def test_a_saved_model_is_read(inception, form, request):
     assert_loaded(inception, models.backbone("inception", image_size=32, weights=folder))
 
 
+@pytest.mark.slow
 def test_imagenet_is_taken_from_the_cache(inception, tf2_module, tmp_path, monkeypatch):
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
     place = tmp_path / hashlib.sha1(HANDLE.encode()).hexdigest()

@@ -42,6 +42,7 @@ def test_a_backbones_file_sets_all_but_the_head(shaken, tmp_path):
         assert same(backbone, keras.Model(model.input, model.get_layer("head_pool").input))
 
 
+@pytest.mark.slow
 def test_kerass_published_file_gives_kerass_own_features(shared, photographs):
     path = str(shared / "weights" / "mobilenet_2_5_224_tf_no_top.h5")
     images = photographs(2, 96).astype("float32")

@@ -67,6 +67,7 @@ def test_logits_are_left_out_without_top(inception, inception_variables, write_v
     assert len(model.weights) == len(inception.weights) - 2
 
 
+@pytest.mark.slow
 def test_the_stem_is_the_checkpoints(shaken, tmp_path):
     model = shaken(models.backbone("inception", image_size=32, stem="batch_norm"))
     again = load(models.save_slim_checkpoint(model, tmp_path / "x.ckpt"))

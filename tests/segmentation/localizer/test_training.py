@@ -83,6 +83,7 @@ def test_the_same_seed_gives_the_same_localiser_and_a_split_is_kept(drawn, tmp_p
         assert np.allclose(a, b, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_boxes_hold_the_os_of_phantoms_of_another_seed_and_size(trained, tmp_path):
     other = phantom(tmp_path, per_class=5, seed=8, sizes=[(200, 300)])
     table = segment(other, method="localizer", model=trained[1])
