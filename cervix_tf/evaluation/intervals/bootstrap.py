@@ -63,12 +63,13 @@ def resample(
     Args:
         code: (N,) the number of each photograph's group.
         drawn: (R, groups) as `draws` returns them.
-        figures: A function of weights (R, N), such as `measures` with labels and probabilities.
+        figures: A function of weights, float64 (R, N), such as `measures` with labels and probabilities.
 
     Returns:
         The figures, with R rows.
     """
-    parts = [figures(drawn[rows][:, code]) for rows in _blocks(drawn, len(code))]
+    # Bytes would wrap around in a product with other bytes or truth values.
+    parts = [figures(drawn[rows][:, code].astype(float)) for rows in _blocks(drawn, len(code))]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

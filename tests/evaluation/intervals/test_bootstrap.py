@@ -41,3 +41,10 @@ def test_resamples_without_a_figure_are_counted():
     values = np.array([np.nan, *np.arange(1001.0)])
     pair = np.stack([values, np.full(1002, np.nan)], axis=1)
     assert (left_out(values), left_out(pair), left_out(values[1:])) == (1, 1002, 0)
+
+
+def test_a_count_of_many_photographs_is_right():
+    """As bytes, in a product with truth values, it would begin anew at 256."""
+    code = np.repeat(np.arange(3), 200)
+    of_all = resample(code, draws(code, 0, 5), lambda w: {"count": w @ np.ones(600, bool)})
+    assert of_all["count"].tolist() == [600.0] * 5
