@@ -131,7 +131,7 @@ def _parts_folder(target: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / "lock")
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=1)  # as `runs.claims` waits
     except Timeout:
         raise UserError(
             f"{target} is being written by another process: give another file."

@@ -35,7 +35,8 @@ def claimed(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / LOCK)
         try:
-            lock.acquire(blocking=False)
+            # A killed process keeps its lock until the last of its threads has ended.
+            lock.acquire(timeout=1)
         except Timeout:
             raise UserError(
                 f"{folder} is being trained by another process: wait for it, or choose another --run."
