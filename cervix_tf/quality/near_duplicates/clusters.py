@@ -75,7 +75,7 @@ def near_duplicates(
 
 
 def _placed(pairs: np.ndarray, places: np.ndarray) -> np.ndarray:
-    for end in ("a", "b"):
+    for end in ("a", "b"):  # in steps: mypy takes seconds over fields of a record in one expression
         placed = places[pairs[end]]
         pairs[end] = placed
     return pairs

@@ -67,7 +67,7 @@ def squeezed(
             if sum(map(len, found)) > 2 * max_pairs:
                 found = [ranked(np.concatenate(found))[:max_pairs]]
     pairs = ranked(np.concatenate(found))[:max_pairs]
-    for end in ("a", "b"):
+    for end in ("a", "b"):  # in steps, for mypy's sake, as in `clusters`
         ordered = order[pairs[end]]
         pairs[end] = ordered
     return pairs
