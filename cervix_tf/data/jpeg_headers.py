@@ -22,7 +22,7 @@ def mended(data: bytes) -> bytes | None:
         can be put in order.
     """
     try:
-        return _mended(data)
+        return _mended(data, _Header(data))
     except (IndexError, ValueError):  # it ends within its header
         return None
 
@@ -35,7 +35,11 @@ def odd_header(data: bytes) -> bool:
     """
     if not data.startswith(b"\xff\xd8"):
         return False
-    return mended(data) is not None or odd_progression(data)
+    try:
+        header = _Header(data)
+        return _mended(data, header) is not None or _odd_progression(data, header)
+    except (IndexError, ValueError):
+        return False
 
 
 def odd_progression(data: bytes) -> bool:
@@ -44,25 +48,10 @@ def odd_progression(data: bytes) -> bool:
     Args:
         data: The content of a JPEG file.
     """
-    bits: dict[tuple[int, int], int] = {}  # by component and coefficient
-    odd = False
     try:
-        header = _Header(data)
-        if header.frame != _PROGRESSIVE or data.find(b"\xff\xd9", data.rfind(_SCAN)) < 0:
-            return False
-        at = header.scan
-        while at >= 0:
-            count = data[at + 4]
-            first, last, high_low = data[at + 5 + 2 * count : at + 8 + 2 * count]
-            for component in data[at + 5 : at + 5 + 2 * count : 2]:
-                odd |= first > 0 and (component, 0) not in bits
-                for k in range(first, min(last, 63) + 1):
-                    odd |= bits.get((component, k), 0) != high_low >> 4
-                    bits[component, k] = high_low & 15
-            at = data.find(_SCAN, at + 2)
+        return _odd_progression(data, _Header(data))
     except (IndexError, ValueError):
         return False
-    return odd
 
 
 class _Header:
@@ -108,8 +97,7 @@ class _Header:
                 self.odd, self.kept[adobe] = True, known[1]  # as libjpeg takes it
 
 
-def _mended(data: bytes) -> bytes | None:
-    header = _Header(data)
+def _mended(data: bytes, header: _Header) -> bytes | None:
     scans, at = [], header.scan
     while header.frame in _SEQUENTIAL and at >= 0:
         place = at + 5 + 2 * data[at + 4]
@@ -124,3 +112,21 @@ def _mended(data: bytes) -> bytes | None:
         place += len(header.kept) - header.scan
         better[place : place + 3] = _WHOLE_SCAN
     return bytes(better)
+
+
+def _odd_progression(data: bytes, header: _Header) -> bool:
+    bits: dict[tuple[int, int], int] = {}  # by component and coefficient
+    odd = False
+    if header.frame != _PROGRESSIVE or data.find(b"\xff\xd9", data.rfind(_SCAN)) < 0:
+        return False
+    at = header.scan
+    while at >= 0:
+        count = data[at + 4]
+        first, last, high_low = data[at + 5 + 2 * count : at + 8 + 2 * count]
+        for component in data[at + 5 : at + 5 + 2 * count : 2]:
+            odd |= first > 0 and (component, 0) not in bits
+            for k in range(first, min(last, 63) + 1):
+                odd |= bits.get((component, k), 0) != high_low >> 4
+                bits[component, k] = high_low & 15
+        at = data.find(_SCAN, at + 2)
+    return odd

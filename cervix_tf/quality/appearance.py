@@ -81,7 +81,8 @@ def measure(pictures: Sequence[Shrunk]) -> tuple[np.ndarray, np.ndarray, np.ndar
     red, green, blue = planes = _planes(colours, count).astype(np.int16)
     light = (red + green + blue) // 3
     twentieth = light.shape[1] // 20
-    tails = np.sort(light, axis=1)[:, [twentieth, -twentieth]]
+    # NumPy sorts 32 bits ten times as fast as 16.
+    tails = np.sort(light.astype(np.int32), axis=1)[:, [twentieth, -twentieth]]
     pale = (abs(red - green) < 25) & (abs(green - blue) < 60) & (light > 110)
     paper = _share(pale)
     ink = np.zeros(count)

@@ -83,7 +83,7 @@ def audit(
     def see(row: int, square: np.ndarray, data: bytes) -> None:
         sums[row] = hashlib.sha256(data).hexdigest()
         sizes[row] = dimensions(data)[::-1]
-        faults[row] = fault(Path(paths[row]), data, None)
+        faults[row] = fault(paths[row], data, None)
         seen.add(row, square)
 
     reasons = survey(manifest, _SQUARE, see, cache, progress)
@@ -92,7 +92,7 @@ def audit(
         try:
             data = read_bytes(Path(paths[row]))
             sums[row] = hashlib.sha256(data).hexdigest()
-            faults[row] = fault(Path(paths[row]), data, reason)
+            faults[row] = fault(paths[row], data, reason)
         except UnreadableError:
             faults[row] = UNREADABLE
     readable = np.ones(count, bool)

@@ -20,6 +20,7 @@ from cervix_tf.quality.near_duplicates.signatures import (
     TURNS,
     basis,
     directions,
+    every_turn,
     halved,
     low_frequencies,
     turned_directions,
@@ -31,7 +32,6 @@ SLIGHT = 1.07  # change of the aspect, at most, of photographs whose frames are 
 _MIDDLE = 3 / 8  # of the frame's width and height: 16:9 changed 1.5 times is 8:3
 _LOOKED_UP = 512  # frames that are looked up in the index at once
 _TOGETHER = 2048  # frames whose coefficients are computed at once
-_TURNS = np.arange(len(TURNS))[:, None]
 _TRANSPOSED = np.array([transposed for transposed, _, _ in TURNS])
 
 
@@ -132,8 +132,8 @@ def _compare(middles: np.ndarray, asking: int) -> Iterator[tuple[np.ndarray, ...
     low = low_frequencies(middles)
 
     def compare(first: int) -> tuple[np.ndarray, ...]:
-        few = turned_directions(middles[None, first : min(first + BLOCK[0], asking)], _TURNS)
-        few, near = low_frequencies(few), []
+        few = low_frequencies(every_turn(middles[first : min(first + BLOCK[0], asking)]))
+        few, near = np.ascontiguousarray(few.swapaxes(0, 1)), []  # by turn
         for start in range(first, len(low), BLOCK[1]):
             passed = few @ low[start : start + BLOCK[1]].T >= np.float32(neighbours.NEAR)
             turn, one, other = np.unravel_index(np.flatnonzero(passed), passed.shape)

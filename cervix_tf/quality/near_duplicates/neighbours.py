@@ -13,10 +13,14 @@ import warnings
 import numpy as np
 
 from cervix_tf.data.photographs import cores
-from cervix_tf.quality.near_duplicates.signatures import TURNS, low_frequencies, turned_directions
+from cervix_tf.quality.near_duplicates.signatures import (
+    CENTRAL,
+    TURNS,
+    every_turn,
+    low_frequencies,
+)
 
 MANY = 50_000  # photographs from which on an index finds the pairs to compare
-ASKED = 2  # of `WINDOWS`, the first: what a picture is looked up by
 NEIGHBOURS = 32  # of a window in a turn, at most
 NEAR = 0.9  # product of the low frequencies of a window and a whole, at least
 
@@ -69,9 +73,8 @@ class Neighbours:
             latter (P,): each of these once.
         """
         self._faiss.omp_set_num_threads(1)  # of this thread: the others search too
-        shown = self._directions[self._rows[places], :ASKED]
-        turned = turned_directions(shown[:, :, None], np.arange(len(TURNS))[None, None])
-        queries = _padded(low_frequencies(turned))
+        shown = self._directions[self._rows[places], :CENTRAL]
+        queries = _padded(low_frequencies(every_turn(shown)))
         alike, found = self._index.search(queries.reshape(-1, queries.shape[-1]), NEIGHBOURS)
         query, k = np.nonzero(alike >= NEAR)
         other = found[query, k]

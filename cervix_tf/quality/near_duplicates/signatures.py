@@ -16,8 +16,7 @@ FREQUENCIES = 10  # a side of the block of frequencies, from the constant on
 BITS = 8  # a side of the block that the 64 bits are taken from
 
 # Windows as (side, across, down) in shares of the square's side, from its centre. They stand less
-# than 2.5 % from every crop of at most 5 % a side, which is what the hash bears. The first two are
-# central: `candidates` compares these before the others.
+# than 2.5 % from every crop of at most 5 % a side, which is what the hash bears.
 WINDOWS = (
     (1.0, 0.0, 0.0),
     (0.9, 0.0, 0.0),
@@ -25,6 +24,7 @@ WINDOWS = (
     *((0.96, x, y) for x, y in ((-0.02, 0.0), (0.02, 0.0), (0.0, -0.02), (0.0, 0.02))),
     *((0.91, x, y) for x, y in ((-0.035, 0.0), (0.035, 0.0), (0.0, -0.035), (0.0, 0.035))),
 )
+CENTRAL = 2  # the first of them, the whole and its middle, by which pictures are compared first
 # (transposed, upside down, left to right): the eight ways to lay a square on itself.
 TURNS = tuple((t, v, h) for t in (False, True) for v in (False, True) for h in (False, True))
 # The turn that lays back what each of these has turned.
@@ -141,6 +141,11 @@ def directions(coefficients: np.ndarray) -> np.ndarray:
 def turned_directions(directions: np.ndarray, turn: np.ndarray) -> np.ndarray:
     """Turn the directions (..., D) of pictures by `TURNS[turn]`; the arguments are broadcast."""
     return np.take_along_axis(directions, _PLACES[turn], axis=-1) * _SIGNS[turn]
+
+
+def every_turn(directions: np.ndarray) -> np.ndarray:
+    """Turn the directions (..., D) of pictures by each of `TURNS`, (..., 8, D)."""
+    return np.take(directions, _PLACES, axis=-1) * _SIGNS
 
 
 def low_frequencies(directions: np.ndarray) -> np.ndarray:

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from cervix_tf.quality.near_duplicates.candidates import (
     ALIKE_AT_ALL,
     ALIKE_AT_BEST,
-    CENTRAL_DISTANCE,
     DISTANCE,
     candidates,
 )
 from cervix_tf.quality.near_duplicates.signatures import (
     BACK,
+    CENTRAL,
     SIDE,
     TURNS,
     compute_signatures,
@@ -38,19 +38,31 @@ def slow_candidates(greys: np.ndarray, gate: float) -> dict[tuple[int, int], flo
     found = dct_coefficients(greys)
     windows, whole = hashes(found), turned_coefficients(found[:, 0])
     turns, shapes, wholes = hashes(whole), directions(found), directions(whole)
-    long = low_frequencies(wholes)
+    long, own = low_frequencies(directions(turned(found[:, :CENTRAL]))), low_frequencies(shapes)
     pairs = {}
     for a in range(len(greys)):
         for b in range(a + 1, len(greys)):
-            alike = long[a] @ long[b, 0]  # by the turn of a
+            alike = low_products(long[a], own[b])  # by the turn of a
             for turn in np.flatnonzero(alike >= gate):
                 differ = np.bitwise_count(
                     [windows[b] ^ turns[a, turn], windows[a] ^ turns[b, BACK[turn]]]
                 )
-                if differ[:, :2].min() <= CENTRAL_DISTANCE and differ.min() <= DISTANCE:
+                if differ.min() <= DISTANCE:
                     products = [shapes[b] @ wholes[a, turn], shapes[a] @ wholes[b, BACK[turn]]]
                     pairs[a, b] = max(pairs.get((a, b), 0), np.max(products))
     return pairs
+
+
+def turned(windows: np.ndarray) -> np.ndarray:
+    """Coefficients of windows (N, W, ...) in every turn, (N, W, 8, ...)."""
+    flat = turned_coefficients(windows.reshape(-1, *windows.shape[2:]))
+    return flat.reshape(*windows.shape[:2], *flat.shape[1:])
+
+
+def low_products(turns: np.ndarray, windows: np.ndarray) -> np.ndarray:
+    """The greatest product of the whole of one and the whole or middle of the other, by turn."""
+    (whole, middle), (other, others_middle) = turns, windows[:CENTRAL]
+    return np.max([whole @ other, whole @ others_middle, middle @ other], axis=0)
 
 
 @settings(deadline=None, max_examples=12)
@@ -78,10 +90,9 @@ def test_candidates_are_all_that_are_near_and_alike(count, seed, gate):
 
 
 def near_the_gate(greys: np.ndarray, pair: tuple[int, int], gate: float) -> bool:
-    long = low_frequencies(
-        directions(turned_coefficients(dct_coefficients(greys[list(pair)])[:, 0]))
-    )
-    return abs(long[0] @ long[1, 0] - gate).min() < 0.03
+    found = dct_coefficients(greys[list(pair)])
+    turns, windows = (low_frequencies(directions(own)) for own in (turned(found), found))
+    return abs(low_products(turns[0, :CENTRAL], windows[1]) - gate).min() < 0.03
 
 
 def test_the_way_lays_one_on_the_other():
