@@ -198,6 +198,9 @@ def _end(said: str | None, code: int) -> NoReturn:
     with contextlib.suppress(OSError):
         if said:
             print(one_line(said), file=sys.stderr)
+    # Python remembers that Ctrl-C came while a text was executed, as namedtuples are made, until another
+    # is: with `python -m` it would end by the signal, not with the code.
+    exec("")
     sys.exit(code)
 
 

@@ -291,6 +291,25 @@ cli.main()
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_ctrl_c_while_a_text_is_executed_has_its_exit_code_too(tmp_path):
+    """As in a namedtuple being made: `python -m` would end by the signal, of which Python took a note."""
+    (tmp_path / "interrupted.py").write_text(
+        """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import cervix_tf.data
+cervix_tf.data.phantom = lambda *_, **__: exec("import signal; signal.raise_signal(signal.SIGINT)")
+from cervix_tf import cli
+sys.argv = ["cervix-tf", "phantom", "x"]
+cli.main()
+"""
+    )
+    words = [sys.executable, "-m", "interrupted"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stderr == "Interrupted: go on with cervix-tf phantom x\n"
+    assert done.returncode == 130
+
+
 @pytest.mark.parametrize("words", ["report RUN --out 1.jpg", "submit RUN --test DATA --out 1.jpg"])
 def test_no_photograph_is_written_over(mistake, tmp_path, monkeypatch, words):
     monkeypatch.chdir(tmp_path)
