@@ -1,6 +1,7 @@
 """What of each photograph is used: its centred square, a square around a box, or what a mask keeps."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -138,13 +139,59 @@ def square_around(
     return left, top, side
 
 
+def check_box(box: Sequence[float], height: int, width: int) -> None:
+    """Refuse a box of which a photograph shows nothing.
+
+    Args:
+        box: Left, top, width and height in pixels.
+        height: Height of the photograph in pixels.
+        width: Width of the photograph in pixels.
+
+    Raises:
+        UnreadableError: It lies outside.
+    """
+    x, y, w, h = box
+    if not (-w < x < width and -h < y < height):
+        raise UnreadableError(
+            f"its box, {w:g} x {h:g} at {x:g}, {y:g}, lies outside its {width} x {height} pixels"
+        )
+
+
+def read_mask_of(mask: Path, height: int, width: int, whole: bool = False) -> np.ndarray:
+    """Read the mask of a photograph.
+
+    Args:
+        mask: A picture as large as the photograph, or in its proportions; or square, for the centred
+            square.
+        height: Height of the photograph in pixels.
+        width: Width of the photograph in pixels.
+        whole: Whether it has to be of the whole photograph.
+
+    Returns:
+        uint8, (H, W), as `read_grey` reads it.
+
+    Raises:
+        UnreadableError: The mask is missing, no picture, or of other proportions.
+    """
+    grey = read_grey(mask)
+    if grey is None:
+        raise UnreadableError(f"its mask {mask} is missing or no picture")
+    tall, wide = grey.shape
+    # Of a smaller copy the proportions are not quite the same: its sides are whole numbers.
+    slack = max(height + width, 0.02 * tall * width)
+    if (whole or tall != wide) and abs(tall * width - wide * height) > slack:
+        raise UnreadableError(
+            f"its mask {mask}, {wide} x {tall}, is not in the proportions of {width} x {height} pixels"
+        )
+    return grey
+
+
 def painted_out(picture: np.ndarray, mask: Path, height: int, width: int) -> np.ndarray:
     """Paint everything black but what a mask keeps, as section 5.2 of the report did.
 
     Args:
         picture: uint8, (S, S, 3), the centred square of a photograph.
-        mask: A picture as large as the photograph, or in its proportions, or square, for the centred
-            square; kept is what is above 127, as `read_grey` reads it.
+        mask: As `read_mask_of` takes it; kept is what is above 127.
         height: Height of the photograph in pixels.
         width: Width of the photograph in pixels.
 
@@ -154,17 +201,7 @@ def painted_out(picture: np.ndarray, mask: Path, height: int, width: int) -> np.
     Raises:
         UnreadableError: The mask is missing, no picture, of other proportions, or keeps nothing.
     """
-    grey = read_grey(mask)
-    if grey is None:
-        raise UnreadableError(f"its mask {mask} is missing or no picture")
-    tall, wide = grey.shape
-    # Of a smaller copy the proportions are not quite the same: its sides are whole numbers.
-    if tall != wide and abs(tall * width - wide * height) > max(
-        height + width, 0.02 * tall * width
-    ):
-        raise UnreadableError(
-            f"its mask {mask}, {wide} x {tall}, is not in the proportions of {width} x {height} pixels"
-        )
+    grey = read_mask_of(mask, height, width)
     kept = np.ascontiguousarray(centred_square(grey))
     if kept.max() <= 127:
         raise UnreadableError(f"its mask {mask} keeps nothing of the centred square")

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.crops import Region, centred_square, painted_out, square_around
+from cervix_tf.data.crops import Region, centred_square, check_box, painted_out, square_around
 from cervix_tf.data.decoding import UnreadableError, decode, dimensions
 from cervix_tf.data.limits import check_bytes
 from cervix_tf.errors import UserError
@@ -180,11 +180,7 @@ def _picture_size(path: Path) -> tuple[int, int, int]:
 def _around(data: bytes, size: int, box: tuple[float, float, float, float]) -> np.ndarray:
     """Decode as small as lets the square around a box keep `size` pixels, and cut that out."""
     height, width = dimensions(data)
-    x, y, w, h = box
-    if not (-w < x < width and -h < y < height):
-        raise UnreadableError(
-            f"its box, {w:g} x {h:g} at {x:g}, {y:g}, lies outside its {width} x {height} pixels"
-        )
+    check_box(box, height, width)
     left, top, side = square_around(box, height, width)
     picture = decode(data, min(math.ceil(size * min(height, width) / side), min(height, width)))
     scale = min(picture.shape[:2]) / min(height, width)  # one for both sides, but for rounding

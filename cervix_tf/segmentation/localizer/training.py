@@ -10,8 +10,8 @@ import pandas as pd
 import tensorflow as tf
 
 from cervix_tf.data import RandomView, split, training_stream
-from cervix_tf.data.crops import BOX, boxes_of
-from cervix_tf.data.decoding import dimensions, read_grey
+from cervix_tf.data.crops import BOX, boxes_of, check_box, read_mask_of
+from cervix_tf.data.decoding import UnreadableError, dimensions
 from cervix_tf.data.manifests import photographs_or_phantoms, validated
 from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.errors import UserError, listed
@@ -47,7 +47,8 @@ def fit_localizer(
 ) -> Localizer:
     """Train a localiser and write it to a file.
 
-    It learns from masks (column `mask`, pictures that are not black where the cervix is), or where a
+    It learns from masks (column `mask`, pictures of the whole photograph that are not black where the
+    cervix is), or where a
     row has none from its box (columns `box_x`, `box_y`, `box_w`, `box_h`, as `add_boxes` gives
     them): the ellipse within the box is then taken for the mask. Photographs and masks go through the
     same random view, `data.RandomView`, as one picture of four channels; colours change in the
@@ -74,7 +75,8 @@ def fit_localizer(
         of the masks as `predict` gives them), and what it was trained on.
 
     Raises:
-        UserError: There is no mask or box, a file cannot be read, or an option is out of range.
+        UserError: There is no mask or box, an option is out of range, or some photographs, masks or boxes
+            cannot be used (all are named).
 
     Example:
         >>> fit_localizer(read_manifest("data"), "localizer.keras", steps=300).card["iou"]
@@ -87,12 +89,17 @@ def fit_localizer(
     network = localizer_network(size)
     photographs = _learnable(validated(manifest, "the manifest"), validation, seed)
     pictures, reasons = squeezed(photographs["path"].tolist(), size)
+    masks = np.empty(pictures.shape[:3], np.uint8)
+    for k, (_, row) in enumerate(photographs.iterrows()):
+        try:
+            masks[k] = _target(row, size)
+        except UnreadableError as error:
+            reasons.setdefault(k, str(error))
     if reasons:
         names = listed(
             f"{photographs['path'].iloc[k]} ({why})" for k, why in sorted(reasons.items())
         )
-        raise UserError(f"{len(reasons)} photographs cannot be read: {names}.")
-    masks = np.stack([_target(row, size) for _, row in photographs.iterrows()])
+        raise UserError(f"{len(reasons)} photographs cannot be learned from: {names}.")
     held_out = (photographs["split"] == "validation").to_numpy()
     counts = int((~held_out).sum()), int(held_out.sum())
     log.info("%d photographs to learn from, %d held out, %d steps", *counts, steps)
@@ -219,15 +226,14 @@ def _learnable(manifest: pd.DataFrame, validation: float, seed: int) -> pd.DataF
 
 def _target(row: pd.Series, size: int) -> np.ndarray:
     """The mask of a photograph, squeezed as it is, uint8 (size, size)."""
+    height, width = dimensions(read_bytes(Path(row["path"])))
     path = row.get("mask")
     if isinstance(path, str):
-        mask = read_grey(Path(path))
-        if mask is None:
-            raise UserError(f"{path}, the mask of {row['path']}, is missing or no picture.")
+        mask = read_mask_of(Path(path), height, width, whole=True)
         return cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)
-    height, width = dimensions(read_bytes(Path(row["path"])))
     scale = np.array([size / width, size / height])
-    x, y, w, h = (float(row[name]) for name in BOX)
+    x, y, w, h = box = [float(row[name]) for name in BOX]
+    check_box(box, height, width)
     centre, half = np.array([x + w / 2, y + h / 2]) * scale, np.array([w, h]) / 2 * scale
     grid = np.arange(size) + 0.5
     far = ((grid - centre[0]) / half[0]) ** 2 + ((grid[:, None] - centre[1]) / half[1]) ** 2

@@ -120,6 +120,15 @@ def test_mistakes(drawn, tmp_path):
         fit_localizer(drawn, tmp_path / "folder")
     with pytest.raises(UserError, match="is missing or no picture"):
         fit_localizer(drawn.assign(mask="gone.png"), path)
+    for size in ((64, 32), (32, 32)):  # of another photograph; of the centred square alone
+        other = tmp_path / "other.png"
+        cv2.imwrite(str(other), np.full(size, 255, np.uint8))
+        masks = [str(other), str(other), *drawn["mask"][2:]]
+        with pytest.raises(UserError, match=r"2 photographs .*learned from: (.*proportions){2}"):
+            fit_localizer(drawn.assign(mask=masks), path)
+    far = drawn.drop(columns="mask").assign(box_x=9000, box_y=10, box_w=20, box_h=20)
+    with pytest.raises(UserError, match="its box, 20 x 20 at 9000, 10, lies outside its"):
+        fit_localizer(far, path)
     with pytest.raises(UserError, match="split 'train'"):
         fit_localizer(drawn.assign(split="validation"), path)
     assert not path.exists()
