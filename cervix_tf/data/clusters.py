@@ -20,8 +20,8 @@ from cervix_tf.data.photographs import cores
 from cervix_tf.errors import UserError, need_package
 
 RETRIES = 4  # of an item whose worker died
-# Of Ray Data: a slow part, or a queue for the cluster, is no failure.
-SETTINGS = {"enable_progress_bars": False, "execution_no_progress_timeout_s": -1}
+IDLE = 3600  # seconds without a result: longer than a slow part, or a queue for the cluster
+SETTINGS = {"enable_progress_bars": False}
 OBJECTS = 256 << 20  # bytes for items and results on their way, on this machine
 _PATIENCE = 5.0  # seconds for a cluster to answer
 
@@ -89,7 +89,7 @@ def each(
         The result of each item, once.
 
     Raises:
-        UserError: The cluster cannot be reached, has no core, or ended.
+        UserError: The cluster cannot be reached, has no core, ended, or gave nothing for an hour.
     """
     if not items:
         return
@@ -117,6 +117,11 @@ def each(
                 if isinstance(result, _Mistake):
                     raise UserError(result.message)
                 yield result
+        except ray.data.exceptions.ExecutionTimeoutError as error:
+            raise UserError(
+                f"The Ray cluster gave no result for {IDLE / 60:g} minutes: see `ray status`, and give "
+                "the same command again, which keeps what is finished."
+            ) from error
         except ray.exceptions.RayTaskError:
             raise  # a fault of the work, not of the cluster
         except ray.exceptions.RayError as error:
@@ -203,7 +208,8 @@ def _cluster(address: str) -> Iterator[None]:
                 f"--ray {address}: this process is connected to another cluster: call ray.shutdown()."
             )
         context, log = ray.data.DataContext.get_current(), logging.getLogger("ray.data")
-        for name, value in SETTINGS.items():
+        settings = SETTINGS | {"execution_no_progress_timeout_s": IDLE}
+        for name, value in settings.items():
             stack.callback(setattr, context, name, getattr(context, name))
             setattr(context, name, value)
         stack.callback(log.setLevel, log.level)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pickle
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -86,15 +87,15 @@ def test_stopped_by_unreadable_photographs_it_goes_on_without_a_cluster(folder, 
     names = [f"{k:02}.jpg" for k in (5, 6, 30)]
     whole = cx.predict(NET, folder, **GIVEN)
     contents = [(folder / name).read_bytes() for name in names]
-    times = [(folder / name).stat() for name in names]
+    before = [(folder / name).stat() for name in names]
     for name in names:
         (folder / name).write_bytes(b"")
     with pytest.raises(UnreadablePhotographs, match=r"3 of 40 .* 05\.jpg, 06\.jpg, 30\.jpg \("):
         write_predictions(NET, folder, "out.csv", ray="local", **GIVEN)
     assert not Path("out.csv").exists()
-    for name, content, time in zip(names, contents, times, strict=True):
+    for name, content, was in zip(names, contents, before, strict=True):
         (folder / name).write_bytes(content)
-        os.utime(folder / name, ns=(time.st_atime_ns, time.st_mtime_ns))
+        os.utime(folder / name, ns=(was.st_atime_ns, was.st_mtime_ns))
     done = []
     write_predictions(NET, folder, "out.csv", progress=lambda *k: done.append(k), **GIVEN)
     assert done[0] == (COUNT - 16 + 1, COUNT)
@@ -141,6 +142,7 @@ def cluster():
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         patch.setattr(clusters, "cores", lambda: 2)
         patch.setattr(clusters, "OBJECTS", 80 << 20)
+        patch.setattr(clusters, "IDLE", 120)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         clusters.connect("local", stack)
         logs = Path(ray._private.worker._global_node.get_session_dir_path())
@@ -213,3 +215,10 @@ def test_a_killed_worker_loses_no_square(cluster, folder, killed_at, run):
     assert out.count("\n") == 1
     (file,) = Path("squares").glob("*.npy")
     assert np.array_equal(np.load(file), expected)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_gives_nothing_is_not_waited_for_without_end(cluster, monkeypatch):
+    monkeypatch.setattr(clusters, "IDLE", 3)
+    with pytest.raises(UserError, match=r"gave no result for 0\.05 minutes: .*same command again"):
+        list(clusters.each(lambda: time.sleep, [600], cluster, whole=False))
