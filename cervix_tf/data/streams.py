@@ -60,26 +60,24 @@ def training_stream(
     positions = np.arange(batch_size) if positions is None else positions
     count = len(positions)
     several = max(1, min(_DRAWN, _DRAWN_PHOTOGRAPHS // count))
+    read = _reader(array, array.shape[1])
 
-    def drawn(step: np.int64) -> np.ndarray:
+    def drawn(step: np.int64) -> tuple[np.ndarray, ...]:
         steps = np.arange(int(step), int(step) + several)
         keys = shown((steps[:, None] * batch_size + positions).ravel())
-        return keys.reshape(several, count, 2).astype("int32")
+        keys = keys.reshape(several, count, 2).astype("int32")
+        return keys, labels[keys[..., 1]], rows[keys[..., 1]]
 
-    def keys_of(step):
-        keys = tf.numpy_function(drawn, [step], tf.int32)
-        return tf.ensure_shape(keys, (several, count, 2))
+    def drawn_together(step):
+        parts = tf.numpy_function(drawn, [step], (tf.int32, tf.int32, tf.int64))
+        shapes = (several, count, 2), (several, count), (several, count)
+        return tuple(map(tf.ensure_shape, parts, shapes))
 
-    read = _reader(array, array.shape[1])
-    classes_of, places = tf.constant(labels), tf.constant(rows, tf.int64)
+    def loaded(keys, classes, places):
+        return tf.ensure_shape(read(places), (count, *array.shape[1:])), keys, classes
 
-    def loaded(keys):
-        images = read(tf.gather(places, keys[:, 1]))
-        images = tf.ensure_shape(images, (count, *array.shape[1:]))
-        return images, keys, tf.gather(classes_of, keys[:, 1])
-
-    keys = tf.data.Dataset.counter(start_step, several).map(keys_of).unbatch()
-    return _in_place(keys.map(loaded, num_parallel_calls=2, deterministic=True).prefetch(2))
+    batches = tf.data.Dataset.counter(start_step, several).map(drawn_together).unbatch()
+    return _in_place(batches.map(loaded, num_parallel_calls=2, deterministic=True).prefetch(2))
 
 
 def rows_shown(
