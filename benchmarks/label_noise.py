@@ -4,7 +4,7 @@
 
 MobileNet 0.25 from ImageNet's weights (../shared) is trained at 96 x 96 on 120 phantoms a type, with the
 right labels and with 15 % of them turned into another class, and judged on 300 phantoms of another seed.
-A seed decides phantoms, turned labels, split, order, views and new weights; the recipes take turns on them.
+A seed decides phantoms, turned labels, split, order, views and new weights.
 """
 
 import argparse
@@ -56,8 +56,8 @@ def main() -> None:
                     losses[name][seed, k] = found["raw"][0], found["calibrated"][0]
                     print(seed, name, k, losses[name][seed, k].round(4), flush=True)
     head = (
-        f"Log loss on 300 new phantoms, mean of seeds 0 to {chosen.seeds - 1}, {TURNED:.0%} of the labels "
-        f"turned or none. {machine('tensorflow keras')}"
+        f"Log loss on 300 new phantoms, mean of seeds 0 to {chosen.seeds - 1}, none or {TURNED:.0%} of the "
+        f"labels turned. {machine('tensorflow keras')}"
     )
     lines = [
         "| recipe | right labels: raw | calibrated | turned labels: raw | calibrated | seconds a fit |",
