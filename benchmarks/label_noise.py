@@ -56,8 +56,8 @@ def main() -> None:
                     losses[name][seed, k] = found["raw"][0], found["calibrated"][0]
                     print(seed, name, k, losses[name][seed, k].round(4), flush=True)
     head = (
-        f"Log loss on 300 new phantoms, mean of seeds 0 to {chosen.seeds - 1}, none or {TURNED:.0%} of the "
-        f"labels turned. {machine('tensorflow keras')}"
+        f"Log loss on 300 new phantoms, mean of seeds 0 to {chosen.seeds - 1}, none or {TURNED:.0%} of "
+        f"the labels turned. {machine('tensorflow keras')}"
     )
     lines = [
         "| recipe | right labels: raw | calibrated | turned labels: raw | calibrated | seconds a fit |",
