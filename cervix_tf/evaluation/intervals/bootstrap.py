@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 RESAMPLES = 1000
-_CELLS = 500_000  # of one block of weights: 4 MB, and figures take several such arrays
+_CELLS = 100_000  # of one block of weights: 0.8 MB, and figures take several such arrays
 
 # Figures by name, each an array whose first axis is that of the weights' rows.
 Figures = dict[str, np.ndarray]
