@@ -6,6 +6,7 @@ is told in multiples of what is usual of photographs that the run did not train 
 limit too.
 """
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,7 +54,7 @@ def write_references(
         >>> write_references(run, run.model, predictions.squares, predictions.squares)
     """
     kept = SquareRows(training, evenly_chosen(len(training)))
-    references = unit_features(model, kept).astype("float16")
+    references = np.concatenate([part.astype("float16") for part in _in_parts(model, kept)])
     held_out = _distances(model, validation, references)
     with replacing(run.anew(FILE)) as part:
         np.savez(part, references=references, held_out=held_out)
@@ -153,27 +154,27 @@ def kept_references(run: Run) -> tuple[pd.DataFrame, np.ndarray]:
 
 def unit_features(model: "keras.Model", squares: SquareArray) -> np.ndarray:
     """What a model gives its logits for centre crops, brought to length 1: float32 (N, D)."""
-    parts = [
-        penultimate(model, SquareRows(squares, slice(k, k + _PART)))[0].astype("float32")
-        for k in range(0, len(squares), _PART)
-    ]
-    features = np.concatenate(parts)
-    features /= np.maximum(np.linalg.norm(features, axis=1, keepdims=True), _LEAST)
-    return features
+    return np.concatenate(list(_in_parts(model, squares)))
+
+
+def _in_parts(model: "keras.Model", squares: SquareArray) -> Iterator[np.ndarray]:
+    for k in range(0, len(squares), _PART):
+        features = penultimate(model, SquareRows(squares, slice(k, k + _PART)))[0].astype("float32")
+        features /= np.maximum(np.linalg.norm(features, axis=1, keepdims=True), _LEAST)
+        yield features
 
 
 def _distances(model: "keras.Model", squares: SquareArray, references: np.ndarray) -> np.ndarray:
-    """Distance of each square to its tenth nearest reference, so many at a time: float32 (N,)."""
-    parts = [
-        _to_nearest(unit_features(model, SquareRows(squares, slice(k, k + _PART))), references)
-        for k in range(0, len(squares), _PART)
-    ]
-    return np.concatenate(parts)
+    """Distance of each square to its tenth nearest reference: float32 (N,)."""
+    return np.concatenate([_to_nearest(part, references) for part in _in_parts(model, squares)])
 
 
 def _to_nearest(features: np.ndarray, references: np.ndarray) -> np.ndarray:
     """Distance of each to the tenth nearest reference, or the last of fewer: float32 (N,)."""
-    cosines = features.astype("float32") @ references.astype("float32").T
+    cosines = np.empty((len(features), len(references)), "float32")
+    for k in range(0, len(references), _PART):  # of half precision, which is no good to compute in
+        part = slice(k, k + _PART)
+        cosines[:, part] = features @ references[part].astype("float32").T
     nearest = min(NEAREST, cosines.shape[1])
     of_nearest = -np.partition(-cosines, nearest - 1, axis=1)[:, nearest - 1]
     return np.sqrt(np.maximum(2 - 2 * of_nearest, 0))
