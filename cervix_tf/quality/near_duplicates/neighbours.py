@@ -27,9 +27,7 @@ NEAR = 0.9  # product of the low frequencies of a window and a whole, at least
 _CELLS = 4  # times the root of the number of vectors
 _LOOKED_INTO = 16  # cells a query
 _LEARNED_FROM = 64  # vectors a cell
-_SECONDS = (
-    6.6e-8  # of a core, times the square of the number of photographs: docs/appendix/audit.md
-)
+_SECONDS = 3.8e-8  # of a core, times the square of the number: docs/appendix/audit.md
 _NUMBERS = 32  # of a stored vector: 29 low frequencies, padded to what processors like
 
 
