@@ -189,6 +189,9 @@ def _terminable() -> Iterator[None]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
         _signals.clear()
+        # Python keeps a note that Ctrl-C came while it executed a text, such as that of a namedtuple,
+        # until it executes another: `python -m` would end by the signal, not with the exit code.
+        exec("")
 
 
 def _end(said: str | None, code: int) -> NoReturn:
@@ -198,9 +201,6 @@ def _end(said: str | None, code: int) -> NoReturn:
     with contextlib.suppress(OSError):
         if said:
             print(one_line(said), file=sys.stderr)
-    # Python remembers that Ctrl-C came while a text was executed, as namedtuples are made, until another
-    # is: with `python -m` it would end by the signal, not with the code.
-    exec("")
     sys.exit(code)
 
 

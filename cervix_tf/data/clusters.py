@@ -21,7 +21,6 @@ from cervix_tf.errors import UserError, need_package
 
 RETRIES = 4  # of an item whose worker died
 IDLE = 3600  # seconds without a result: longer than a slow part, or a queue for the cluster
-SETTINGS = {"enable_progress_bars": False}
 OBJECTS = 256 << 20  # bytes for items and results on their way, on this machine
 _PATIENCE = 5.0  # seconds for a cluster to answer
 
@@ -208,7 +207,7 @@ def _cluster(address: str) -> Iterator[None]:
                 f"--ray {address}: this process is connected to another cluster: call ray.shutdown()."
             )
         context, log = ray.data.DataContext.get_current(), logging.getLogger("ray.data")
-        settings = SETTINGS | {"execution_no_progress_timeout_s": IDLE}
+        settings = {"enable_progress_bars": False, "execution_no_progress_timeout_s": IDLE}
         for name, value in settings.items():
             stack.callback(setattr, context, name, getattr(context, name))
             setattr(context, name, value)

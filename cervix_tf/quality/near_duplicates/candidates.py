@@ -94,36 +94,16 @@ def _once(pairs: np.ndarray) -> np.ndarray:
     return np.delete(pairs, 1 + np.flatnonzero((np.diff(again) == 0).all(axis=0)))
 
 
-class _Comparison:
-    """Compares a few pictures with all that come after them."""
+class _Pairs:
+    """Decides by hashes and directions which pairs may show the same."""
 
-    step = BLOCK[0]
-
-    def __init__(self, signatures: Signatures, rows: np.ndarray, gate: float):
-        self.limit, self._gate = DISTANCE, np.float32(gate)
+    def __init__(self, signatures: Signatures, rows: np.ndarray):
+        self.limit = DISTANCE
         self._signatures, self._rows = signatures, rows
         self._windows, self._turns = (
             np.ascontiguousarray(hashes[rows].T)
             for hashes in (signatures.windows, signatures.turns)
         )
-        self._low = low_frequencies(signatures.directions[rows, :CENTRAL].swapaxes(0, 1))
-
-    def __call__(self, first: int) -> tuple[np.ndarray, np.ndarray]:
-        """Count the pairs of each distance within the limit, and give those that are alike."""
-        few = np.arange(first, min(first + BLOCK[0], len(self._rows)))
-        few = low_frequencies(every_turn(self._directions(few, slice(CENTRAL))))
-        whole, central = np.ascontiguousarray(few.transpose(1, 2, 0, 3))  # by turn
-        passed = []
-        for start in range(first, len(self._rows), BLOCK[1]):
-            others, centrals = self._low[:, start : start + BLOCK[1]].swapaxes(1, 2)
-            alike = whole @ others
-            for more in (whole @ centrals, central @ others):
-                np.maximum(alike, more, out=alike)
-            turn, one, other = np.unravel_index(np.flatnonzero(alike >= self._gate), alike.shape)
-            passed.append((one + first, other + start, turn))
-        one, other, turn = np.concatenate(passed, axis=1)
-        later = other > one  # each pair once
-        return self._alike(self._near(one[later], other[later], turn[later]))
 
     def _alike(self, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # A picture like its own mirror image is alike in more ways than one.
@@ -186,13 +166,41 @@ class _Comparison:
         return self._signatures.directions[self._rows[positions], window]
 
 
-class LookedUp(_Comparison):
+class _Comparison(_Pairs):
+    """Compares a few pictures with all that come after them."""
+
+    step = BLOCK[0]
+
+    def __init__(self, signatures: Signatures, rows: np.ndarray, gate: float):
+        super().__init__(signatures, rows)
+        self._gate = np.float32(gate)
+        self._low = low_frequencies(signatures.directions[rows, :CENTRAL].swapaxes(0, 1))
+
+    def __call__(self, first: int) -> tuple[np.ndarray, np.ndarray]:
+        """Count the pairs of each distance within the limit, and give those that are alike."""
+        few = np.arange(first, min(first + BLOCK[0], len(self._rows)))
+        few = low_frequencies(every_turn(self._directions(few, slice(CENTRAL))))
+        whole, central = np.ascontiguousarray(few.transpose(1, 2, 0, 3))  # by turn
+        passed = []
+        for start in range(first, len(self._rows), BLOCK[1]):
+            others, centrals = self._low[:, start : start + BLOCK[1]].swapaxes(1, 2)
+            alike = whole @ others
+            for more in (whole @ centrals, central @ others):
+                np.maximum(alike, more, out=alike)
+            turn, one, other = np.unravel_index(np.flatnonzero(alike >= self._gate), alike.shape)
+            passed.append((one + first, other + start, turn))
+        one, other, turn = np.concatenate(passed, axis=1)
+        later = other > one  # each pair once
+        return self._alike(self._near(one[later], other[later], turn[later]))
+
+
+class LookedUp(_Pairs):
     """Compares a few pictures with those that an index gives."""
 
     step = _LOOKED_UP
 
     def __init__(self, signatures: Signatures, rows: np.ndarray):
-        super().__init__(signatures, rows, ALIKE_AT_ALL)
+        super().__init__(signatures, rows)
         self._neighbours = neighbours.Neighbours(signatures.directions, rows)
 
     def __call__(self, first: int) -> tuple[np.ndarray, np.ndarray]:

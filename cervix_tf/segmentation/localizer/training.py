@@ -11,10 +11,11 @@ import tensorflow as tf
 
 from cervix_tf.data import RandomView, split, training_stream
 from cervix_tf.data.crops import BOX, boxes_of, check_box, read_mask_of
-from cervix_tf.data.decoding import UnreadableError, dimensions
+from cervix_tf.data.decoding import UnreadableError
+from cervix_tf.data.decoding_pass import UnreadablePhotographs
 from cervix_tf.data.manifests import photographs_or_phantoms, validated
-from cervix_tf.data.photographs import Progress, read_bytes
-from cervix_tf.errors import UserError, listed
+from cervix_tf.data.photographs import Progress, picture_sizes
+from cervix_tf.errors import UserError
 from cervix_tf.segmentation.localizer.model import Localizer, keras_file, squeezed
 from cervix_tf.segmentation.localizer.network import SHRINK, localizer_network
 
@@ -48,12 +49,11 @@ def fit_localizer(
     """Train a localiser and write it to a file.
 
     It learns from masks (column `mask`, pictures of the whole photograph that are not black where the
-    cervix is), or where a
-    row has none from its box (columns `box_x`, `box_y`, `box_w`, `box_h`, as `add_boxes` gives
-    them): the ellipse within the box is then taken for the mask. Photographs and masks go through the
-    same random view, `data.RandomView`, as one picture of four channels; colours change in the
-    photograph alone. The loss is binary cross-entropy plus one minus Dice; Adam, its rate falling
-    to 0 along a cosine.
+    cervix is), or where a row has none from its box (columns `box_x`, `box_y`, `box_w`, `box_h`, as
+    `add_boxes` gives them): the ellipse within the box is then taken for the mask. Photographs and
+    masks go through the same random view, `data.RandomView`, as one picture of four channels; colours
+    change in the photograph alone. The loss is binary cross-entropy plus one minus Dice; Adam, its
+    rate falling to 0 along a cosine.
 
     Args:
         manifest: Photographs with masks or boxes. Those whose `split` is `validation` are held out,
@@ -90,16 +90,14 @@ def fit_localizer(
     photographs = _learnable(validated(manifest, "the manifest"), validation, seed)
     pictures, reasons = squeezed(photographs["path"].tolist(), size)
     masks = np.empty(pictures.shape[:3], np.uint8)
-    for k, (_, row) in enumerate(photographs.iterrows()):
+    sizes = picture_sizes(photographs.drop(index=list(reasons)))
+    for k, width, height in zip(sizes.index, sizes["width"], sizes["height"], strict=True):
         try:
-            masks[k] = _target(row, size)
+            masks[k] = _target(photographs.loc[k], size, height, width)
         except UnreadableError as error:
-            reasons.setdefault(k, str(error))
+            reasons[k] = str(error)
     if reasons:
-        names = listed(
-            f"{photographs['path'].iloc[k]} ({why})" for k, why in sorted(reasons.items())
-        )
-        raise UserError(f"{len(reasons)} photographs cannot be learned from: {names}.")
+        raise UnreadablePhotographs([Path(path) for path in photographs["path"]], reasons)
     held_out = (photographs["split"] == "validation").to_numpy()
     counts = int((~held_out).sum()), int(held_out.sum())
     log.info("%d photographs to learn from, %d held out, %d steps", *counts, steps)
@@ -224,9 +222,8 @@ def _learnable(manifest: pd.DataFrame, validation: float, seed: int) -> pd.DataF
     return photographs
 
 
-def _target(row: pd.Series, size: int) -> np.ndarray:
+def _target(row: pd.Series, size: int, height: int, width: int) -> np.ndarray:
     """The mask of a photograph, squeezed as it is, uint8 (size, size)."""
-    height, width = dimensions(read_bytes(Path(row["path"])))
     path = row.get("mask")
     if isinstance(path, str):
         mask = read_mask_of(Path(path), height, width, whole=True)

@@ -124,7 +124,9 @@ def test_mistakes(drawn, tmp_path):
         other = tmp_path / "other.png"
         cv2.imwrite(str(other), np.full(size, 255, np.uint8))
         masks = [str(other), str(other), *drawn["mask"][2:]]
-        with pytest.raises(UserError, match=r"2 photographs .*learned from: (.*proportions){2}"):
+        with pytest.raises(
+            UserError, match=r"2 of \d+ photographs .*cannot be read: (.*proportions)"
+        ):
             fit_localizer(drawn.assign(mask=masks), path)
     far = drawn.drop(columns="mask").assign(box_x=9000, box_y=10, box_w=20, box_h=20)
     with pytest.raises(UserError, match="its box, 20 x 20 at 9000, 10, lies outside its"):
