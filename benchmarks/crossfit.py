@@ -1,15 +1,17 @@
 """What crossfit's probabilities are worth: the tables of docs/crossfit.md.
 
-    python -m benchmarks.crossfit annocerv [--seeds 5] [--before]
-    python -m benchmarks.crossfit phantoms [--seeds 5] [--steps 300]
-    python -m benchmarks.crossfit labels [--seeds 1] [--steps 300]
+    python -m benchmarks.crossfit annocerv [--seeds 0 1 2 3 4] [--before]
+    python -m benchmarks.crossfit phantoms [--seeds 0 1 2 3 4] [--steps 300] [--fresh 300] [--folder F]
+    python -m benchmarks.crossfit labels [--seeds 0 1 2 3 4] [--steps 300] [--leave-out] [--folder F]
     python -m benchmarks.crossfit cost [--steps 150] [--rounds 2]
 
 `annocerv` needs ../shared: 297 real photographs of 100 patients and ImageNet weights of MobileNet 0.25.
 It compares the recipe of `keras:NAME` with the one that was the default before, on the same folds.
 `phantoms` compares an ensemble with its runs on new phantoms. `labels` turns 15 % of the labels of
-phantoms, finds them by `label_errors`, and trains again on what is left. `cost` times a crossfit of
-five folds beside five fits of the same folds, photographs decoded beforehand.
+phantoms, finds them by `label_errors`, and trains again with the first of them looked at. Both train on
+the same phantoms, so that one `--folder` serves both: an ensemble that is finished there is not trained
+again. `cost` times a crossfit of five folds beside five fits of the same folds, photographs decoded
+beforehand.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import itertools
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -56,24 +59,28 @@ def main() -> None:
     """Print the table asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("table", choices=["annocerv", "phantoms", "labels", "cost"])
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, nargs="+", default=range(5))
     parser.add_argument("--steps", type=int, default=300, help="of a run on phantoms")
+    parser.add_argument("--fresh", type=int, default=300, help="new phantoms a type to judge by")
+    parser.add_argument("--leave-out", action="store_true", help="labels: also without the flagged")
+    parser.add_argument("--folder", type=Path, help="where ensembles stay, finished ones are used")
     parser.add_argument("--rounds", type=int, default=2, help="of cost")
     parser.add_argument("--before", action="store_true", help="annocerv: the former recipe too")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = chosen.folder or Path(temporary)
         if chosen.table == "annocerv":
-            annocerv(Path(folder), range(chosen.seeds), chosen.before)
+            annocerv(folder, chosen.seeds, chosen.before)
         elif chosen.table == "phantoms":
-            phantoms(Path(folder), range(chosen.seeds), chosen.steps)
+            phantoms(folder, chosen.seeds, chosen.steps, chosen.fresh)
         elif chosen.table == "cost":
-            cost(Path(folder), chosen.steps, chosen.rounds)
+            cost(folder, chosen.steps, chosen.rounds)
         else:
-            for seed in range(chosen.seeds):
-                print(turned_labels(Path(folder) / str(seed), seed, chosen.steps), flush=True)
+            for seed in chosen.seeds:
+                print(turned_labels(folder, seed, chosen.steps, chosen.leave_out), flush=True)
 
 
-def annocerv(folder: Path, seeds: range, before: bool) -> None:
+def annocerv(folder: Path, seeds: Sequence[int], before: bool) -> None:
     """Print out-of-fold log losses of each seed, their means, and what averaging repeats gives."""
     manifest = real_photographs()
     recipes = {"now": {}, "before": BEFORE} if before else {"now": {}}
@@ -146,13 +153,13 @@ def real_recipe(seed: int, changes: dict) -> Recipe:
     return load_recipe(keys)
 
 
-def phantoms(folder: Path, seeds: range, steps: int) -> None:
-    """Print what an ensemble and its runs make of 900 new phantoms."""
+def phantoms(folder: Path, seeds: Sequence[int], steps: int, per_class: int) -> None:
+    """Print what an ensemble and its runs make of new phantoms."""
     for seed in seeds:
-        manifest = cx.phantom(folder / f"known-{seed}", per_class=120, seed=seed)
-        fresh = cx.phantom(folder / f"fresh-{seed}", per_class=300, seed=1000 + seed)
+        manifest = drawn(folder / f"known-{seed}", 120, seed)
+        fresh = drawn(folder / f"fresh-{seed}-{per_class}", per_class, 1000 + seed)
         recipe = small_recipe(seed, steps)
-        ensemble = cx.crossfit(manifest, recipe, folder / f"ensemble-{seed}", cache="memory")
+        ensemble = cx.crossfit(manifest, recipe, folder / f"right-{seed}", cache="memory")
         found = judged([ensemble], fresh)
         runs = [judged([run], fresh) for run in ensemble.members]
         row = {
@@ -164,6 +171,7 @@ def phantoms(folder: Path, seeds: range, steps: int) -> None:
             "error of one run": np.mean([run["calibrated"][1] for run in runs]),
             "error of ensemble, raw": found["raw"][1],
             "error of ensemble": found["calibrated"][1],
+            "error of perfect probabilities": by_chance([ensemble], fresh),
         }
         print(
             f"seed {seed}", {key: round(float(value), 4) for key, value in row.items()}, flush=True
@@ -202,6 +210,21 @@ def judged(runs: list, photographs: pd.DataFrame) -> dict[str, tuple[float, floa
     }
 
 
+def by_chance(runs: list, photographs: pd.DataFrame, draws: int = 200) -> float:
+    """The mean calibration error that these probabilities would show if they were perfect."""
+    probabilities, draw = predictions_of(runs, photographs).probabilities, np.random.default_rng(0)
+    reached = np.cumsum(probabilities, axis=1)
+    answers = ((draw.random((draws, len(reached), 1)) * reached[:, -1:]) > reached).sum(axis=2)
+    return float(np.mean([measures(answer, probabilities)["ece"][0] for answer in answers]))
+
+
+def drawn(folder: Path, per_class: int, seed: int) -> pd.DataFrame:
+    """The phantoms of a folder, drawn where they are not there yet."""
+    if folder.exists():
+        return cx.read_manifest(folder)
+    return cx.phantom(folder, per_class=per_class, seed=seed)
+
+
 def small_recipe(seed: int, steps: int) -> Recipe:
     """CervixNet-2 at 96 x 96 with a cosine schedule."""
     changes = ["image_size=96", f"seed={seed}", f"stages.0.steps={steps}"]
@@ -209,32 +232,32 @@ def small_recipe(seed: int, steps: int) -> Recipe:
     return load_recipe("cervixnet2", changes)
 
 
-def turned_labels(folder: Path, seed: int, steps: int) -> str:
+def turned_labels(folder: Path, seed: int, steps: int, leave_out: bool) -> str:
     """How many turned labels are found, and the log loss on new phantoms before and after."""
-    right = cx.phantom(folder / "known", per_class=120, seed=seed)
-    fresh = cx.phantom(folder / "fresh", per_class=100, seed=1000 + seed)
+    right = drawn(folder / f"known-{seed}", 120, seed)
+    fresh = drawn(folder / f"fresh-{seed}-100", 100, 1000 + seed)
     wrong = right.assign(label=turned(right["label"], seed))
+    losses = {}
 
-    def trained(name: str, manifest: pd.DataFrame) -> tuple[float, Run]:
-        recipe = small_recipe(seed, steps)
-        ensemble = cx.crossfit(manifest, recipe, folder / name, cache="memory")
-        return judged([ensemble], fresh)["calibrated"][0], ensemble
+    def trained(name: str, manifest: pd.DataFrame) -> Run:
+        recipe, out = small_recipe(seed, steps), folder / f"{name}-{seed}"
+        ensemble = cx.crossfit(manifest, recipe, out, cache="memory")
+        losses[name] = judged([ensemble], fresh)["calibrated"][0]
+        return ensemble
 
-    before, ensemble = trained("before", wrong)
-    ranked = label_errors(ensemble)
+    ranked = label_errors(trained("turned", wrong))
     truth = right.set_index("path")["label"]
     is_wrong = (ranked["path"].map(truth) != ranked["label"]).to_numpy()
     first, flagged = round(TURNED * len(ranked)), ranked["label_error"].to_numpy()
-    dropped, _ = trained("dropped", wrong[~wrong["path"].isin(ranked["path"][flagged])])
     looked_at = wrong["path"].isin(ranked["path"].head(first))
-    corrected = wrong.assign(label=wrong["label"].mask(looked_at, right["label"]))
-    decided, _ = trained("decided", corrected)
-    clean, _ = trained("clean", right)
+    trained("looked-at", wrong.assign(label=wrong["label"].mask(looked_at, right["label"])))
+    trained("right", right)
+    if leave_out:
+        trained("left-out", wrong[~wrong["path"].isin(ranked["path"][flagged])])
     return (
         f"seed {seed}: {is_wrong.sum()} of {len(ranked)} turned; {is_wrong[:first].sum()} among the "
         f"first {first}; {flagged.sum()} flagged, {is_wrong[flagged].sum()} of them turned. Log loss on "
-        f"new phantoms: turned {before:.4f}, flagged left out {dropped:.4f}, first {first} looked at "
-        f"{decided:.4f}, never turned {clean:.4f}"
+        f"new phantoms: " + ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
     )
 
 
