@@ -157,7 +157,7 @@ def audited(tmp_path, photograph):
         table[column] = pd.Series(value, table.index).where(read)
     table.loc[[7, 8], "sharpness"] = [9.0, 4.0]
     table.loc[8, "brightness"] = 12.0
-    return table
+    return validated(table)
 
 
 TINY = {

@@ -10,7 +10,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "crops": ["centre_crop"],
-        "manifests": ["class_names", "summary", "write_manifest"],
+        "manifests": ["class_names", "write_manifest"],
+        "class_counts": ["summary"],
         "readers": ["read_manifest"],
         "flags": ["FLAGS", "flag_counts"],
         "kaggle": ["fetch", "read_kaggle"],

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from cervix_tf.data.manifests import check_manifest
 from cervix_tf.errors import UserError, unknown
 
 ZERO_BYTES = "zero bytes"
@@ -195,6 +196,7 @@ def flag_counts(manifest: pd.DataFrame) -> pd.DataFrame:
     Example:
         >>> flag_counts(audit(read_manifest("data")))
     """
+    check_manifest(manifest)
     need_flags(manifest)
     counts = pd.Series(flags_of(manifest), dtype="object").explode().dropna().value_counts()
     order = [flag for flag in FLAGS if flag in counts.index]

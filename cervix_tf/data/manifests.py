@@ -73,6 +73,7 @@ def write_manifest(manifest: pd.DataFrame, path: Path | str, movable: bool = Fal
     Example:
         >>> write_manifest(audit(read_manifest("data")), "audit/manifest.csv")
     """
+    check_manifest(manifest)
     folder = Path(path).absolute().parent
 
     def named(file: object) -> object:
@@ -105,6 +106,7 @@ def class_names(manifest: pd.DataFrame) -> list[str]:
         >>> class_names(read_manifest("data"))
         ['Type_1', 'Type_2', 'Type_3']
     """
+    check_manifest(manifest, column="label")
     names = {str(name) for name in manifest["label"].dropna()}
     if len(names) < 2:
         few = ", ".join(sorted(names)) or "none"
@@ -129,37 +131,6 @@ def labels(manifest: pd.DataFrame, classes: list[str]):
         if label not in classes:
             raise unknown("class", str(label), classes)
     return manifest["label"].map({name: k for k, name in enumerate(classes)}).to_numpy("int32")
-
-
-def summary(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Count the photographs of each class and source, as Table 1 of the report does.
-
-    Args:
-        manifest: A manifest.
-
-    Returns:
-        A table with one row a source, a column a class, `no label` where there are such, and `all`;
-        with several sources a last row, `all`, and always a row `share` in per cent of the labelled.
-
-    Example:
-        >>> print(summary(read_manifest("data")))
-    """
-    own = {name: f"{name} (class)" for name in ("no label", "all")}  # two columns are not to be one
-    label = manifest["label"].astype("object").replace(own)
-    label = label.where(label.notna(), "no label")
-    table = pd.crosstab(manifest["source"], label)
-    names = sorted((c for c in table.columns if c != "no label"), key=natural)
-    table = table[names + ["no label"] * ("no label" in table.columns)]
-    table.index.name = table.columns.name = None
-    table["all"] = table.sum(axis=1)
-    totals = table.sum()
-    if len(table) > 1:
-        table.loc["all"] = totals
-    if names:
-        per_cent = 100 * totals[names] / totals[names].sum()
-        table = table.astype("object")
-        table.loc["share"] = [f"{per_cent[c]:.1f}%" if c in names else "" for c in table.columns]
-    return table
 
 
 def is_phantom(manifest: pd.DataFrame) -> bool:
@@ -206,8 +177,33 @@ def identities(manifest: pd.DataFrame) -> pd.Series:
     return name.where(~name.duplicated(keep=False), manifest["path"])
 
 
+def check_manifest(manifest: object, where: str = "the manifest", column: str = "path") -> None:
+    """Refuse what is no table of photographs; `validated` looks at its values as well.
+
+    Args:
+        manifest: What was given for a manifest.
+        where: What the error messages call it.
+        column: The column that is needed.
+
+    Raises:
+        UserError: It is no DataFrame, or has no such column or no row.
+
+    Example:
+        >>> check_manifest(read_manifest("data"))
+    """
+    if not isinstance(manifest, pd.DataFrame):
+        raise UserError(
+            f"{where} is of type {type(manifest).__name__}: give a DataFrame, as read_manifest gives it."
+        )
+    if column not in manifest:
+        has = ", ".join(map(str, manifest)) or "none"
+        raise UserError(f"{where} has no column '{column}'; it has: {has}.")
+    if manifest.empty:
+        raise UserError(f"{where} names no photograph.")
+
+
 def validated(
-    manifest: pd.DataFrame, where: str, existing: bool = True, first: int = 0
+    manifest: pd.DataFrame, where: str = "the manifest", existing: bool = True, first: int = 0
 ) -> pd.DataFrame:
     """Check a manifest's values and put its columns in order.
 
@@ -221,10 +217,7 @@ def validated(
         The manifest with every column of `COLUMNS`, in their order, others behind. Text is of the
         dtype object, None where it is missing; width and height are Int64.
     """
-    if "path" not in manifest:
-        raise UserError(f"{where} has no column 'path'; it has: {', '.join(map(str, manifest))}.")
-    if manifest.empty:
-        raise UserError(f"{where} names no photograph.")
+    check_manifest(manifest, where)
     manifest = manifest.reset_index(drop=True)
     empty = manifest["path"].isna()
     if empty.any():

@@ -8,6 +8,7 @@ import pandas as pd
 
 from cervix_tf.data.flags import LEAK, has_flag
 from cervix_tf.data.group_folds import group_folds
+from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError
 
 MOST = 6  # shares named in a warning
@@ -26,7 +27,8 @@ def split(manifest: pd.DataFrame, validation: float = 0.1, seed: int = 0) -> pd.
         seed: Seed of the choice.
 
     Returns:
-        A copy of the manifest with `split` set to `train`, `validation` or `test` in every row.
+        A copy of the manifest with `split` set to `train`, `validation` or `test` in every row,
+        and the columns that every manifest has.
 
     Raises:
         UserError: The share is out of range, or the groups are too few to have every class on both
@@ -41,6 +43,7 @@ def split(manifest: pd.DataFrame, validation: float = 0.1, seed: int = 0) -> pd.
     """
     if not 0 < validation <= 0.5:
         raise UserError(f"validation={validation}: give a share above 0 and at most 0.5.")
+    given, manifest = manifest, validated(manifest, existing=False)
     photographs = _divisible(manifest)
     classes, label = np.unique(photographs["label"].astype(str), return_inverse=True)
     group = np.unique(photographs["group"].to_numpy(), return_inverse=True)[1]
@@ -74,7 +77,7 @@ def split(manifest: pd.DataFrame, validation: float = 0.1, seed: int = 0) -> pd.
             "(patients) are too few or too large for a share nearer to it.",
             stacklevel=2,
         )
-    done = _with_validation(manifest, photographs, best)
+    done = _with_validation(manifest, photographs, best).set_axis(given.index)
     _warn_of_shares({"": done})
     return done
 
@@ -91,7 +94,7 @@ def folds(manifest: pd.DataFrame, number: int = 5, seed: int = 0) -> list[pd.Dat
         seed: Seed of the choice.
 
     Returns:
-        One copy of the manifest for each fold, with `split` set as `split` does: `validation` for the
+        One copy of the manifest for each fold, as `split` gives it: `validation` for the
         fold's photographs, `train` for those of the others, `test` for the rest.
 
     Raises:
@@ -105,6 +108,7 @@ def folds(manifest: pd.DataFrame, number: int = 5, seed: int = 0) -> list[pd.Dat
     Example:
         >>> [len(fold[fold["split"] == "validation"]) for fold in folds(read_manifest("data"))]
     """
+    given, manifest = manifest, validated(manifest, existing=False)
     photographs = _divisible(manifest)
     groups = photographs["group"].nunique()
     if not 2 <= number <= groups:
@@ -120,7 +124,7 @@ def folds(manifest: pd.DataFrame, number: int = 5, seed: int = 0) -> list[pd.Dat
                 f"There are too few groups (patients) for {number} folds with seed={seed}: ask for "
                 "fewer, or add photographs."
             )
-    done = [_with_validation(manifest, photographs, part) for part in parts]
+    done = [_with_validation(manifest, photographs, part).set_axis(given.index) for part in parts]
     _warn_of_shares({f"fold {k}, ": fold for k, fold in enumerate(done, 1)})
     return done
 

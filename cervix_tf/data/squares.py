@@ -16,6 +16,7 @@ from cervix_tf.data.clusters import check_cluster
 from cervix_tf.data.crops import Crop, regions
 from cervix_tf.data.decoding_pass import Photograph, PhotographList, See, Store, decode_all
 from cervix_tf.data.limits import max_pixels
+from cervix_tf.data.manifests import check_manifest
 from cervix_tf.data.photographs import Progress
 from cervix_tf.data.square_rows import SquareArray, SquaresOnDemand
 from cervix_tf.errors import UserError
@@ -123,8 +124,7 @@ def prepare(
         >>> prepare(read_manifest("data"), 256, cache="memory").array.shape
         (1481, 256, 256, 3)
     """
-    if manifest.empty:
-        raise UserError("The manifest has no photographs: there is nothing to prepare.")
+    check_manifest(manifest)
     if ray is not None:
         check_cluster(ray)
     if size * size > max_pixels():

@@ -11,7 +11,7 @@ import pandas as pd
 import tensorflow as tf
 
 from cervix_tf.data.crops import Crop
-from cervix_tf.data.manifests import class_names, labels
+from cervix_tf.data.manifests import class_names, labels, validated
 from cervix_tf.data.square_rows import SquareArray, SquareRows, aligned
 from cervix_tf.data.squares import Squares, prepare, square_size
 from cervix_tf.data.views import RandomView
@@ -166,6 +166,7 @@ def batches(
     Example:
         >>> for images, labels in batches(read_manifest("data"), 224, 32): ...
     """
+    manifest = validated(manifest, existing=False)
     array = prepare(manifest, square_size(image_size), cache=cache, crop=crop).array
     targets = np.full(len(manifest), -1, "int32")
     labelled = manifest["label"].notna().to_numpy()

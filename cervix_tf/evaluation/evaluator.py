@@ -1,6 +1,7 @@
 """A run on labelled photographs: which of them it has not seen, and the figures of these."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -88,7 +89,7 @@ def evaluate(
     if predictions is not None:
         labelled, others = predictions.photographs, True
     elif photographs is not None:
-        labelled, others = validated(photographs, "the manifest"), True
+        labelled, others = validated(photographs), True
     else:
         labelled, others = opened.validation, False
     labelled = labelled.dropna(subset="label")
@@ -109,7 +110,9 @@ def evaluate(
     if positive or operating_point:
         check_point(positive, operating_point, opened.class_names)
     if predictions is not None:
-        predictions = predictions[labelled.index]
+        predictions = replace(
+            predictions[labelled.index], photographs=labelled.reset_index(drop=True)
+        )
         predictions = by_others(predictions) if split == "validation" else predictions
     elif split == "validation":
         predictions = held_out(opened, labelled, tta, cache, progress, raw)

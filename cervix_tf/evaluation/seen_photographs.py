@@ -10,7 +10,8 @@ import pandas as pd
 
 from cervix_tf.data.kaggle.labels import SOLUTION_CSV
 from cervix_tf.data.manifests import identities
-from cervix_tf.runs import Run
+from cervix_tf.inference.out_of_fold import FOLD, folds_of
+from cervix_tf.runs import Ensemble, Run
 
 
 def least_seen(run: Run, manifest: pd.DataFrame) -> tuple[pd.DataFrame, str, bool]:
@@ -23,7 +24,8 @@ def least_seen(run: Run, manifest: pd.DataFrame) -> tuple[pd.DataFrame, str, boo
     Returns:
         Those that the run has not seen; if there are none, those it validated on; if there are none of
         these either, those it trained on. Then what they are, in words, and whether the run has seen
-        them.
+        them. Those it validated on have the run's `FOLD`, by whose others each is calibrated, whatever
+        they are called here.
 
     Warns:
         UserWarning: Photographs were left out, the run trained on those chosen, or it trained on others
@@ -33,7 +35,8 @@ def least_seen(run: Run, manifest: pd.DataFrame) -> tuple[pd.DataFrame, str, boo
         >>> least_seen(load("runs/first"), read_manifest("data"))[1]
         "test photographs (Kaggle's stage 1, labels released later)"
     """
-    role = roles(run, manifest)
+    own = own_paths(run, manifest)
+    role = _roles(run, own)
     order = [r for r in ("", "validation", "train") if (role == r).any()]
     photographs = manifest[role == order[0]]
     count, groups = len(photographs), photographs["group"]
@@ -41,8 +44,9 @@ def least_seen(run: Run, manifest: pd.DataFrame) -> tuple[pd.DataFrame, str, boo
     if dropped:
         warnings.warn(f"Left out of the evaluation: {' and '.join(dropped)}.", stacklevel=3)
     if order[0] == "train":
+        better = ": without --data the out-of-fold ones do" if isinstance(run, Ensemble) else ""
         warnings.warn(
-            f"The run trained on all {count} photographs: the figures say nothing of new ones.",
+            f"The run trained on all {count} photographs: the figures say nothing of new ones{better}.",
             stacklevel=3,
         )
         return photographs, "training photographs: the run has learned these", True
@@ -55,29 +59,32 @@ def least_seen(run: Run, manifest: pd.DataFrame) -> tuple[pd.DataFrame, str, boo
             stacklevel=3,
         )
     if order[0] == "validation":
-        return photographs, "validation", True
+        of_path = dict(zip(run.validation["path"], folds_of(run, run.validation), strict=True))
+        folds = [of_path[path] for path in own[role == "validation"]]
+        return photographs.assign(**{FOLD: folds}), "validation", True
     return photographs, _named(photographs), False
 
 
 _VERB = {"train": "trained on", "validation": "validated on"}
 
 
-def roles(run: Run, manifest: pd.DataFrame) -> np.ndarray:
-    """Tell what each photograph was to a run, by its path or, byte for byte, by its content.
+def own_paths(run: Run, manifest: pd.DataFrame) -> np.ndarray:
+    """Find photographs among those that a run used, by their path or, byte for byte, by their content.
 
     Args:
         run: The run.
         manifest: Photographs; their files exist, those of the run may be gone.
 
     Returns:
-        (N,) `train`, `validation`, or an empty string for photographs that were neither.
+        (N,) paths in the run's manifest, or None for photographs that it has not used.
 
     Example:
-        >>> roles(run, run.manifest)[0]
-        'train'
+        >>> own_paths(run, run.validation)[0] == run.validation["path"].iloc[0]
+        True
     """
     used = run.manifest[run.manifest["split"].isin(list(_VERB))]
-    by_path = dict(zip(map(os.path.abspath, used["path"]), used["split"], strict=True))
+    by_path = {os.path.abspath(path): path for path in used["path"]}
+    role = dict(zip(used["path"], used["split"], strict=True))
     by_size: dict[int, list[str]] = {}
     for path in by_path:
         if os.path.isfile(path):
@@ -89,14 +96,20 @@ def roles(run: Run, manifest: pd.DataFrame) -> np.ndarray:
             digests[path] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
         return digests[path]
 
-    def role(path: str) -> str:
+    def own(path: str) -> str | None:
         if path in by_path:
             return by_path[path]
         same_size = by_size.get(os.path.getsize(path), [])
-        same = {by_path[p] for p in same_size if digest(p) == digest(path)}
-        return min(same, default="")  # train before validation
+        same = [by_path[p] for p in same_size if digest(p) == digest(path)]
+        return min(same, key=role.__getitem__, default=None)  # train before validation
 
-    return np.array([role(os.path.abspath(p)) for p in manifest["path"]], dtype=object)
+    return np.array([own(os.path.abspath(p)) for p in manifest["path"]], dtype=object)
+
+
+def _roles(run: Run, own: np.ndarray) -> np.ndarray:
+    """What the photographs of these paths in its manifest were to a run; "" where there is none."""
+    role = dict(zip(run.manifest["path"], run.manifest["split"], strict=True))
+    return np.array(["" if path is None else role[path] for path in own], dtype=object)
 
 
 def _named(photographs: pd.DataFrame) -> str:

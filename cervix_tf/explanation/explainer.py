@@ -118,6 +118,7 @@ def _candidates(run: Run, manifest: pd.DataFrame | None) -> pd.DataFrame:
     if manifest is None:
         table, where = run.validation, f"{run.folder}/manifest.csv"
     else:
+        manifest = validated(manifest)
         labelled = manifest["label"].notna()
         table, where = manifest[labelled] if labelled.any() else manifest, "the manifest"
     if table.empty:

@@ -73,10 +73,10 @@ def explore(
         >>> findings = explore(read_manifest("data"), "explore")
         >>> findings["embeddings"]["pixels"]["neighbour"]["accuracy"]
     """
+    manifest = validated(manifest)
     _check(manifest, components, backbone, weights, size, options)
     check_output(out, "folder")
-    manifest = validated(manifest, "the manifest").sort_values("path", kind="stable")
-    manifest = manifest.reset_index(drop=True)
+    manifest = manifest.sort_values("path", kind="stable").reset_index(drop=True)
     out = Path(out)
     table = summary(manifest)
     classes = [c for c in table.columns if c not in (plots.UNLABELLED, "all")]

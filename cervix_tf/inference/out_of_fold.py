@@ -14,6 +14,7 @@ from cervix_tf.inference.predictions import Predictions, probabilities
 from cervix_tf.runs import Calibration, Ensemble, Run, fit_calibration, geometric_mean
 from cervix_tf.runs.file_shapes import reading
 
+FOLD = "calibrated without"  # a column: the number of the fold whose others calibrate a photograph
 FOLDS = 5  # of groups, into which the validation photographs of a single run are divided
 
 
@@ -29,7 +30,7 @@ def held_out(
 
     Args:
         run: A run or an ensemble.
-        photographs: Rows of `run.validation`; by default all.
+        photographs: Rows of `run.validation`, or a table that has `FOLD`; by default all.
         tta: As `predict` takes it.
         cache: Where the prepared squares are kept, as `data.prepare` takes it.
         progress: As `predict` takes it.
@@ -68,7 +69,8 @@ def by_others(predictions: Predictions) -> Predictions:
     """Calibrate predictions of photographs that a run validated on by other groups alone.
 
     Args:
-        predictions: Of rows of `run.validation`, as `predictions_of` returns them; not of an ensemble.
+        predictions: Of rows of `run.validation`, as `predictions_of` returns them, or with `FOLD`; not of
+            an ensemble.
 
     Returns:
         The same as `held_out` returns, of which the figures are made.
@@ -181,7 +183,7 @@ def folds_of(run: Run, photographs: pd.DataFrame) -> np.ndarray:
 
     Args:
         run: The run or ensemble.
-        photographs: N rows of `run.validation`, or of their groups.
+        photographs: N rows of `run.validation`, or of their groups, or a table that has `FOLD`.
 
     Returns:
         (N,) numbers; the groups of a single run are dealt out by their names.
@@ -190,6 +192,8 @@ def folds_of(run: Run, photographs: pd.DataFrame) -> np.ndarray:
         >>> folds_of(run, run.validation).max() < 5
         True
     """
+    if FOLD in photographs:
+        return photographs[FOLD].to_numpy(int)
     if isinstance(run, Ensemble):
         return photographs["fold"].to_numpy(int)
     names = np.unique(run.validation["group"].to_numpy(str))

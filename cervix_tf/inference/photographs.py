@@ -134,7 +134,7 @@ def as_photographs(given: Any) -> Photographs:
         ['1.jpg', 'picture 2']
     """
     if isinstance(given, pd.DataFrame):
-        return Photographs(validated(given, "the manifest").reset_index(drop=True))
+        return Photographs(validated(given).reset_index(drop=True))
     if isinstance(given, str | Path):
         return Photographs(read_manifest(given, labelled=False).reset_index(drop=True))
     several = isinstance(given, Iterable) and not isinstance(given, _CONTENTS)

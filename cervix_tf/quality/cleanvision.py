@@ -17,6 +17,7 @@ from cervix_tf.data.flags import (
     has_flag,
     with_flag,
 )
+from cervix_tf.data.manifests import check_manifest
 from cervix_tf.errors import listed, need_package
 
 # Pillow's reasons, its limits on pixels, text and profiles among them.
@@ -44,6 +45,7 @@ def flag_with_cleanvision(manifest: pd.DataFrame) -> pd.DataFrame:
     Example:
         >>> flag_with_cleanvision(audit(read_manifest("data")))["flags"].value_counts()
     """
+    check_manifest(manifest)
     need_package("cleanvision", "audit")
     unread = [flag for flag in FILE_FAULTS if flag not in (ODD_HEADER, WRONG_TYPE)]
     paths = manifest["path"][~has_flag(manifest, *unread)].tolist()

@@ -12,6 +12,7 @@ import pandas as pd
 
 from cervix_tf.cells import as_csv, written_table
 from cervix_tf.data.flags import flags_of, need_flags
+from cervix_tf.data.manifests import validated
 from cervix_tf.data.names import normal
 from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError, unknown
@@ -168,7 +169,7 @@ def apply_decisions(manifest: pd.DataFrame, path: Path | str) -> pd.DataFrame:
     Example:
         >>> manifest = apply_decisions(audit(read_manifest("data")), "audit/audit.csv")
     """
-    path = Path(path)
+    path, manifest = Path(path), validated(manifest, existing=False)
     decided = read_decisions(path, manifest)
     decision = manifest["path"].map(decided["decision"]).astype("object")
     label = manifest["path"].map(decided["new_label"]).astype("object")

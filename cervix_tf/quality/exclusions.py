@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from cervix_tf.data.flags import EXACT_DUPLICATE, NEAR_DUPLICATE, check_flags, has_flag, need_flags
+from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError
 
 CHANGES = ["image", "path", "source", "label", "change", "new_label", "why", "row", "flags"]
@@ -31,7 +32,7 @@ def drop_flagged(manifest: pd.DataFrame, flags: Iterable[str]) -> pd.DataFrame:
     Example:
         >>> drop_flagged(audit(read_manifest("data")), ["truncated", "blurred"])
     """
-    flags = list(flags)
+    manifest, flags = validated(manifest, existing=False), list(flags)
     check_flags(flags, manifest)
     need_flags(manifest)
     kept = manifest["decision"] == "keep" if "decision" in manifest else manifest["path"].isin([])

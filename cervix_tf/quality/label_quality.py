@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from cervix_tf.data.flags import LABEL_ERROR, has_flag, with_flag
-from cervix_tf.data.manifests import labels
+from cervix_tf.data.manifests import check_manifest, labels
 from cervix_tf.errors import UserError, need_package
 from cervix_tf.runs import Ensemble, Run, load
 
@@ -70,6 +70,7 @@ def flag_label_errors(manifest: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFr
     Example:
         >>> flag_label_errors(audit(read_manifest("data")), label_errors("runs/first"))
     """
+    check_manifest(manifest, column="label")
     judged = errors.set_index("path")
     same = (manifest["path"].map(judged["label"]) == manifest["label"]).to_numpy()
     wrong = manifest["path"].map(judged["label_error"]).eq(True).to_numpy()

@@ -19,7 +19,7 @@ from cervix_tf.data.flags import (
     flags_of,
     with_flags,
 )
-from cervix_tf.data.manifests import identities
+from cervix_tf.data.manifests import identities, validated
 from cervix_tf.data.photographs import Progress, read_bytes
 from cervix_tf.data.squares import square_size
 from cervix_tf.quality.appearance import FAR, appearance_flags, distances
@@ -70,8 +70,8 @@ def audit(
         >>> found = audit(read_manifest("data"))
         >>> found[found["flags"].fillna("").str.contains("leak")]["path"]
     """
-    done = manifest.copy()
-    count = len(manifest)
+    given, manifest = manifest, validated(manifest, existing=False)
+    done, count = manifest.copy(), len(manifest)
     warn_of_every_pair(count)
     sums: list[str | None] = [None] * count
     sizes = np.zeros((count, 2), np.int32)
@@ -126,7 +126,7 @@ def audit(
         done[column] = pd.Series(sizes[:, k], done.index, "Int64").mask(~readable)
     done[["sharpness", "brightness"]] = measures[:, :2].astype(float)
     done["distance"] = distance
-    return done
+    return done.set_axis(given.index)
 
 
 def _alike(

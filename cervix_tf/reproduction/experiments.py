@@ -73,7 +73,7 @@ def reproduce(
     out, parts = Path(out), list(only) or list(PARTS)
     recipes = plan(parts, steps_scale, weights, settings)
     names = list(recipes)
-    manifest = validated(manifest, "the manifest")
+    manifest = validated(manifest)
     runs: dict[str, Run] = {}
     with bar("Experiments", len(names), progress=progress) as shown:
         for number, name in enumerate(names):

@@ -8,6 +8,7 @@ import pandas as pd
 
 from cervix_tf.data.crops import BOX
 from cervix_tf.data.flags import NOT_LOCATED, flags_of, with_flags
+from cervix_tf.data.manifests import validated
 from cervix_tf.data.names import normal
 from cervix_tf.data.tables import read_lines
 from cervix_tf.errors import UserError, listed
@@ -77,6 +78,9 @@ def add_boxes(manifest: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
     Example:
         >>> add_boxes(read_manifest("data"), read_boxes("Type_1_bbox.tsv"))
     """
+    manifest = validated(manifest, existing=False)
+    if boxes.empty:
+        raise UserError("There are no boxes: none was found in the file they were read from.")
     lines = {path_words(path): line for line, path in enumerate(boxes["path"])}
     rows_of: dict[int, list[int]] = {}
     for row, path in enumerate(manifest["path"]):

@@ -105,6 +105,7 @@ def segment(
         >>> segment(read_manifest("data"), "segmented", segments=20, keep=10)["mask"][0]
         '.../segmented/masks/train/Type_1/10.png'
     """
+    manifest = validated(manifest, existing=False)
     if annotations is None and category is None:
         find, settings = by_method(method, model, options)
     elif annotations is None or method != "superpixels" or model is not None or options:
@@ -140,7 +141,7 @@ def segment(
         )
     table = _table(manifest, tasks, notes)
     if folder is None:
-        return validated(table, "the manifest")
+        return validated(table)
     for old in (folder / "sheets").glob("page-*.png"):  # of a call with more photographs
         if old.stem[5:].isdecimal() and int(old.stem[5:]) > len(pages):
             old.unlink()

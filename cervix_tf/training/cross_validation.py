@@ -101,7 +101,7 @@ def crossfit(
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     size = recipe.image_size or spec(recipe.model.name).image_size
     recipe = recipe.model_copy(update={"image_size": size, "keep": "last", "patience": None})
-    manifest = validated(manifest, "the manifest")
+    manifest = validated(manifest)
     class_names(manifest)  # what cannot be trained is refused here
     check_maker(callbacks, "crossfit")
     check_tracker(track)

@@ -108,7 +108,7 @@ def search(
     _check(space, base, settings)
     if sampler != "grid" and trials is None:
         raise UserError(f"A {sampler} search has no end of its own: give --trials N.")
-    manifest = validated(manifest, "the manifest")
+    manifest = validated(manifest)
     class_names(manifest)  # what cannot be trained is refused here
     same = {
         "recipe": base.model_dump(mode="json"),

@@ -88,7 +88,7 @@ def estimate(
         check_free(Path(run))
     size = recipe.image_size or spec(recipe.model.name).image_size
     recipe = recipe.model_copy(update={"image_size": size})
-    manifest = validated(manifest, "the manifest")
+    manifest = validated(manifest)
     if held_out is None:
         manifest = divided(manifest, recipe)
     sides = manifest[manifest["label"].notna() & ~manifest["split"].isin(["test"])]

@@ -13,10 +13,11 @@ import pandas as pd
 import tensorflow as tf
 
 from cervix_tf.data import STILL, RandomView, batches, prepare, square_size, training_stream
+from cervix_tf.data.manifests import check_manifest
 from cervix_tf.data.photographs import Progress
 from cervix_tf.errors import UserError
 from cervix_tf.models import build, spec
-from cervix_tf.recipes import Recipe
+from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.training.beginnings import stage_lengths, view_of
 from cervix_tf.training.determinism import repeatable
 from cervix_tf.training.loop import LOG_EVERY
@@ -32,7 +33,7 @@ Part = Callable[[], int]
 
 def bench(
     manifest: pd.DataFrame,
-    recipe: Recipe,
+    recipe: Recipe | str | dict,
     cache: Path | str | None = None,
     seconds: float = 5.0,
     progress: Progress | None = None,
@@ -44,7 +45,7 @@ def bench(
 
     Args:
         manifest: The photographs; the cache is filled with their squares if it is not yet.
-        recipe: Network, image size, batch size and views.
+        recipe: Network, image size, batch size and views, as `fit` takes it.
         cache: Where the prepared squares are kept, as `data.prepare` takes it.
         seconds: How long each part is measured, above 0.
         progress: Called with the photographs prepared and their number.
@@ -71,6 +72,8 @@ def bench(
         raise UserError(
             f"seconds={seconds}: give a time above 0, and of a day at most, to measure each part for."
         )
+    check_manifest(manifest)
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     size = recipe.image_size or spec(recipe.model.name).image_size
     side, batch = square_size(size), recipe.batch_size
     squares = prepare(manifest, side, cache, progress, crop=recipe.crop)

@@ -96,7 +96,7 @@ def fit(
     recipe = recipe.model_copy(update={"image_size": size})
     team = devices_of(devices)
     team.check(recipe.batch_size)
-    manifest = divided(validated(manifest, "the manifest"), recipe)
+    manifest = divided(validated(manifest), recipe)
     begun = Run(Path(run) if run else new_folder(recipe.model.name))
     with claimed(begun.folder) if hosts.chief else nullcontext(), _together(team, run):
         if hosts.chief:

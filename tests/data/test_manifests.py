@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cervix_tf.data import class_names, read_manifest, summary, write_manifest
+from cervix_tf.data import class_names, read_manifest, write_manifest
 from cervix_tf.data.manifests import (
     COLUMNS,
     PHANTOMS,
@@ -80,22 +80,6 @@ def test_unknown_label_is_named():
     table = pd.DataFrame({"image": ["a.jpg"], "label": ["Type1"]})
     with pytest.raises(UserError, match="'Type1'.*'Type_1'"):
         labels(table, ["Type_1", "Type_2"])
-
-
-def test_summary_counts_as_table_1(tmp_path, photograph):
-    text = "path,label,source\na.jpg,x,train\nb.jpg,y,train\nc.jpg,,test\nd.jpg,y,more\n"
-    path = csv(tmp_path, photograph, text, ("a.jpg", "b.jpg", "c.jpg", "d.jpg"))
-    table = summary(read_manifest(path))
-    assert list(table.columns) == ["x", "y", "no label", "all"]
-    assert table.loc["train"].tolist() == [1, 1, 0, 2]
-    assert table.loc["all"].tolist() == [1, 2, 1, 4]
-    assert table.loc["share", "y"] == "66.7%"
-
-
-def test_summary_of_classes_called_as_its_columns():
-    table = pd.DataFrame({"source": "train", "label": ["all", "no label", "no label", None]})
-    counted = summary(table).loc["train"].to_dict()
-    assert counted == {"all (class)": 1, "no label (class)": 2, "no label": 1, "all": 4}
 
 
 def test_annocerv(shared):

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cervix_tf.data import folds, split
+from cervix_tf.data.manifests import validated
 from cervix_tf.data.splits import check_split
 from cervix_tf.errors import UserError
 
@@ -17,7 +18,7 @@ def manifest(groups: list[tuple[str, int]]) -> pd.DataFrame:
         for g, (label, count) in enumerate(groups)
         for k in range(count)
     ]
-    return pd.DataFrame(rows).assign(split=None, source="train")
+    return validated(pd.DataFrame(rows).assign(source="train"), existing=False)
 
 
 some_groups = st.lists(
@@ -198,3 +199,16 @@ def test_leaks_into_unlabelled_test_photographs_are_warned_of():
     table.loc[9:, "label"] = None
     with pytest.warns(UserWarning, match="1 photographs to train .* with 2 test photographs"):
         check_split(table)
+
+
+def test_two_tables_put_together_with_repeated_row_numbers():
+    first, second = manifest([("Type_1", 1), ("Type_2", 1)] * 20), manifest([("Type_1", 2)] * 20)
+    second["path"], second["group"] = "second/" + second["path"], "second " + second["group"]
+    both = pd.concat([first, second])
+    assert not both.index.is_unique
+    right = split(both.reset_index(drop=True), 0.25)
+    done = split(both, 0.25)
+    assert done["split"].tolist() == right["split"].tolist()
+    assert done.index.equals(both.index)
+    for each, one in zip(folds(both, 3), folds(both.reset_index(drop=True), 3), strict=True):
+        assert each["split"].tolist() == one["split"].tolist()

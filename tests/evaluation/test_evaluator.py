@@ -27,6 +27,26 @@ def test_own_validation_photographs(finished):
         assert figures[key] == pytest.approx(finished.metrics[key], abs=1e-6), key
 
 
+def test_own_photographs_elsewhere_and_without_patients(finished, tmp_path):
+    """Each is calibrated by the others of the run's patients, whatever the table given knows of them."""
+    own = finished.validation
+    copies = [shutil.copy(path, tmp_path / f"{k}.jpg") for k, path in enumerate(own["path"])]
+    bare = pd.DataFrame({"path": copies, "label": own["label"].tolist()})
+    other = bare.assign(group="one")
+    for table in (bare, other):
+        figures = evaluate(finished, table, level=0.8)
+        assert figures["split"] == "validation"
+        assert figures["log_loss"] == pytest.approx(finished.metrics["log_loss"], abs=1e-6)
+    predictions = predictions_of(finished, bare)
+    assert evaluate(predictions)["log_loss"] == pytest.approx(
+        finished.metrics["log_loss"], abs=1e-6
+    )
+    found = evaluate(
+        finished, bare, positive=["Type_1", "Type_3"], operating_point="sensitivity=0.8"
+    )
+    assert len(found["operating_point"]["thresholds"]) > 1
+
+
 def test_figures_by_hand(finished):
     true = [0, 0, 1, 2]
     share = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.8, 0.1], [0.6, 0.2, 0.2]])

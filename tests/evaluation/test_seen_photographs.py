@@ -7,7 +7,7 @@ import pytest
 
 from cervix_tf.data import read_kaggle
 from cervix_tf.data.manifests import validated
-from cervix_tf.evaluation.seen_photographs import least_seen, roles
+from cervix_tf.evaluation.seen_photographs import least_seen, own_paths
 from cervix_tf.runs import Run
 
 
@@ -30,9 +30,9 @@ def test_known_by_path_or_content(run, tmp_path, photograph):
     validating = shutil.copy(own[7], tmp_path / "another.jpg")
     new = photograph(tmp_path / "new.jpg", seed=50)
     table = pd.DataFrame({"path": [own[0], same, validating, str(new), own[6]]})
-    assert roles(run, table).tolist() == ["train", "train", "validation", "", "validation"]
+    assert own_paths(run, table).tolist() == [own[0], own[2], own[7], None, own[6]]
     Path(own[2]).unlink()
-    assert roles(run, table)[1] == "", "a file that is gone cannot be compared"
+    assert own_paths(run, table)[1] is None, "a file that is gone cannot be compared"
 
 
 def test_the_least_known_are_chosen(run, tmp_path, photograph):

@@ -87,7 +87,7 @@ def fit_localizer(
             raise UserError(f"{name}={value}: give at least 1.")
     keras.utils.set_random_seed(seed)
     network = localizer_network(size)
-    photographs = _learnable(validated(manifest, "the manifest"), validation, seed)
+    photographs = _learnable(validated(manifest), validation, seed)
     pictures, reasons = squeezed(photographs["path"].tolist(), size)
     masks = np.empty(pictures.shape[:3], np.uint8)
     sizes = picture_sizes(photographs.drop(index=list(reasons)))

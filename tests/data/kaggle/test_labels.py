@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from cervix_tf.data import read_kaggle, split
-from cervix_tf.data.manifests import summary
+from cervix_tf.data.class_counts import summary
 from cervix_tf.errors import UserError
 
 OLD = {"train": "train/Type_{}", "test": "test", "additional": "additional/Type_{}"}
