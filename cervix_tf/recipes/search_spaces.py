@@ -59,14 +59,19 @@ class Space(_Frozen):
     """
 
     settings: dict[str, Any] = {}
-    space: Annotated[dict[str, tuple[Any, ...] | Range], Field(min_length=1)]
+    space: dict[str, tuple[Any, ...] | Range]
 
     @field_validator("space", mode="before")
     @classmethod
     def _numbers(cls, space: Any) -> Any:
         """Read 1e-4 as a number: YAML 1.1 takes it for text, wanting 1.0e-4."""
-        if not isinstance(space, Mapping):
-            return space
+        if not isinstance(space, Mapping) or not space:
+            raise ValueError("give at least one key of a recipe, such as batch_size: [16, 32]")
+        for key, values in space.items():
+            if not isinstance(values, list | tuple | Mapping | Range):
+                raise ValueError(
+                    f"{key}: give values, as [{values}], or a range, {{low: 1, high: 9}}"
+                )
         return {
             key: [_number(v) for v in values] if isinstance(values, list | tuple) else values
             for key, values in space.items()
@@ -196,7 +201,8 @@ def _validated(keys: Any, where: str) -> Space:
     except ValidationError as error:
         faults = error.errors()  # of a key, one for each form it may take: ours say the most
         fault = next((f for f in faults if f["type"] == "value_error"), faults[-1])
-        key = ".".join(str(p) for p in fault["loc"])
+        # Without the names of forms, such as function-after[_ordered(), Range].
+        key = ".".join(str(p) for p in fault["loc"] if "[" not in str(p))
         message = fault["msg"].removeprefix("Value error, ")
         raise UserError(f"{where}: {key}: {message}; received {fault['input']!r}.") from error
 

@@ -85,7 +85,10 @@ def test_numbers_survive_their_text(value):
         ("model.l2={low: 0, high: 1, log: true}", "above 0 on a log scale"),
         ("model.l2={low: 0, hgh: 1}", "hgh"),
         ("model.l2={low: 0, high: .inf}", "finite"),
-        ("model.l2=3", "space"),
+        ("model.l2=3", r"model.l2: give values, as \[3\], or a range, {low: 1, high: 9}; received"),
+        ("model.l2={low: 0}", r"': space.model.l2.high: Field required"),
+        ({}, "at least one key of a recipe"),
+        ([], "at least one key of a recipe"),
     ],
 )
 def test_mistakes_are_one_line(source, message):
