@@ -1,8 +1,10 @@
 """A manifest: one row a photograph, its columns, and the CSV that keeps it."""
 
+import functools
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cervix_tf.data.names import absolute, check_class_names, natural, normal, warn_of_spellings
@@ -20,6 +22,7 @@ WHOLE = ("width", "height")  # whole numbers, of which some may be missing
 SPLITS = ("train", "validation", "test")
 NAMES = ("label", "group", "source")  # one name however its letters are written
 PHANTOMS = "phantoms (drawn photographs)"
+PHANTOM_SETTINGS = "phantom.json"  # in a folder of phantoms: what they were drawn with
 
 
 def read_csv(path: Path | str, labelled: bool = True, existing: bool = True) -> pd.DataFrame:
@@ -142,7 +145,7 @@ def is_phantom(manifest: pd.DataFrame) -> bool:
     Returns:
         True if at least one is drawn.
     """
-    return "phantom" in manifest and bool(manifest["phantom"].fillna(False).astype(bool).any())
+    return bool(_marked(manifest).any())
 
 
 def photographs_or_phantoms(manifest: pd.DataFrame) -> str:
@@ -251,6 +254,9 @@ def validated(
         numbers = pd.to_numeric(manifest[column], errors="coerce")
         if (numbers % 1 == 0).equals(manifest[column].notna()):
             manifest[column] = numbers.astype("Int64")
+    drawn = _drawn(paths)
+    if drawn.any():  # though the table does not say so: figures on phantoms are called that
+        manifest["phantom"] = drawn | _marked(manifest)
     unlabelled = manifest["label"].isna()
     unknown_source = manifest["source"].isna()
     for rows, source in ((unlabelled, "test"), (~unlabelled, "train")):
@@ -268,6 +274,25 @@ def _located(folder: Path, file: object) -> str | None:
     path = os.path.abspath(os.path.join(folder, str(file)))
     bare = os.path.abspath(os.path.join(folder, str(file).strip()))
     return path if path == bare or os.path.lexists(path) else bare
+
+
+def _drawn(paths: list[str]) -> np.ndarray:
+    """Whether each photograph lies in a folder of phantoms: at most three levels below its settings."""
+
+    @functools.cache
+    def within(folder: str, levels: int) -> bool:
+        if os.path.isfile(os.path.join(folder, PHANTOM_SETTINGS)):
+            return True
+        return levels > 1 and within(os.path.dirname(folder), levels - 1)
+
+    return np.array([within(os.path.dirname(path), 3) for path in paths], bool)
+
+
+def _marked(manifest: pd.DataFrame) -> np.ndarray:
+    """Whether the column `phantom` says so of each photograph."""
+    if "phantom" not in manifest:
+        return np.zeros(len(manifest), bool)
+    return manifest["phantom"].fillna(False).astype(bool).to_numpy()
 
 
 def _name(path: str) -> str:

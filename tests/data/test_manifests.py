@@ -12,6 +12,7 @@ from cervix_tf.data.manifests import (
     COLUMNS,
     PHANTOMS,
     identities,
+    is_phantom,
     labels,
     photographs_or_phantoms,
     read_csv,
@@ -219,3 +220,17 @@ def test_a_photograph_has_the_same_identity_wherever_the_set_lies(tmp_path, phot
     assert repeated == [table["path"][0], table["path"][1], "train/x/1.jpg"]
     assert photographs_or_phantoms(table) == "photographs"
     assert photographs_or_phantoms(table.assign(phantom=[None, True, None])) == PHANTOMS
+
+
+def test_phantoms_are_called_so_whatever_names_them(phantoms, tmp_path, photograph):
+    one = next((phantoms / "train/Type_1").glob("*.jpg"))
+    real = photograph(tmp_path / "real.jpg", seed=1)
+    (tmp_path / "bare.csv").write_text(f"path,label\n{one},x\n{real},y\n")
+    for path in (phantoms / "train", phantoms / "train/Type_1", tmp_path / "bare.csv"):
+        assert is_phantom(read_manifest(path, labelled=False)), path
+    bare = read_manifest(tmp_path / "bare.csv")
+    assert bare["phantom"].tolist() == [True, False]
+    elsewhere = bare.assign(phantom=True)
+    assert validated(elsewhere)["phantom"].all(), "what a table says of copies counts as well"
+    real_alone = read_manifest(real, labelled=False)
+    assert "phantom" not in real_alone

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.manifests import FILES, read_csv, write_manifest
+from cervix_tf.data.manifests import FILES, PHANTOM_SETTINGS, read_csv, write_manifest
 from cervix_tf.data.phantoms.anatomy import draw_cervix
 from cervix_tf.data.phantoms.scenes import photograph
 from cervix_tf.errors import UserError
@@ -25,7 +25,6 @@ CLASSES = ("Type_1", "Type_2", "Type_3")
 LARGEST = (3096, 4128)
 SIZES = ((480, 640), (640, 480), (600, 800), (800, 600), (540, 960), (720, 960), (960, 720))
 _VERSION = 1  # raised whenever the same settings would draw other bytes
-_SETTINGS = "phantom.json"
 _TABLE = "phantom.csv"
 
 
@@ -208,14 +207,14 @@ def _draw_patient(folder: Path, patient: dict, settings: dict) -> list[dict]:
 
 def _open(folder: Path, settings: dict) -> pd.DataFrame | None:
     """Claim the folder for these settings; give the manifest if the set in it is finished."""
-    note = folder / _SETTINGS
+    note = folder / PHANTOM_SETTINGS
     text = json.dumps(settings, indent=1) + "\n"
     if folder.is_file():
         raise UserError(f"{folder} is a file: give a folder to draw phantoms in.")
     if note.is_file():
         if note.read_text(encoding="utf-8", errors="replace") != text:
             raise UserError(
-                f"{folder} holds phantoms drawn with other settings ({_SETTINGS}): "
+                f"{folder} holds phantoms drawn with other settings ({PHANTOM_SETTINGS}): "
                 "give another folder, or delete this one."
             )
         if (folder / _TABLE).is_file():
