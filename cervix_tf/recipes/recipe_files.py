@@ -10,9 +10,19 @@ from pydantic import BaseModel, ValidationError
 
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.recipes.schema import Recipe
+from cervix_tf.recipes.yaml_text import loaded, one_line, read_yaml, shown
 
 HERE = Path(__file__).parent
-DEEPEST = 10  # levels of keys and lists
+# What is written whole, for errors where only a part of it was.
+_WHOLE = {
+    "model": "name: cervixnet2",
+    "optimizer": "name: adam",
+    "anneal": "factor: 0.4, every: 100",
+    "augment": "flip: true",
+    "scale": "[0.9,1.2]",
+    "stage": "train: all, steps: 100",
+    "stages": "[{train: all, steps: 100}]",
+}
 
 
 def recipe_names() -> list[str]:
@@ -117,53 +127,6 @@ def to_yaml(recipe: Recipe) -> str:
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
 
 
-def read_yaml(kind: str, source: str | Path, folder: Path) -> tuple[Path, Any]:
-    """Read a YAML file, or the one of that name in a folder of the package; `kind` is for errors."""
-    path = Path(source)
-    if path.suffix not in (".yaml", ".yml"):
-        names = sorted(shipped.stem for shipped in folder.glob("*.yaml"))
-        if str(source) not in names:
-            raise unknown(kind, str(source), names)
-        path = folder / f"{source}.yaml"
-    if not path.is_file():
-        raise UserError(f"The {kind} {path} does not exist.")
-    try:
-        return path, _loaded(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"The {kind} {path} is not valid YAML: {one_line(error)}.") from error
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which no key may stand twice: the first would be lost."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        if twice := [name for name in names if names.count(name) > 1 and name != "<<"]:
-            raise yaml.YAMLError(f"the key {twice[0]!r} stands twice{node.start_mark}")
-        return super().construct_mapping(node, deep)
-
-
-def _loaded(text: str) -> Any:
-    loader = _Loader(text)
-    try:
-        value = loader.get_single_data()
-        _check_depth(value)
-    except (RecursionError, ValueError) as error:  # of a date that is none, too
-        raise yaml.YAMLError(str(error) or "it is nested too deeply") from error
-    finally:
-        loader.dispose()
-    return value
-
-
-def _check_depth(value: Any, depth: int = 0) -> None:
-    """Refuse what holds itself, or more levels than a recipe has."""
-    if depth > DEEPEST:
-        raise ValueError("it is nested too deeply, or holds itself")
-    if isinstance(value, dict | list):
-        for below in value.values() if isinstance(value, dict) else value:
-            _check_depth(below, depth + 1)
-
-
 def parse_setting(setting: str, example: str = "batch_size=16") -> tuple[str, Any]:
     """Split one `KEY=VALUE` of `--set`.
 
@@ -178,7 +141,7 @@ def parse_setting(setting: str, example: str = "batch_size=16") -> tuple[str, An
     if not equals or not key:
         raise UserError(f"--set {setting!r}: write KEY=VALUE, such as {example}.")
     try:
-        return key, _loaded(text)
+        return key, loaded(text)
     except yaml.YAMLError as error:
         raise UserError(
             f"--set {setting!r}: the value is not valid YAML: {one_line(error)}."
@@ -217,7 +180,12 @@ def _worded(error: ValidationError, where: str) -> UserError:
     if fault["type"] == "missing":
         return UserError(f"{where}: the recipe key {key!r} is missing.")
     message = fault["msg"].removeprefix("Value error, ")
-    received = "" if isinstance(fault["input"], dict) else f"; received {fault['input']!r}"
+    example = _WHOLE.get("stage" if key[-1:].isdecimal() else key.rpartition(".")[2])
+    if fault["type"] == "model_type" and example:
+        message = f"give its keys, such as {example}"
+    elif fault["type"] == "tuple_type" and example:
+        message = f"give all of it, such as {key}={example}"
+    received = "" if isinstance(fault["input"], dict) else f"; received {shown(fault['input'])}"
     return UserError(f"{where}: recipe key {key or 'recipe'!r}: {message}{received}.")
 
 
@@ -235,8 +203,3 @@ def _keys_at(parts: list[str]) -> list[str]:
                 break
             kinds += list(getattr(kind, "__args__", ()))
     return list(model.model_fields)
-
-
-def one_line(error: Exception) -> str:
-    """Give an error's message without its line breaks."""
-    return " ".join(str(error).split())

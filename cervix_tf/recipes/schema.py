@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from cervix_tf.recipes.yaml_text import shown
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -71,10 +73,16 @@ class ModelChoice(_Frozen):
     @model_validator(mode="after")
     def _trainable_options(self) -> Self:
         for key, value in self.options.items():
+            if key in Recipe.model_fields:
+                raise ValueError(
+                    f"{key} is a key of the recipe itself: write {key}, not model.{key}"
+                )
+            if key == "classes":
+                raise ValueError("classes is no option of a network: the photographs tell how many")
             try:
                 _in_single_precision(value)
             except ValueError as error:
-                raise ValueError(f"{key}: {error}, received {value!r}") from None
+                raise ValueError(f"{key}: {error}, received {shown(value)}") from None
         return self
 
     @property

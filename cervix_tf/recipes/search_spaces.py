@@ -10,8 +10,9 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from cervix_tf.errors import UserError
-from cervix_tf.recipes.recipe_files import load_recipe, one_line, read_yaml
+from cervix_tf.recipes.recipe_files import load_recipe
 from cervix_tf.recipes.schema import Recipe, _Frozen
+from cervix_tf.recipes.yaml_text import loaded, one_line, read_yaml, shown
 
 HERE = Path(__file__).parent / "grids"
 
@@ -189,7 +190,7 @@ def _part(source: str) -> Space:
     if not equals or Path(source).suffix in (".yaml", ".yml"):
         return _validated(read_yaml("search space", source, HERE)[1], source)
     try:
-        return _validated({"space": {key: yaml.safe_load(text)}}, f"--space {source!r}")
+        return _validated({"space": {key: loaded(text)}}, f"--space {source!r}")
     except yaml.YAMLError as error:
         reason = one_line(error)
         raise UserError(f"The search space {source} is not valid YAML: {reason}.") from error
@@ -204,7 +205,7 @@ def _validated(keys: Any, where: str) -> Space:
         # Without the names of forms, such as function-after[_ordered(), Range].
         key = ".".join(str(p) for p in fault["loc"] if "[" not in str(p))
         message = fault["msg"].removeprefix("Value error, ")
-        raise UserError(f"{where}: {key}: {message}; received {fault['input']!r}.") from error
+        raise UserError(f"{where}: {key}: {message}; received {shown(fault['input'])}.") from error
 
 
 def _number(value: Any) -> Any:

@@ -14,6 +14,7 @@ import yaml
 from cervix_tf.errors import UserError, listed
 from cervix_tf.files import disk_errors, is_temporary, write_text
 from cervix_tf.recipes import Range, Space
+from cervix_tf.recipes.yaml_text import loaded
 from cervix_tf.runs.file_shapes import check_object, reading
 from cervix_tf.training.leases import Lease
 from cervix_tf.training.storages import Database, journal, optuna
@@ -182,7 +183,7 @@ def _same(path: Path, same: dict) -> str:
         write_text(path, text)
         return name
     with reading(path):
-        before = yaml.safe_load(path.read_text(encoding="utf-8"))
+        before = loaded(path.read_text(encoding="utf-8"))
     check_object(path, before, {"name": str})  # the last that was written
     if before.get("storage") != same["storage"]:
         raise UserError(

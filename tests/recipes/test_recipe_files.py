@@ -86,6 +86,22 @@ def test_overrides():
         ("seed=2020-13-45", "month must be"),
         ("seed=&a [*a]", "nested too deeply, or holds itself"),
         ("seed=" + 5000 * "[", "recursion"),
+        ("batch_size=!!bool x", "not valid YAML: a tag such as !!int stands before what is none"),
+        ("seed=!!int ''", "not valid YAML: a tag"),
+        ("seed=!!timestamp abc", "not valid YAML: a tag"),
+        ("model.classes=7", "classes is no option of a network: the photographs tell how many"),
+        (
+            "model.image_size=64",
+            r"a key of the recipe itself: write image_size, not model\.image_size",
+        ),
+        ("model.batch_size=64", "a key of the recipe itself: write batch_size"),
+        ("optimizer=adam", "'optimizer': give its keys, such as name: adam; received 'adam'"),
+        ("model=cervixnet2", "'model': give its keys, such as name: cervixnet2"),
+        ("augment=3", "'augment': give its keys, such as flip: true"),
+        ("optimizer.anneal=0.4", "anneal': give its keys, such as factor: 0.4, every: 100"),
+        ("stages.0=all", r"'stages\.0': give its keys, such as train: all, steps: 100"),
+        ("stages=all", r"'stages': give all of it, such as stages=\[{train: all, steps: 100}]"),
+        ("augment.scale.0=5", r"give all of it, such as augment\.scale=\[0\.9,1\.2]"),
     ],
 )
 def test_mistakes_are_one_line(setting, message):

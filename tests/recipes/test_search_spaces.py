@@ -80,6 +80,7 @@ def test_numbers_survive_their_text(value):
         ("6.4", "Unknown search space '6.4': did you mean '6.3'"),
         ("own.yaml", r"own\.yaml does not exist"),
         ("model.l2=[1", "not valid YAML"),
+        ("model.l2=[!!bool x]", "model.l2.*not valid YAML: a tag"),
         ("model.l2=[]", "give at least one value"),
         ("model.l2={low: 1, high: 1}", "low must be below high"),
         ("model.l2={low: 0, high: 1, log: true}", "above 0 on a log scale"),

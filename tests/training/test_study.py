@@ -104,6 +104,16 @@ def test_other_searches_and_other_folders_are_refused(study, tmp_path):
         Study(tmp_path / "run", load_space(SPACE), {})
 
 
+def test_a_study_file_of_many_aliases_is_told(study, tmp_path):
+    study()
+    lines = ["a: &a {x: 1}"]
+    for old, new in zip("abcdefgh", "bcdefghi", strict=True):
+        lines.append(f"{new}: &{new} {{<<: [{', '.join(10 * ['*' + old])}]}}")
+    (tmp_path / "study/study.yaml").write_text("\n".join(lines))
+    with pytest.raises(UserError, match=r"study\.yaml is damaged.* with its aliases"):
+        study()
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_study_is_told(study, tmp_path, damage):
     study()

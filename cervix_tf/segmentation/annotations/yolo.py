@@ -42,7 +42,8 @@ def class_list(folder: Path) -> dict[int, str]:
             return {k: line.strip() for k, line in enumerate(read_lines(file)) if line.strip()}
         lines = read_lines(file)
         try:
-            content = yaml.safe_load("\n".join(lines))
+            # As text alone: no tag that may not fit, and no merged keys, which can multiply without end.
+            content = yaml.load("\n".join(lines), yaml.BaseLoader)
             names = content.get("names") if isinstance(content, dict) else None
             pairs = enumerate(names) if isinstance(names, list) else dict(names or {}).items()
             return {int(k): name for k, name in pairs if isinstance(name, str)}

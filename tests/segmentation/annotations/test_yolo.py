@@ -34,8 +34,25 @@ def test_names_of_the_classes(tmp_path):
     assert yolo.class_list(tmp_path) == {0: "os", 1: "cervix"}
 
 
-@pytest.mark.parametrize("text", ["names: cervix", "names: {a: b}", "names: 5", "[", "2020-99-99"])
+@pytest.mark.parametrize(
+    "text", ["names: cervix", "names: {a: b}", "names: 5", "[", "names: [a, *b]"]
+)
 def test_names_that_are_none_name_their_file(tmp_path, text):
     (tmp_path / "data.yaml").write_text(text)
     with pytest.raises(UserError, match=r"data\.yaml names no classes"):
         yolo.class_list(tmp_path)
+
+
+def test_names_are_read_as_text(tmp_path):
+    (tmp_path / "data.yaml").write_text("names: [no, 1, !!bool x]\n")
+    assert yolo.class_list(tmp_path) == {0: "no", 1: "1", 2: "x"}
+
+
+def test_a_few_lines_cannot_stand_for_a_billion_keys(tmp_path):
+    lines = ["names: [os]", "a: &a {x: 1}"]
+    lines += [
+        f"{new}: &{new} {{<<: [{','.join(10 * ['*' + old])}]}}"
+        for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+    ]
+    (tmp_path / "data.yaml").write_text("\n".join(lines))
+    assert yolo.class_list(tmp_path) == {0: "os"}
