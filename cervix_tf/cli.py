@@ -32,7 +32,7 @@ from cervix_tf.commands import (
     segmenting,
     training,
 )
-from cervix_tf.commands.options import Quiet, Verbose
+from cervix_tf.commands.options import Quiet, Verbose, not_read
 from cervix_tf.commands.printing import is_verbose, print_messages
 from cervix_tf.screen import one_line, screens
 
@@ -93,6 +93,7 @@ def _command(verb: Callable) -> Callable:
         if verbose and quiet:
             raise UserError("--verbose and --quiet: give one of them.")
         print_messages(verbose, quiet)
+        not_read(options)
         try:
             with scratch(), no_bars() if quiet else contextlib.nullcontext():
                 verb(**options)

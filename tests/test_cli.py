@@ -318,6 +318,43 @@ def test_no_photograph_is_written_over(mistake, tmp_path, monkeypatch, words):
     assert (tmp_path / "1.jpg").read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [
+        ("predict RUN DATA --out 1.jpg", "1.jpg"),
+        ("export RUN --format onnx --out 1.jpg", "1.jpg"),
+        ("export RUN --format litert --out 1.onnx", "1.onnx"),
+        ("predict RUN mine.csv --out mine.csv", "mine.csv"),
+        ("submit RUN --test mine.csv --out mine.csv", "mine.csv"),
+        ("submit RUN --test DATA --sample mine.csv --out mine.csv", "mine.csv"),
+        ("predict RUN DATA --out DATA/phantom.csv", "DATA/phantom.csv"),
+    ],
+)
+def test_nothing_that_is_read_is_written_over(
+    mistake, tmp_path, finished, phantoms, monkeypatch, words, file
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "DATA").symlink_to(phantoms)
+    for name in ("1.jpg", "1.onnx", "mine.csv"):
+        (tmp_path / name).write_text("path,label\nmine,x\n")
+    before = (tmp_path / file).read_bytes()
+    said = mistake(*words.replace("RUN", str(finished.folder)).split())
+    assert "is read here" in said or "name a file that ends in" in said
+    assert (tmp_path / file).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["fit --model cervixnet2 --data DATA --run DATA/train/Type_1", "card RUN --out DATA/train",
+     "probe --model keras:MobileNet --weights none --data DATA --run DATA"],
+)  # fmt: skip
+def test_no_folder_of_photographs_becomes_a_runs(mistake, finished, phantoms, words):
+    words = words.replace("RUN", str(finished.folder)).replace("DATA", str(phantoms))
+    before = sorted(phantoms.rglob("*"))
+    assert "holds photographs, such as" in mistake(*words.split())
+    assert sorted(phantoms.rglob("*")) == before
+
+
 @pytest.mark.parametrize("size", [10**9, 10**30])
 def test_squares_larger_than_any_photograph(mistake, tmp_path, photograph, size):
     photograph(tmp_path / "a/0.jpg")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cervix_tf.commands.options import Cache, Per, Raw, Ray, Strict, Views, file_out, named
+from cervix_tf.commands.options import Cache, Per, Raw, Ray, Strict, Views, named
 from cervix_tf.commands.printing import import_tensorflow, print_data
 
 
@@ -15,7 +15,8 @@ def predict(
     out: Annotated[
         Path | None,
         typer.Option(
-            callback=file_out, help="A .csv or .parquet to write; by default to the screen."
+            callback=named(".csv", ".parquet"),
+            help="A .csv or .parquet to write; by default to the screen.",
         ),
     ] = None,
     tta: Views = 1,

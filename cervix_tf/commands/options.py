@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,6 +28,18 @@ def named(*suffixes: str) -> Callable[[Path | None], Path | None]:
         return path
 
     return check
+
+
+def not_read(options: dict[str, Any]) -> None:
+    """Refuse a file to write that is one of those that the verb reads."""
+    out = options.get("out")
+    if not isinstance(out, Path) or not out.is_file():
+        return
+    from cervix_tf.data.outputs import check_not_read
+
+    for name, given in options.items():
+        if name != "out":
+            check_not_read(out, given if isinstance(given, list | tuple) else [given])
 
 
 def folder_out(path: Path | None) -> Path | None:

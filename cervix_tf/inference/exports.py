@@ -136,6 +136,9 @@ def export(
 def _check_target(target: Path, format: str) -> None:
     """Refuse before the work what could not be written after it."""
     check_output(target, "folder" if format == "savedmodel" else "file")
+    suffix = Path(NAMES[format]).suffix
+    if suffix and target.suffix != suffix:
+        raise UserError(f"{target}: name a file that ends in {suffix} for the format {format}.")
     if format == "savedmodel" and target.exists() and not (target / "saved_model.pb").is_file():
         raise UserError(f"{target} exists and is no SavedModel: give another folder.")
 

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,17 @@ from filelock import FileLock, Timeout
 
 from cervix_tf.data.cache_file import photograph_keys
 from cervix_tf.data.crops import regions
+from cervix_tf.data.outputs import check_not_read
 from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError, need_package
-from cervix_tf.files import check_output, disk_errors, replacing, write_csv
+from cervix_tf.files import check_output, disk_errors, is_temporary, replacing, write_csv
 from cervix_tf.inference.engines import Runs
 from cervix_tf.inference.prediction_cluster import made_parts
 from cervix_tf.inference.prediction_stream import PredictionStream, Progress, prediction_stream
 from cervix_tf.inference.prediction_table import check_row, per_group
 
+ERRORS = ("image", "path", "reason")
+_PART = re.compile(r"\d{9}-[0-9a-f]{16}(\.errors)?\.csv")
 TEXT = ("image", "path", "set", "flags", "group", "reason")
 
 
@@ -95,6 +99,9 @@ def write_predictions(
     """
     target = Path(path)
     check_output(target)
+    check_not_read(target, [photographs])
+    if target.suffix not in (".csv", ".parquet"):
+        raise UserError(f"{target}: name a file that ends in .csv or .parquet.")
     if target.suffix == ".parquet":
         need_package("pyarrow", "parquet")
     check_row(per, sets, flags, shard)
@@ -103,6 +110,8 @@ def write_predictions(
     )
     if stream.photographs.pictures:
         raise UserError("Pictures in memory cannot be told from others later: give paths.")
+    if on_error == "record":
+        _check_table_of_errors(_errors_of(target))
     options = [tta, batch_size, raw, stream.threshold, flags, engine, on_error]
     with _parts_folder(target) as folder:
         names = _names(stream, options)
@@ -117,7 +126,8 @@ def write_predictions(
             rows = len(stream.photographs.table) - (0 if errors is None else len(errors))
             _write(files.values(), target, stream.engines[0].class_names)
         if errors is None:
-            errors_path.unlink(missing_ok=True)  # of an earlier prediction
+            if _is_table_of_errors(errors_path):  # of an earlier prediction
+                errors_path.unlink()
             return Written(target, rows)
         write_csv(errors, errors_path)
         return Written(target, rows, len(errors), errors_path)
@@ -125,7 +135,10 @@ def write_predictions(
 
 @contextmanager
 def _parts_folder(target: Path) -> Iterator[Path]:
-    """The folder of the parts, this process's alone; removed when all went well."""
+    """The folder of the parts, this process's alone; they are removed when all went well.
+
+    What else lies in it stays.
+    """
     folder = target.with_name(f"{target.name}.parts")
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -138,9 +151,18 @@ def _parts_folder(target: Path) -> Iterator[Path]:
         ) from None
     try:
         yield folder
+        for part in _parts_in(folder):
+            part.unlink()
     finally:
+        if not _parts_in(folder):
+            Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
-    shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # not empty
+            folder.rmdir()
+
+
+def _parts_in(folder: Path) -> list[Path]:
+    return [f for f in folder.iterdir() if _PART.fullmatch(f.name) or is_temporary(f)]
 
 
 def _names(stream: PredictionStream, options: list) -> Iterator[str]:
@@ -182,6 +204,22 @@ def _predict(
 
 def _errors_of(file: Path) -> Path:
     return file.with_name(f"{file.stem}.errors.csv")
+
+
+def _is_table_of_errors(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with disk_errors(path), path.open("rb") as file:
+        return file.readline().strip() == ",".join(ERRORS).encode()
+
+
+def _check_table_of_errors(path: Path) -> None:
+    """Refuse to write over a file that is no table of an earlier prediction."""
+    if path.exists() and not _is_table_of_errors(path):
+        raise UserError(
+            f"{path} would be the table of unreadable photographs, but is something else: move it away, "
+            "or name another file to write."
+        )
 
 
 def _write_groups(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cervix_tf.data.outputs import check_not_read
 from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError, listed
 from cervix_tf.files import check_output, write_csv
@@ -95,6 +96,7 @@ def submit(
         >>> submit("runs/first", "data/test", "kaggle_submission/first.csv")
     """
     check_output(path)
+    check_not_read(path, [sample, photographs])
     given = as_photographs(photographs)
     opened = engines(runs, options.get("engine", "keras"), options.get("raw", False))
     check_submission(opened[0].class_names, given.table["image"].tolist(), sample, floor)

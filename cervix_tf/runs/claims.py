@@ -7,6 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from cervix_tf.data.outputs import check_no_photographs
 from cervix_tf.errors import UserError
 from cervix_tf.files import check_output, disk_errors
 
@@ -52,18 +53,19 @@ def claimed(folder: Path) -> Iterator[None]:
 
 
 def check_free(folder: Path) -> None:
-    """Refuse a folder that holds a run.
+    """Refuse a folder that holds a run, or photographs.
 
     Args:
         folder: Where a run is to begin.
 
     Raises:
-        UserError: Another lies there.
+        UserError: Another lies there, or it is the photographs' own folder.
     """
     if (folder / "recipe.yaml").exists():
         raise UserError(
             f"{folder} holds a run already: choose another --run, or --resume {folder}."
         )
+    check_no_photographs(folder)
 
 
 def new_folder(model: str) -> Path:

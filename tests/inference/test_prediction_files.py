@@ -181,6 +181,26 @@ def test_one_file_is_written_by_one_process(folder, tmp_path, monkeypatch):
     assert write_predictions("run", folder, out, **GIVEN).rows == COUNT - 1
 
 
+def test_what_lies_beside_is_left_alone(folder, tmp_path):
+    """Parts that this package wrote are removed, and its own table of errors alone is replaced."""
+    out = tmp_path / "out.csv"
+    (tmp_path / "out.csv.parts").mkdir()
+    for name in ("notes.txt", "000000000-mine.csv"):
+        (tmp_path / "out.csv.parts" / name).write_text("mine")
+    (tmp_path / "out.errors.csv").write_text("mine")
+    (folder / "37.jpg").unlink()
+    write_predictions("run", folder, out, batch_size=4)
+    left = sorted(p.name for p in (tmp_path / "out.csv.parts").iterdir())
+    assert left == ["000000000-mine.csv", "notes.txt"]
+    assert (tmp_path / "out.errors.csv").read_text() == "mine"
+    with pytest.raises(UserError, match=r"out\.errors\.csv would be the table of unreadable"):
+        write_predictions("run", folder, out, **GIVEN)
+    (folder / "2.jpg").write_bytes(b"")
+    with pytest.raises(UserError, match=r"2\.jpg"):
+        write_predictions("run", folder, tmp_path / "new.csv", batch_size=4)
+    assert len(list(tmp_path.glob("new.csv*"))) == 0
+
+
 def test_groups_are_those_of_all_parts(folder, tmp_path):
     manifest = read_manifest(folder, labelled=False)
     manifest["group"] = [f"patient {k % 7}" for k in range(COUNT)]

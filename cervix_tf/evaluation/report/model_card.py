@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from cervix_tf.data.outputs import check_no_photographs
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation.report import card_wording
 from cervix_tf.files import check_output, printable, replacing, write_text
@@ -37,8 +38,8 @@ def card(run: Run | Path | str, folder: Path | str | None = None) -> Path:
         The card, `README.md` in the folder.
 
     Raises:
-        UserError: The run has not ended or is damaged, or the folder is a run's or holds another
-            `README.md`.
+        UserError: The run has not ended or is damaged, or the folder is a run's or holds photographs or
+            another `README.md`.
 
     Example:
         >>> card("runs/first", "hub/first").read_text().splitlines()[0]
@@ -49,6 +50,7 @@ def card(run: Run | Path | str, folder: Path | str | None = None) -> Path:
     check_output(folder, "folder")
     if (folder / "manifest.csv").exists():
         raise UserError(f"{folder} is the folder of a run: name another one for its card.")
+    check_no_photographs(folder)
     figures = {name: _public(metrics) for name, metrics in _figures(run).items()}
     models = ["model.keras"]
     if isinstance(run, Ensemble):
