@@ -23,6 +23,8 @@ def features(
         address = re.search(r"https?://\S+?(?=:? |$)", reason)
         if weights and address:
             raise errors.UserError(_not_downloaded(address[0])) from None
+        if isinstance(error, ValueError) and options:
+            raise  # such as of filters, which follow from the options: who knows those as given words it
         if isinstance(error, (ValueError, OSError)):
             raise errors.UserError(f"keras:{application}: {reason}") from None
         raise

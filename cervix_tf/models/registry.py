@@ -167,6 +167,7 @@ class Construction:
             if key not in defaults:
                 raise errors.unknown(f"option of model {name}:", key, defaults)
             _check_kind(name, key, options[key], defaults[key])
+            _check_range(key, options[key])
         # Found before anything is built: a file that is not there should not cost a minute.
         self.source = sources.find(self.spec, weights)
         # What the weights imply (the stem of Inception v2) holds unless it was asked for otherwise.
@@ -234,7 +235,23 @@ def _check_kind(name: str, key: str, value: Any, default: Any) -> None:
     numbers = value if isinstance(default, tuple) and isinstance(value, list | tuple) else [value]
     truth = type(default) is not bool and any(isinstance(number, bool) for number in numbers)
     if truth or not isinstance(value, wanted):
-        raise errors.UserError(f"{key} is {value!r}: {name} takes such as {key}={default!r}.")
+        raise errors.UserError(
+            f"{key} is {repr(value)[:200]}: {name} takes such as {key}={default!r}."
+        )
+
+
+def _check_range(key: str, value: Any) -> None:
+    """Refuse a number with which no network can be built, or none that learns."""
+    if key.endswith("dropout"):
+        right, words = 0 <= value < 1, "from 0 to below 1"
+    elif key == "batch_norm_decay":
+        right, words = 0 < value < 1, "between 0 and 1"
+    elif key in ("alpha", "depth_multiplier", "dense"):
+        right, words = value > 0, "above 0"
+    else:
+        return
+    if not right:
+        raise errors.UserError(f"{key} is {value!r}: give a number {words}.")
 
 
 @contextlib.contextmanager
@@ -251,7 +268,9 @@ def _words(name: str, options: Mapping[str, Any]) -> Iterator[None]:
         if type(error).__name__ != "ResourceExhaustedError":  # TensorFlow's
             raise
         reason = "it does not fit into memory"
-    given = ", ".join(f"{key}={value!r}" for key, value in options.items()) or "its own options"
+    given = (
+        ", ".join(f"{key}={value!r}"[:200] for key, value in options.items()) or "its own options"
+    )
     raise errors.UserError(f"{name} cannot be built with {given}: {reason}")
 
 

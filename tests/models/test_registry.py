@@ -90,7 +90,8 @@ def test_classes_and_size_are_the_models():
     ({"widths": (True, 8)}, "widths is"),
     ({"dropout": True}, "dropout is True"),
     ({"batch_norm": 1}, "batch_norm is 1"),
-    ({"dropout": -1.0}, "cannot be built with dropout=-1.0"),
+    ({"dropout": -1.0}, "dropout is -1.0: give a number from 0 to below 1"),
+    ({"dropout": float("nan")}, "dropout is nan"),
     ({"widths": (4, -8)}, "cannot be built with widths"),
     ({"widths": (4, 100_000, 100_000)}, "does not fit into memory"),
 ])  # fmt: skip
@@ -98,3 +99,24 @@ def test_options_that_no_network_has_are_one_line(options, words):
     with pytest.raises(errors.UserError, match=words) as caught:
         models.build("cervixnet2", image_size=32, **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["cervixnet1", "cervixnet2", "inception", "resnet", "keras:MobileNet"]
+)
+def test_options_with_which_no_network_learns_are_refused(name):
+    options = models.spec(name).all_options
+    refused = {
+        **{key: 1 for key in options if "dropout" in key},
+        **{key: 1.0 for key in options if "decay" in key},
+        **{key: -1 for key in options if key in ("alpha", "depth_multiplier", "dense")},
+    }
+    assert refused
+    for key, value in refused.items():
+        with pytest.raises(errors.UserError, match=f"{key} is {value}: give a number"):
+            models.build(name, image_size=32, **{key: value})
+
+
+def test_what_keras_says_of_filters_names_the_option_they_follow_from():
+    with pytest.raises(errors.UserError, match=r"MobileNet cannot be built with alpha=0\.001: "):
+        models.build("keras:MobileNet", image_size=32, alpha=0.001)

@@ -45,7 +45,7 @@ def test_a_failed_download_of_keras_says_what_to_do(tmp_path, monkeypatch):
 
 
 def test_weights_keras_does_not_publish_are_an_error():
-    with pytest.raises(errors.UserError, match="keras:MobileNet: "):
+    with pytest.raises(errors.UserError, match="keras:MobileNet cannot be built with alpha=0.3: "):
         models.build("keras:MobileNet", image_size=128, weights="imagenet", alpha=0.3)
 
 
