@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from cervix_tf.data.columns import BOX
 from cervix_tf.data.decoding import UnreadableError, read_grey
 from cervix_tf.data.flags import NOT_LOCATED, WITHOUT_CERVIX, has_flag
 from cervix_tf.errors import UserError
@@ -17,8 +18,6 @@ Crop = Literal["square", "box", "mask"]
 # None: the centred square; four numbers: a box; a path: a mask.
 Region = tuple[float, float, float, float] | Path | None
 
-# Columns of a manifest, in pixels of the upright photograph.
-BOX = ("box_x", "box_y", "box_w", "box_h")
 MARGIN = 0.1  # of the box's longer side, left at each side of it
 _COMMAND = "run `cervix-tf segment` on these photographs and give the manifest that it writes"
 

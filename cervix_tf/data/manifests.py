@@ -7,20 +7,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.names import absolute, check_class_names, natural, normal, warn_of_spellings
-from cervix_tf.data.tables import read_table
-from cervix_tf.errors import UserError, listed, unknown
+from cervix_tf.data.columns import (
+    COLUMNS,
+    FILES,
+    TEXT,
+    WHOLE,
+    in_own_names,
+    named,
+    texts,
+    truths,
+)
+from cervix_tf.data.locations import absolute_path, check_present, located
+from cervix_tf.data.names import check_class_names, natural, warn_of_spellings
+from cervix_tf.data.tables import read_header, read_table
+from cervix_tf.errors import UserError, unknown
 from cervix_tf.files import write_csv
 
-COLUMNS = ["image", "path", "label", "group", "source", "split"]
-FILES = ("path", "mask", "tz_mask")  # columns of paths, in a CSV relative to where it lies
-ALIASES = {"case": "group", "patient": "group"}
-# Text whatever it looks like: a patient called 7 is not the number 7.0.
-TEXT = (*COLUMNS, *ALIASES, *FILES[1:], "cluster", "flags", "sha256", "decision")
-REPEATED = ("label", "source", "split", "flags", "decision")  # few values, each in many rows
-WHOLE = ("width", "height")  # whole numbers, of which some may be missing
 SPLITS = ("train", "validation", "test")
-NAMES = ("label", "group", "source")  # one name however its letters are written
 PHANTOMS = "phantoms (drawn photographs)"
 PHANTOM_SETTINGS = "phantom.json"  # in a folder of phantoms: what they were drawn with
 
@@ -37,10 +40,10 @@ def read_csv(path: Path | str, labelled: bool = True, existing: bool = True) -> 
         The manifest, as `validated` gives it, all its paths absolute.
     """
     path = Path(path)
-    table = read_table(path, TEXT, FILES)
-    for alias, name in ALIASES.items():
-        if alias in table and name not in table:
-            table = table.rename(columns={alias: name})
+    headers = read_header(path)
+    table = read_table(path, named(headers, TEXT), named(headers, FILES))
+    if existing:  # a finished run's columns are as it used them
+        table = in_own_names(table, str(path), first=2)
     if "path" not in table:
         if "image" not in table:
             raise UserError(
@@ -50,9 +53,9 @@ def read_csv(path: Path | str, labelled: bool = True, existing: bool = True) -> 
     if labelled and "label" not in table:
         raise UserError(f"{path} has no column 'label'; it has: {', '.join(table.columns)}.")
     for column in [c for c in FILES if c in table]:
-        located = [_located(path.parent, file) for file in table[column].tolist()]
-        table[column] = pd.Series(located, table.index, dtype="object")
-    table = validated(table, str(path), existing, first=2)
+        files = [located(path.parent, file) for file in table[column].tolist()]
+        table[column] = pd.Series(files, table.index, dtype="object")
+    table = _checked(table, str(path), existing, first=2)
     if labelled and table["label"].isna().all():
         raise UserError(f"{path}: the column 'label' is empty in every row.")
     if labelled:
@@ -79,7 +82,7 @@ def write_manifest(manifest: pd.DataFrame, path: Path | str, movable: bool = Fal
     check_manifest(manifest)
     folder = Path(path).absolute().parent
 
-    def named(file: object) -> object:
+    def written(file: object) -> object:
         if pd.isna(file):  # type: ignore[call-overload]
             return file
         absolute = Path(os.path.abspath(str(file)))
@@ -89,7 +92,7 @@ def write_manifest(manifest: pd.DataFrame, path: Path | str, movable: bool = Fal
 
     table = manifest.copy()
     for column in [c for c in FILES if c in table]:
-        table[column] = table[column].map(named)
+        table[column] = table[column].map(written)
     write_csv(table, path)
 
 
@@ -206,7 +209,7 @@ def check_manifest(manifest: object, where: str = "the manifest", column: str = 
 
 
 def validated(
-    manifest: pd.DataFrame, where: str = "the manifest", existing: bool = True, first: int = 0
+    manifest: pd.DataFrame, where: str = "the manifest", existing: bool = True
 ) -> pd.DataFrame:
     """Check a manifest's values and put its columns in order.
 
@@ -214,18 +217,28 @@ def validated(
         manifest: A DataFrame with at least `path`.
         where: What the error messages call it, such as the CSV's path.
         existing: Whether every photograph must exist.
-        first: The number of the first row in error messages; 2 as an editor shows a CSV.
 
     Returns:
         The manifest with every column of `COLUMNS`, in their order, others behind. Text is of the
-        dtype object, None where it is missing; width and height are Int64.
+        dtype object, None where it is missing; width and height are Int64, `phantom` bool.
+
+    Raises:
+        UserError: A column is missing or there twice, or a value is not allowed.
     """
+    if isinstance(manifest, pd.DataFrame):
+        manifest = in_own_names(manifest, where)
+    return _checked(manifest, where, existing)
+
+
+def _checked(manifest: pd.DataFrame, where: str, existing: bool, first: int = 0) -> pd.DataFrame:
+    """As `validated`, its columns by their own names; rows are counted from `first`, as 2 of a CSV."""
     check_manifest(manifest, where)
     manifest = manifest.reset_index(drop=True)
     empty = manifest["path"].isna()
     if empty.any():
         raise UserError(f"{where}, row {int(empty.argmax()) + first}: the column 'path' is empty.")
-    paths = [absolute(path) for path in manifest["path"].tolist()]
+    given = enumerate(manifest["path"].tolist(), first)
+    paths = [absolute_path(path, f"{where}, row {row}, column 'path'") for row, path in given]
     manifest["path"] = pd.Series(paths, dtype="object")
     repeated = manifest["path"].duplicated()
     if repeated.any():
@@ -233,9 +246,8 @@ def validated(
         raise UserError(
             f"{where}, row {row + first}: {manifest['path'][row]} is listed twice; keep one of the rows."
         )
-    absent = [path for path in paths if existing and not os.path.isfile(path)]
-    if absent:
-        raise UserError(f"{where}: {len(absent)} photographs do not exist: {listed(absent)}.")
+    if existing:
+        check_present(paths, where)
     for column in COLUMNS:
         if column not in manifest:
             manifest[column] = None
@@ -246,17 +258,18 @@ def validated(
                 f"{', '.join(SPLITS)}."
             )
     for column in [c for c in TEXT if c in manifest]:  # one dtype whatever was read
-        manifest[column] = pd.Series(_texts(manifest[column].tolist(), column), dtype="object")
-    named = zip(manifest["image"].tolist(), paths, strict=True)
-    images = [_name(path) if image is None else image for image, path in named]
+        manifest[column] = pd.Series(texts(manifest[column].tolist(), column), dtype="object")
+    rows = zip(manifest["image"].tolist(), paths, strict=True)
+    images = [_name(path) if image is None else image for image, path in rows]
     manifest["image"] = pd.Series(images, dtype="object")
     for column in [c for c in WHOLE if c in manifest]:
         numbers = pd.to_numeric(manifest[column], errors="coerce")
         if (numbers % 1 == 0).equals(manifest[column].notna()):
             manifest[column] = numbers.astype("Int64")
     drawn = _drawn(paths)
-    if drawn.any():  # though the table does not say so: figures on phantoms are called that
-        manifest["phantom"] = drawn | _marked(manifest)
+    # Though the table does not say so: figures on phantoms are called that.
+    if drawn.any() or "phantom" in manifest:
+        manifest["phantom"] = drawn | _marked(manifest, where, first)
     unlabelled = manifest["label"].isna()
     unknown_source = manifest["source"].isna()
     for rows, source in ((unlabelled, "test"), (~unlabelled, "train")):
@@ -265,15 +278,6 @@ def validated(
     if manifest["group"].isna().any():
         manifest["group"] = manifest["group"].fillna(identities(manifest))
     return manifest[COLUMNS + [c for c in manifest.columns if c not in COLUMNS]]
-
-
-def _located(folder: Path, file: object) -> str | None:
-    """The absolute path of a cell; blanks at its end count only where a file is called so."""
-    if pd.isna(file) or not str(file).strip():  # type: ignore[call-overload]
-        return None
-    path = os.path.abspath(os.path.join(folder, str(file)))
-    bare = os.path.abspath(os.path.join(folder, str(file).strip()))
-    return path if path == bare or os.path.lexists(path) else bare
 
 
 def _drawn(paths: list[str]) -> np.ndarray:
@@ -288,31 +292,12 @@ def _drawn(paths: list[str]) -> np.ndarray:
     return np.array([within(os.path.dirname(path), 3) for path in paths], bool)
 
 
-def _marked(manifest: pd.DataFrame) -> np.ndarray:
+def _marked(manifest: pd.DataFrame, where: str = "the manifest", first: int = 0) -> np.ndarray:
     """Whether the column `phantom` says so of each photograph."""
     if "phantom" not in manifest:
         return np.zeros(len(manifest), bool)
-    return manifest["phantom"].fillna(False).astype(bool).to_numpy()
+    return truths(manifest, "phantom", where, first)
 
 
 def _name(path: str) -> str:
     return os.path.basename(path).strip() or os.path.basename(path)
-
-
-def _texts(values: list, column: str) -> list[str | None]:
-    """Cells as text; what stands in many rows, such as a class, is in memory once."""
-    known: dict[str | None, str | None] = {}
-    texts = (_text(value, column) for value in values)
-    if column not in REPEATED:
-        return list(texts)
-    return [known.setdefault(text, text) for text in texts]
-
-
-def _text(value: object, column: str) -> str | None:
-    """A cell as text; whole numbers that pandas made 7.0 of, others missing, are 7."""
-    if value is None or pd.isna(value):  # type: ignore[call-overload]
-        return None
-    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-    if column in FILES:
-        return text if text.strip() else None
-    return (normal(text) if column in NAMES else text.strip()) or None

@@ -87,6 +87,30 @@ def read_table(
     return _without_empty_end(table.drop(columns=unnamed))
 
 
+def read_header(path: Path | str) -> list[str]:
+    """Read the names of a CSV's columns, as `read_table` does.
+
+    Args:
+        path: The CSV.
+
+    Returns:
+        The names, in their order.
+
+    Raises:
+        UserError: As of `read_table`.
+
+    Example:
+        >>> read_header("audit/manifest.csv")[0]
+        'image'
+    """
+    path = Path(path)
+    encoding = encoding_of(path)
+    try:
+        return _header(path, encoding)[0]
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{path} cannot be read as a CSV: {_reason(error)}.") from error
+
+
 def encoding_of(path: Path | str) -> str:
     """Tell the encoding of a text file: UTF-8, with or without a byte order mark, or UTF-16.
 

@@ -124,7 +124,6 @@ OWN = {
     "cluster": missing_text,
     "sha256": missing_text,
     "decision": missing_text,
-    "patient": text,
     "mask": st.none() | st.sampled_from(["masks/a.png", "/far/away.png", "../b.png"]),
     "phantom": st.booleans(),
 }
