@@ -1,5 +1,7 @@
 """Labels contradicted by networks that were not trained on the photograph."""
 
+import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pandas as pd
 
 from cervix_tf.data.flags import LABEL_ERROR, has_flag, with_flag
 from cervix_tf.data.manifests import check_manifest, labels
-from cervix_tf.errors import UserError, need_package
+from cervix_tf.errors import UserError, listed, need_package
 from cervix_tf.runs import Ensemble, Run, load
 
 BESIDE = ("image", "path", "label", "group", "fold")  # columns that are no class
@@ -34,6 +36,9 @@ def label_errors(runs: Run | Path | str | Sequence[Run | Path | str]) -> pd.Data
         UserError: Cleanlab is not installed, a run is not finished, the runs have different classes, or
             a photograph was predicted twice or trained on by the run that predicts it.
 
+    Warns:
+        UserWarning: A class has too few photographs to find every label error in.
+
     Following: Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset
     labels", 2021.
 
@@ -51,7 +56,18 @@ def label_errors(runs: Run | Path | str | Sequence[Run | Path | str]) -> pd.Data
     table["guess"] = [classes[k] for k in probabilities.argmax(axis=1)]
     table["guess_probability"] = probabilities.max(axis=1)
     table["label_quality"] = get_label_quality_scores(targets, probabilities)
-    table["label_error"] = find_label_issues(targets, probabilities, n_jobs=1)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        table["label_error"] = find_label_issues(targets, probabilities, n_jobs=1)
+    few = []
+    for warning in said:
+        if number := re.search(r"in class: (\d+), it has too few", str(warning.message)):
+            few.append(classes[int(number[1])])  # cleanlab knows no names
+        else:
+            warnings.warn(warning.message, stacklevel=2)
+    if few:
+        names = listed(few)
+        warnings.warn(f"Too few photographs to find every label error in: {names}.", stacklevel=2)
     return table.sort_values("label_quality", kind="stable")[COLUMNS].reset_index(drop=True)
 
 

@@ -64,6 +64,18 @@ def test_one_run_speaks_of_its_validation_photographs_only(runs):
     assert set(label_errors(runs[0])["path"]) == set(own["path"])
 
 
+def test_classes_of_few_photographs_are_named(runs):
+    """Cleanlab speaks of their numbers."""
+    paths = [runs[0] / name for name in ("predictions.csv", "manifest.csv")]
+    for path in paths:
+        table = pd.read_csv(path)
+        rare = table["label"] == "Type_2"
+        validated = table["split"] == "validation" if "split" in table else rare | True
+        table[~(rare & validated) | (rare & validated).cumsum().le(1)].to_csv(path, index=False)
+    with pytest.warns(UserWarning, match="to find every label error in: Type_2"):
+        label_errors(runs[:1])
+
+
 def test_a_finished_run(finished):
     pytest.importorskip("cleanlab")
     table = label_errors(finished)
