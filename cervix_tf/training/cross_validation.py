@@ -19,7 +19,7 @@ from cervix_tf.evaluation.estimates import metrics_of, uncalibrated
 from cervix_tf.evaluation.learning_curves import plot_curves
 from cervix_tf.evaluation.outputs import write_evaluation
 from cervix_tf.evaluation.report import report
-from cervix_tf.files import disk_errors, is_temporary
+from cervix_tf.files import disk_errors
 from cervix_tf.inference import Predictions, calibrated
 from cervix_tf.inference.out_of_fold import stored
 from cervix_tf.models import spec
@@ -36,12 +36,14 @@ from cervix_tf.training.beginnings import untrained
 from cervix_tf.training.callbacks import Callbacks, check_maker, unswayed
 from cervix_tf.training.devices import Asked, devices_of
 from cervix_tf.training.hosts import alone
-from cervix_tf.training.leases import Lease, LeaseLost
+from cervix_tf.training.leases import Lease, LeaseLost, check_ours
 from cervix_tf.training.linear_probe import out_of_fold
 from cervix_tf.training.trainer import fit, quiet_fits, resume
 
 log = logging.getLogger(__name__)
 WAIT = 1.0  # seconds between two looks at folds that other processes train
+# What a kill may leave of a crossfit that has not begun.
+_UNMARKED = {"locks", "manifest.csv", "environment.json", "recipe.yaml", TABLE}
 
 
 def crossfit(
@@ -108,9 +110,13 @@ def crossfit(
     alone("crossfit", "start it on each, and they share out the folds", devices)
     devices_of(devices).check(recipe.batch_size)
     if repeats < 1:
-        raise UserError(f"repeats={repeats}: give at least 1.")
-    divisions = [divided(manifest, folds, recipe.seed + repeat) for repeat in range(repeats)]
+        raise UserError(f"--repeats {repeats}: give at least 1.")
+    try:
+        divisions = [divided(manifest, folds, recipe.seed + repeat) for repeat in range(repeats)]
+    except UserError as error:  # to `data.folds` it is a number
+        raise UserError(str(error).replace(f"number={folds}:", f"--folds {folds}:")) from error
     ensemble = Ensemble(Path(out))
+    check_ours(ensemble.folder, ENSEMBLE, _UNMARKED, "--out")
     with disk_errors(ensemble.folder):
         (ensemble.folder / "locks").mkdir(parents=True, exist_ok=True)
     whole = Lease(ensemble.path("locks/crossfit"))
@@ -182,11 +188,6 @@ def _begin(
                     f"{ensemble.folder} holds a crossfit with other {key}: choose another --out folder."
                 )
         return
-    # A kill may leave these.
-    ours = {"locks", "manifest.csv", "environment.json", "recipe.yaml", TABLE}
-    there = {path.name for path in ensemble.folder.iterdir() if not is_temporary(path)}
-    if there - ours:
-        raise UserError(f"{ensemble.folder} holds other things: choose another --out folder.")
     noted = environment(manifest, recipe.seed, looked)
     ensemble.write_inputs(recipe, with_content(manifest, looked), noted)
     ensemble.write_json(ENSEMBLE, plan)

@@ -9,7 +9,8 @@ import time
 import uuid
 from pathlib import Path
 
-from cervix_tf.files import disk_errors
+from cervix_tf.errors import UserError
+from cervix_tf.files import disk_errors, is_temporary
 
 BEAT = 15.0  # seconds between two signs of life
 GRACE = 120.0  # seconds without one after which another process may take over
@@ -114,6 +115,24 @@ class Lease:
         self._silent = self._silent + since if seen == self._seen else 0.0
         self._seen, self._looked = seen, now
         return self._silent > GRACE
+
+
+def check_ours(folder: Path, mark: str, ours: set[str], option: str) -> None:
+    """Refuse a folder of other things before anything, were it a lease, is made in it.
+
+    Args:
+        folder: The shared folder, there or not.
+        mark: The file in it that says it is ours.
+        ours: What a kill may leave without it.
+        option: The command line's, for the error.
+    """
+    with disk_errors(folder):
+        paths = list(folder.iterdir()) if folder.exists() else []
+    # Looked for second: another process may be writing it, and then what is ours besides.
+    if {path.name for path in paths if not is_temporary(path)} - ours and not (
+        folder / mark
+    ).is_file():
+        raise UserError(f"{folder} holds other things: choose another {option} folder.")
 
 
 def _beat(file: Path, stop: threading.Event) -> None:

@@ -213,10 +213,7 @@ class Loop:
         state.pending = [tuple(map(float, figures)) for figures in state.pending]
         for step, (loss, _) in enumerate(state.pending, state.step - len(state.pending) + 1):
             if not math.isfinite(loss):
-                raise Diverged(
-                    f"The loss is {loss} at step {step}: lower the learning rate "
-                    "(--set optimizer.learning_rate=...) or clip the gradient (optimizer.clip_norm)."
-                )
+                raise _diverged(loss, step)
 
     def _end_stage(self) -> None:
         """Let the next stage begin."""
@@ -241,6 +238,8 @@ class Loop:
             with stepper.averaged() if stepper else nullcontext():
                 self.hooks.test_begin()
                 self.probabilities = self._validated()
+                if not np.isfinite(self.probabilities).all():  # the last step was too large
+                    raise _diverged(math.nan, state.step)
                 predicted, targets = self.probabilities.argmax(axis=1), self.validation.labels
                 row["validation_loss"] = log_loss(targets, self.probabilities)
                 row["validation_accuracy"] = float((predicted == targets).mean())
@@ -290,3 +289,10 @@ class Loop:
     def _variables(self, stepper: Stepper) -> list:
         """Everything that changes in training, in a fixed order."""
         return [*self.model.variables, *stepper.optimizer.variables, *stepper.averages]
+
+
+def _diverged(loss: float, step: int) -> Diverged:
+    return Diverged(
+        f"The loss is {loss} at step {step}: lower the learning rate "
+        "(--set optimizer.learning_rate=...) or clip the gradient (optimizer.clip_norm)."
+    )

@@ -12,11 +12,11 @@ import numpy as np
 import yaml
 
 from cervix_tf.errors import UserError, listed
-from cervix_tf.files import disk_errors, is_temporary, write_text
+from cervix_tf.files import disk_errors, write_text
 from cervix_tf.recipes import Range, Space
 from cervix_tf.recipes.yaml_text import loaded
 from cervix_tf.runs.file_shapes import check_object, reading
-from cervix_tf.training.leases import Lease
+from cervix_tf.training.leases import Lease, check_ours
 from cervix_tf.training.storages import Database, journal, optuna
 
 distributions, TrialState = optuna.distributions, optuna.trial.TrialState
@@ -59,6 +59,7 @@ class Study:
 
     def __init__(self, folder: Path, space: Space, same: Mapping, database: Database | None = None):
         self.folder, self.space = folder, space
+        check_ours(folder, "study.yaml", {"locks"}, "--study")
         with disk_errors(folder):
             (folder / "locks").mkdir(parents=True, exist_ok=True)
         self.lock = Lease(folder / "locks" / "study")
@@ -175,9 +176,6 @@ def _sampler(name: str, seed: int, number: int) -> optuna.samplers.BaseSampler:
 def _same(path: Path, same: dict) -> str:
     """Write what a study begins with, or refuse another search in its folder; the study's own name."""
     if not path.is_file():
-        others = (other for other in path.parent.iterdir() if not is_temporary(other))
-        if {other.name for other in others} - {"locks"}:
-            raise UserError(f"{path.parent} holds other things: choose another --study folder.")
         name = f"{path.parent.resolve().name}-{uuid.uuid4().hex[:8]}"  # one of many in a database
         text = yaml.safe_dump({**same, "name": name}, sort_keys=False, default_flow_style=None)
         write_text(path, text)

@@ -174,8 +174,27 @@ def test_the_same_call_goes_on_and_another_is_refused(ensemble, pictures, quick)
         cx.crossfit(manifest, quick(), ensemble.folder, folds=4)
     with pytest.raises(UserError, match="other recipe"):
         cx.crossfit(manifest, quick(seed=1), ensemble.folder, folds=3)
-    with pytest.raises(UserError, match="holds other things"):
-        cx.crossfit(manifest, quick(), pictures.parent, folds=3)
+
+
+def test_a_folder_of_other_things_is_refused_and_left_as_it_is(pictures, quick):
+    before = sorted(pictures.parent.rglob("*"))
+    with pytest.raises(UserError, match="holds other things: choose another --out folder"):
+        cx.crossfit(cx.read_manifest(pictures), quick(), pictures.parent, folds=3)
+    assert sorted(pictures.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"folds": 1}, "^--folds 1: give 2 to 24 folds"),
+        ({"folds": -1}, "^--folds -1: give 2 to 24"),
+        ({"repeats": 0}, "^--repeats 0: give at least 1"),
+    ],
+)
+def test_numbers_out_of_range_name_their_option(pictures, quick, tmp_path, asked, message):
+    with pytest.raises(UserError, match=message):
+        cx.crossfit(cx.read_manifest(pictures), quick(), tmp_path / "e", **asked)
+    assert not (tmp_path / "e").exists()
 
 
 @pytest.mark.slow

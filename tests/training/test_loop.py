@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cervix_tf.errors import UserError
+from cervix_tf.training import loop
 from cervix_tf.training.checkpoints import load_state
 from tests.planted.loops import planted_loop
 
@@ -71,3 +72,12 @@ def test_a_loss_that_is_no_number_is_named_with_its_step_and_not_saved(planted, 
         made.train(lambda *shown: None)
     assert len(taken) == 20, "noticed when the figures are fetched"
     assert load_state(tmp_path / "checkpoint/last.npz")["step"] == 12
+
+
+def test_validation_that_is_no_number_is_told_as_such_a_loss_is(planted, monkeypatch, tmp_path):
+    made, taken, _ = planted([1.0] * 20, validate_every=5, checkpoint_every=4)
+    guesses = iter([np.full((4, 3), 1 / 3), np.full((4, 3), np.nan)])
+    monkeypatch.setattr(loop, "probabilities", lambda model, squares: next(guesses))
+    with pytest.raises(UserError, match="The loss is nan at step 10: lower the learning rate"):
+        made.train(lambda *shown: None)
+    assert load_state(tmp_path / "checkpoint/last.npz")["step"] == 8

@@ -102,6 +102,7 @@ def test_other_searches_and_other_folders_are_refused(study, tmp_path):
     (tmp_path / "run/recipe.yaml").write_text("")
     with pytest.raises(UserError, match="holds other things"):
         Study(tmp_path / "run", load_space(SPACE), {})
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["recipe.yaml"]
 
 
 def test_a_study_file_of_many_aliases_is_told(study, tmp_path):
