@@ -187,18 +187,27 @@ def _padded(data: bytes, extra: int) -> bool:
 def orientation(data: bytes) -> int:
     """Read the EXIF orientation of a JPEG, 1 to 8; 1, upright, where it cannot be read.
 
-    Pillow's `getexif` takes 0.2 ms, not a microsecond: 3 to 7 % of decoding a photograph to its square.
+    It may stand behind any segment before the first scan. Pillow's `getexif` takes 0.2 ms, not a few
+    microseconds: 3 to 7 % of decoding a photograph to its square.
     """
     try:
         at = 2
-        while data[at] == 0xFF and 0xE0 <= data[at + 1] <= 0xFE:
-            (length,) = struct.unpack_from(">H", data, at + 2)
-            if data[at + 1] == 0xE1 and data[at + 4 : at + 10] == b"Exif\0\0":
-                return orientation_tag(data[at + 10 : at + 2 + length])
-            at += 2 + length
-    except (struct.error, IndexError):
-        pass
-    return 1
+        while True:
+            at = data.index(b"\xff", at) + 1
+            while data[at] == 0xFF:  # as many as a writer likes
+                at += 1
+            kind = data[at]
+            if kind == 0xDA:
+                return 1
+            if kind == 0 or 0xD0 <= kind <= 0xD9:  # no segment
+                at += 1
+                continue
+            (length,) = struct.unpack_from(">H", data, at + 1)
+            if kind == 0xE1 and data[at + 3 : at + 9] == b"Exif\0\0":
+                return orientation_tag(data[at + 9 : at + 1 + length])
+            at += 1 + length
+    except (struct.error, IndexError, ValueError):
+        return 1
 
 
 def _turn(picture: np.ndarray, orientation: int) -> np.ndarray:

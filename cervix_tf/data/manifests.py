@@ -259,8 +259,8 @@ def _checked(manifest: pd.DataFrame, where: str, existing: bool, first: int = 0)
             )
     for column in [c for c in TEXT if c in manifest]:  # one dtype whatever was read
         manifest[column] = pd.Series(texts(manifest[column].tolist(), column), dtype="object")
-    rows = zip(manifest["image"].tolist(), paths, strict=True)
-    images = [_name(path) if image is None else image for image, path in rows]
+    pairs = zip(manifest["image"].tolist(), paths, strict=True)
+    images = [_name(path) if image is None else image for image, path in pairs]
     manifest["image"] = pd.Series(images, dtype="object")
     for column in [c for c in WHOLE if c in manifest]:
         numbers = pd.to_numeric(manifest[column], errors="coerce")

@@ -90,29 +90,38 @@ def check_class_names(names: Iterable[str], where: str) -> None:
 
 
 def warn_of_spellings(manifest: pd.DataFrame, where: str) -> None:
-    """Warn of classes that differ in case, blanks and underscores alone, and of patients in case alone.
+    """Warn of classes and patients that are likely the same, written in two ways.
+
+    So are names that differ in case, in signs that are not seen, in the width of letters, or as the
+    numbers 1 and 01 and 1.0 do; of classes also those that differ in blanks and underscores.
 
     Args:
         manifest: Its columns `label` and `group` are used.
         where: What the warning calls it.
     """
-    for what, column, fold in (
-        ("classes", "label", lambda name: re.sub(r"[\s_]+", "", name).casefold()),
-        ("patients", "group", str.casefold),
-    ):
+    for what, column, between in (("classes", "label", r"[\s_]+"), ("patients", "group", "")):
+        first: dict[str, str] = {}
+        alike = []
         # With a slash: a photograph without a patient, which is a group by itself.
-        names = [name for name in manifest[column].dropna().unique() if "/" not in name]
-        if len(set(map(fold, names))) < len(names):
-            first: dict[str, str] = {}
-            alike = [
-                (first[fold(n)], n) for n in sorted(names) if first.setdefault(fold(n), n) != n
-            ]
-            pairs = listed(f"{one!r} and {other!r}" for one, other in alike)
+        for name in sorted(n for n in manifest[column].dropna().unique() if "/" not in n):
+            one = first.setdefault(_folded(re.sub(between, "", name) if between else name), name)
+            if one != name:
+                alike.append(f"{one!r} and {name!r}")
+        if alike:
             warnings.warn(
-                f"{where}: {what} that may be the same in two spellings: {pairs}. They count as "
-                "different ones: if they are not, write them alike.",
+                f"{where}: {what} that may be the same in two spellings: {listed(alike)}. They count "
+                "as different ones: if they are not, write them alike.",
                 stacklevel=3,
             )
+
+
+def _folded(name: str) -> str:
+    """What names that look the same have in common."""
+    if not name.isascii():
+        seen = (c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf")
+        name = "".join(seen).strip()
+    number = re.fullmatch(r"0*(\d+?)(\.0*|(\.\d*?)0*)?", name, re.ASCII)
+    return f"{number[1]}{number[3] or ''}" if number else name.casefold()
 
 
 def absolute(path: str | Path) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import AvifImagePlugin, Image, TiffImagePlugin, features
 
-from cervix_tf.data.picture_values import of_pillow
+from cervix_tf.data.picture_values import UnreadableError, of_pillow
 from cervix_tf.screen import libraries_silenced
 
 # It would warn of a damaged file without its name, which the caller gives.
@@ -36,10 +36,6 @@ _DICOM_TAGS = [
     "SegmentedBluePaletteColorLookupTableData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
     "PixelData",
 ]  # fmt: skip
-
-
-class UnreadableError(Exception):
-    """A photograph that cannot be decoded; its text is the reason, without the file's name."""
 
 
 def decode_other(data: bytes) -> np.ndarray | None:

@@ -5,6 +5,12 @@ from typing import Any
 import numpy as np
 from PIL import ImageOps
 
+_OVER = 0.1  # of a range: what resampling and sharpening leave beyond its ends, which is cut off
+
+
+class UnreadableError(Exception):
+    """A photograph that cannot be decoded; its text is the reason, without the file's name."""
+
 
 def rgb(values: np.ndarray) -> np.ndarray:
     """Make three channels of eight bits, the same whoever decoded the picture.
@@ -12,11 +18,14 @@ def rgb(values: np.ndarray) -> np.ndarray:
     Args:
         values: (H, W) or (H, W, 1) grey; (H, W, 2) grey with opacity, (H, W, 4) colour with opacity,
             which is left out; or (H, W, 3). uint8; bool; uint16, of which the upper byte counts; other
-            whole numbers and floats from 0 to 255, or to 65535 where one is above 255; floats up to 1
-            are shares.
+            whole numbers and floats that reach from 0 to about 255 or 65535, floats also to 1.
 
     Returns:
         uint8, (H, W, 3), in the order of the channels received.
+
+    Raises:
+        UnreadableError: A value is no number, or they are of no such range: the picture would be
+            nearly black or white.
     """
     values = _eight_bits(values)
     if values.ndim == 2:
@@ -49,9 +58,17 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
         return values.astype(np.uint8) * 255
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
         return (values >> 8).astype(np.uint8)
-    most = values.max(initial=0)
-    if most > 255:
-        return (np.clip(values, 0, 65535).astype(np.uint16) >> 8).astype(np.uint8)
-    if values.dtype.kind == "f" and most <= 1:
-        values = values * 255
-    return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
+    if values.dtype.kind == "f":
+        values = values.astype(np.float64 if values.dtype.itemsize > 4 else np.float32)
+    low, high = float(values.min(initial=0)), float(values.max(initial=0))
+    if not np.isfinite([low, high]).all():
+        raise UnreadableError("it holds values that are no numbers (NaN) or infinite")
+    ends = (1, 255, 65535) if values.dtype.kind == "f" else (255, 65535)
+    end = next((end for end in ends if high <= (1 + _OVER) * end), 0)
+    # Less than a sixteenth of a range would be nearly black: the values are of another one.
+    if low < -_OVER * end or (end > ends[0] and high < end / 16) or not end:
+        known = " nor ".join(map(str, ends))
+        raise UnreadableError(f"its values from {low:g} to {high:g} reach neither to {known}")
+    if end == 65535:
+        return (np.clip(values, 0, end).astype(np.uint16) >> 8).astype(np.uint8)
+    return np.rint(np.clip(values, 0, end) * (255 // end)).astype(np.uint8)

@@ -73,6 +73,28 @@ def test_damaged_exif_counts_as_upright(tags):
 
 
 @pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("where", ["after bytes that fill", "after the tables", "before the scan"])
+def test_an_exif_segment_is_found_wherever_it_stands(where, progressive):
+    """As Pillow finds it, up to the first scan."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    plain = encoded(picture(), quality=95, progressive=progressive)
+    segment = b"\xff\xe1" + (len(exif.tobytes()) + 2).to_bytes(2, "big") + exif.tobytes()
+    at = {"after the tables": plain.index(b"\xff\xc4"), "before the scan": plain.index(b"\xff\xda")}
+    if where in at:
+        data = plain[: at[where]] + segment + plain[at[where] :]
+    else:
+        data = plain[:2] + b"\xff\xff" + segment + plain[2:]
+    with Image.open(io.BytesIO(data)) as file:
+        expected = np.asarray(ImageOps.exif_transpose(file))
+    assert expected.shape == (128, 96, 3)
+    assert difference(decode(data, 96), expected) < 1
+    assert dimensions(data) == (128, 96)
+    late = plain[:-2] + segment + plain[-2:]  # within a scan it is none
+    assert orientation(late) == orientation(plain) == orientation(data[:4]) == 1
+
+
+@pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
 def test_jpeg_of_every_kind(progressive, subsampling):
     image = picture()

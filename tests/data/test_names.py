@@ -37,13 +37,21 @@ def test_one_class_and_one_patient_however_they_are_written(tmp_path, photograph
         (["Type_1", "type 1", "Type_2"], ["1", "2", "3"], "classes .*: 'Type_1' and 'type 1'"),
         (["A", "B", "A"], ["P1", "p1", "P2"], "patients .*: 'P1' and 'p1'"),
         (["HPV+", "HPV-", "HPV"], ["1-1", "11", "1 1"], None),
+        (["10", "1", "1.05"], ["1", "10", "100"], None),
+        (["x", "x\u200b", "y"], ["1", "2", "3"], r"classes .*: 'x' and 'x\\u200b'"),
+        (["x", "x\u00ad", "y"], ["1", "2", "3"], r"classes .*: 'x' and 'x\\xad'"),
+        (["x", "\ufeffx", "y"], ["1", "2", "3"], r"classes .*: 'x' and '\\ufeffx'"),
+        (["A", "\uff21", "y"], ["1", "2", "3"], "classes .*: 'A' and '\uff21'"),
+        (["1", "1.0", "2"], ["1", "2", "3"], r"classes .*: '1' and '1\.0'"),
+        (["01", "1", "2"], ["1", "2", "3"], "classes .*: '01' and '1'"),
+        (["A", "B", "A"], ["7", "7.0", "70"], r"patients .*: '7' and '7\.0'"),
     ],
 )
 def test_two_spellings_are_told(tmp_path, photograph, labels, patients, warned):
     for k in range(3):
         photograph(tmp_path / f"{k}.jpg", k)
     lines = [f"{k}.jpg,{labels[k]},{patients[k]}" for k in range(3)]
-    (tmp_path / "list.csv").write_text("\n".join(["path,label,patient", *lines]))
+    (tmp_path / "list.csv").write_text("\n".join(["path,label,patient", *lines]), encoding="utf-8")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         assert len(class_names(read_manifest(tmp_path / "list.csv"))) == len(set(labels))
