@@ -18,6 +18,7 @@ from cervix_tf.errors import UserError, need_package, unknown
 from cervix_tf.inference.predictions import check_classes, mean_of_views, run_probabilities
 from cervix_tf.inference.runtimes import onnx_session
 from cervix_tf.runs import Run, load
+from cervix_tf.runs.file_shapes import check_card, damaged, reading
 
 ENGINES = ("keras", "onnx")
 Runs: TypeAlias = Run | Path | str | Sequence[Run | Path | str]
@@ -77,7 +78,7 @@ def engines(runs: Runs, engine: str = "keras", raw: bool = False) -> list[Engine
 
 
 def _keras(given: Any, raw: bool) -> Engine:
-    if not isinstance(given, Run) and Path(given).suffix == ".onnx":
+    if isinstance(given, str | Path) and Path(given).suffix == ".onnx":
         raise UserError(
             f"{given} is an exported file: predict with --engine onnx, or give its run."
         )
@@ -96,26 +97,37 @@ def _keras(given: Any, raw: bool) -> Engine:
 
 def _onnx(given: Any, raw: bool) -> Engine:
     need_package("onnxruntime", "export")
-    if isinstance(given, Run) or not Path(given).is_file():
+    if not isinstance(given, str | Path) or not Path(given).is_file():
+        name = given.folder if isinstance(given, Run) else f"{given}"[:200]
         raise UserError(
-            f"{given.folder if isinstance(given, Run) else given} is no file: --engine onnx takes what "
-            "cervix-tf export --format onnx wrote."
+            f"{name} is no file: --engine onnx takes what cervix-tf export --format onnx wrote."
         )
     if raw:
         raise UserError("An exported file calibrates inside: leave out --raw, or give its run.")
     path = Path(given)
     try:
         session = onnx_session(path)
-        card = session.get_modelmeta().custom_metadata_map
-        classes, crop = json.loads(card["class_names"]), card["crop"]
-        size, square_size = int(card["image_size"]), int(card["square_size"])
+        stored = session.get_modelmeta().custom_metadata_map
+        card = {
+            "class_names": json.loads(stored["class_names"]),
+            "image_size": int(stored["image_size"]),
+            "square_size": int(stored["square_size"]),
+            "crop": stored["crop"],
+        }
     except Exception as error:  # ONNX Runtime's errors have no class in common
         raise UserError(f"{path} is no ONNX file that cervix-tf export wrote.") from error
+    check_card(path, card)
+    classes, size = card["class_names"], card["image_size"]
 
     def batch(images: np.ndarray) -> np.ndarray:
         return session.run(["probabilities"], {"image": images})[0]
 
+    with reading(path):
+        shape = batch(np.zeros((1, size, size, 3), "uint8")).shape
+    if shape != (1, len(classes)):
+        raise damaged(path, f"it names {len(classes)} classes and gives the shape {shape}")
+
     def predict(squares: SquareArray, tta: int, batch_size: int) -> np.ndarray:
         return mean_of_views(batch, size, len(classes), squares, tta, batch_size)
 
-    return Engine(str(path), classes, square_size, crop, predict, (path,))
+    return Engine(str(path), classes, card["square_size"], card["crop"], predict, (path,))

@@ -1,6 +1,7 @@
 """The folder of an ensemble of runs, and opening either kind of folder."""
 
 import functools
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import keras
 
 ENSEMBLE = "crossfit.json"  # its folds and repeats; marks a folder as an ensemble
+MOST = 10_000  # runs of one ensemble
 
 
 class Ensemble(Run):
@@ -45,14 +47,45 @@ class Ensemble(Run):
         """Number of `folds` and of `repeats`."""
         path = self.file(ENSEMBLE)
         plan = read_object(path)
-        if min(plan["folds"], plan["repeats"]) < 1:
-            raise damaged(path, "it has no fold")
+        folds, repeats = plan["folds"], plan["repeats"]
+        if min(folds, repeats) < 1 or folds * repeats > MOST:
+            raise damaged(path, f"its folds and repeats are {folds} and {repeats}"[:80])
         return plan
 
     @property
     def validation(self) -> pd.DataFrame:
         """All photographs that were divided into folds, rows of `manifest`."""
         return self.manifest[self.manifest["fold"].notna()]
+
+    def check_members(self) -> None:
+        """Refuse another run in the place of a member: it would predict without a word.
+
+        A member is known by its recipe, of which the seed counts up, and by the photographs of its fold.
+
+        Raises:
+            UserError: A member is missing, or is another run.
+        """
+        with_photographs = self.has("manifest.csv")  # a card has none
+        for number, member in enumerate(self.members):
+            if not member.path("recipe.yaml").is_file():
+                raise UserError(
+                    f"{member.folder} is gone: repeat the same cervix-tf crossfit, which trains it "
+                    "again, or bring it back."
+                )
+            own = self.recipe.model_copy(update={"seed": self.recipe.seed + number})
+            if member.recipe != own or (with_photographs and not self._is_of_fold(number)):
+                raise UserError(
+                    f"{member.folder} is another run than this crossfit trained: bring that back, or "
+                    "delete it and repeat the same cervix-tf crossfit."
+                )
+
+    def _is_of_fold(self, number: int) -> bool:
+        """Whether a member validated on the photographs of its fold; the table has those of repeat 1."""
+        folds, known = self.plan["folds"], self.validation
+        found = set(self.members[number].validation["path"])
+        if number < folds:
+            return found == set(known["path"][known["fold"] == number + 1])
+        return found <= set(known["path"])
 
     @property
     def how_to_go_on(self) -> str:
@@ -80,13 +113,18 @@ def load(run: Run | Path | str) -> Run:
         The run; its model is loaded when it is first asked for.
 
     Raises:
-        UserError: The folder does not exist or is not a run, or is an ensemble that is not complete.
+        UserError: The folder does not exist or is not a run, or is an ensemble that is not complete,
+            or of which a member is missing or another run.
 
     Example:
         >>> load("runs/first").metrics["log_loss"]
     """
     if isinstance(run, Run):
         return run
+    if not isinstance(run, str | os.PathLike):
+        raise UserError(
+            f"A {type(run).__name__} is no run: give the folder that fit or crossfit wrote."
+        )
     folder = Path(run)
     if not folder.is_dir():
         raise UserError(f"The run folder {folder} does not exist.")
@@ -99,4 +137,5 @@ def load(run: Run | Path | str) -> Run:
     ensemble = Ensemble(folder)
     if not ensemble.complete:
         raise UserError(f"{folder} is not complete: {ensemble.how_to_go_on}.")
+    ensemble.check_members()
     return ensemble

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pandas as pd
 
 from cervix_tf.data.crops import Crop
+from cervix_tf.data.names import check_class_names
 from cervix_tf.errors import UserError
 
 NUMBER = (int, float)
@@ -106,7 +107,7 @@ def check_card(path: Path, card: Any) -> None:
     Raises:
         UserError: It is another thing.
     """
-    check_object(path, card)
+    check_object(path, card, SHAPES["model.keras"])
     names, side = card["class_names"], card["image_size"]
     if (
         not names
@@ -114,6 +115,7 @@ def check_card(path: Path, card: Any) -> None:
         or len(set(names)) < len(names)
     ):
         raise damaged(path, "its 'class_names' are no names")
+    check_class_names(names, str(path))
     if not 1 <= side <= LARGEST_SIDE or not side <= card["square_size"] <= 2 * side:
         raise damaged(path, f"its sizes are {side} and {card['square_size']}")
     if card["crop"] not in get_args(Crop):
@@ -173,7 +175,10 @@ def damaged(path: Path, reason: str) -> UserError:
     Returns:
         The error, which says what to do.
     """
-    return UserError(f"{path} is damaged ({reason}): bring back what was written, or train again.")
+    again = "train" if path.suffix != ".onnx" else "export"
+    return UserError(
+        f"{path} is damaged ({reason}): bring back what was written, or {again} again."
+    )
 
 
 def _kind(value: Any) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 import cervix_tf as cx
 from cervix_tf.errors import UserError
+from tests.planted.onnx_files import colours_onnx
 
 ROOT = Path(__file__).parents[2]
 TYPES = ["Type_1", "Type_2", "Type_3"]
@@ -90,3 +91,28 @@ def test_another_content_is_another_engine(exported, tmp_path):
     assert one.fingerprint() == other.fingerprint()
     copied.write_bytes(exported.read_bytes() + b"\0")
     assert one.fingerprint() != other.fingerprint()
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"class_names": '["a", "a", "b"]'}, "is damaged .its 'class_names' are no names.*export again"),
+    ({"class_names": '["image", "path", "label"]'}, "cannot be called 'image', 'label', 'path'"),
+    ({"class_names": '["a", "b"]'}, r"it names 2 classes and gives the shape \(1, 3\)"),
+    ({"class_names": '["a", "b", "c", "d"]'}, "it names 4 classes"),
+    ({"class_names": "3"}, "it has|its 'class_names'"),
+    ({"square_size": "1000000"}, "its sizes are 12 and 1000000"),
+    ({"square_size": "-1"}, "its sizes are 12 and -1"),
+    ({"image_size": "10", "square_size": "10"}, "is damaged"),
+    ({"crop": "/etc"}, "its 'crop' is '/etc'"),
+])  # fmt: skip
+def test_a_card_that_export_does_not_write(tmp_path, phantoms, change, message):
+    import onnx
+
+    path = colours_onnx(tmp_path / "colours.onnx")
+    assert len(cx.predict(path, phantoms / "test", engine="onnx")) == 5
+    model = onnx.load(path)
+    card = {entry.key: entry.value for entry in model.metadata_props}
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, card | change)
+    onnx.save(model, path)
+    with pytest.raises(UserError, match=f"colours.onnx.*{message}"):
+        cx.predict(path, phantoms / "test", engine="onnx")
