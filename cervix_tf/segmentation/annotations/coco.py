@@ -1,20 +1,23 @@
 """COCO's JSON: read, and written of masks so that they can be corrected in a tool and read back."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from cervix_tf.errors import UserError
 from cervix_tf.files import printable, replacing
 from cervix_tf.segmentation.annotations.shapes import (
+    AGAIN,
     Picture,
     Polygon,
     Shape,
     box,
     drawn,
+    entry,
     polygon,
     runs,
 )
@@ -26,30 +29,83 @@ _SMOOTH = 0.3
 
 def pictures(content: dict[str, Any], where: str) -> list[Picture]:
     """Read COCO's images, each with its annotations."""
-    names = {one["id"]: str(one["name"]) for one in content.get("categories", [])}
-    found = {}
-    for image in content["images"]:
-        size = (int(image["height"]), int(image["width"])) if image.get("height") else None
-        found[image["id"]] = Picture(str(image["file_name"]), size)
-    for one in content["annotations"]:
-        picture = found[one["image_id"]]
-        category = names.get(one.get("category_id"), str(one.get("category_id")))
-        shapes = _shapes(one, picture, f"{where}, {picture.name}")
-        picture.shapes.extend((category, shape) for shape in shapes)
+    names: dict[object, str] = {}
+    found: dict[object, Picture] = {}
+    for at, one in _entries(content, "categories", where):
+        with entry(at):
+            names[_number(one, "id", at)] = str(one["name"])
+    for at, one in _entries(content, "images", where):
+        with entry(at):
+            size = (
+                (_side(one, "height", at), _side(one, "width", at)) if one.get("height") else None
+            )
+            found[_number(one, "id", at)] = Picture(str(one["file_name"]), size)
+    for at, one in _entries(content, "annotations", where):
+        with entry(at):
+            number = _number(one, "image_id", at)
+            if number not in found:
+                raise UserError(f"{at}: there is no image of its image_id {number!r}: {AGAIN}.")
+            kind = one.get("category_id")
+            kind = None if kind is None else _number(one, "category_id", at)
+            shapes = _shapes(one, found[number], f"{at}, of {found[number].name}")
+            found[number].shapes.extend((names.get(kind, str(kind)), shape) for shape in shapes)
     return list(found.values())
+
+
+def _entries(content: dict[str, Any], key: str, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The entries of a list of the file, each with what an error calls it."""
+    entries = content.get(key, [])
+    if not isinstance(entries, list):
+        raise UserError(f"{where}: its {key} are no list: {AGAIN}.")
+    for number, one in enumerate(entries, 1):
+        at = f"{where}: number {number} of its {key}"
+        if not isinstance(one, dict):
+            raise UserError(f"{at} has no keys: {AGAIN}.")
+        yield at, one
+
+
+def _number(one: dict[str, Any], key: str, at: str) -> float | str:
+    if not isinstance(one[key], int | float | str):
+        raise UserError(f"{at}: its {key} is {repr(one[key])[:99]}, not a number: {AGAIN}.")
+    return one[key]
+
+
+def _side(one: dict[str, Any], key: str, at: str) -> int:
+    try:
+        side = int(one[key])
+    except (TypeError, ValueError, OverflowError):
+        side = 0
+    if side < 1:
+        raise UserError(f"{at}: its {key} is {repr(one[key])[:99]}, not in pixels: {AGAIN}.")
+    return side
 
 
 def _shapes(one: dict[str, Any], picture: Picture, where: str) -> list[Shape]:
     drawing = one.get("segmentation")
     if isinstance(drawing, dict):
-        counts, (height, width) = drawing["counts"], drawing["size"]
+        sides = drawing["size"]
+        if not isinstance(sides, list) or len(sides) != 2:
+            raise UserError(f"{where}: the size of its mask is no height and width: {AGAIN}.")
+        named = {"height": sides[0], "width": sides[1]}
+        height, width = (_side(named, key, f"{where}, its mask") for key in named)
         if picture.size not in (None, (height, width)):
-            raise ValueError(f"a mask of {width} x {height} pixels in {picture.name}")
-        lengths = unpacked(counts) if isinstance(counts, str) else counts
+            raise UserError(
+                f"{where}: its mask is of {width} x {height} pixels, its image of "
+                f"{picture.size[1]} x {picture.size[0]}: {AGAIN}."
+            )
+        counts = drawing["counts"]
+        try:
+            lengths = unpacked(counts) if isinstance(counts, str) else counts
+        except ValueError as error:
+            raise UserError(f"{where}: it has {error}: {AGAIN}.") from error
         return [runs(lengths, (0, 0, width, height), where)]
     if drawing:
+        if not isinstance(drawing, list):
+            raise UserError(f"{where}: its segmentation is neither polygons nor runs: {AGAIN}.")
         rings = drawing if isinstance(drawing[0], list) else [drawing]
         return [polygon(ring, where) for ring in rings]
+    if one.get("bbox") is None:
+        raise UserError(f"{where}: it has neither a segmentation nor a bbox: {AGAIN}.")
     return [box(one["bbox"], where)]
 
 
@@ -61,8 +117,8 @@ def unpacked(text: str) -> list[int]:
     """
     lengths: list[int] = []
     number = shift = 0
-    for letter in text.encode("ascii"):
-        bits = letter - 48
+    for letter in text:
+        bits = ord(letter) - 48
         if not 0 <= bits < 64 or shift > 50:
             raise ValueError("letters in a mask that COCO does not write")
         number |= (bits & 31) << shift

@@ -16,6 +16,7 @@ from cervix_tf.segmentation.annotations.shapes import (
     Shape,
     box,
     ellipse,
+    entry,
     polygon,
     runs,
 )
@@ -29,46 +30,48 @@ def labelme(content: dict[str, Any], where: str) -> list[Picture]:
     height, width = content.get("imageHeight"), content.get("imageWidth")
     size = (int(height), int(width)) if height and width else None
     picture = Picture(str(content["imagePath"]), size)
-    for one in content["shapes"]:
-        points, kind = one["points"], one.get("shape_type") or "polygon"
-        if kind == "polygon":
-            shape: Shape = polygon(points, where)
-        elif kind == "rectangle":
-            low, high = np.min(points, axis=0), np.max(points, axis=0)
-            shape = box([*low, *(high - low)], where)
-        elif kind == "circle":
-            radius = float(np.hypot(*np.subtract(*points)))
-            shape = ellipse([*points[0], radius, radius], where)
-        elif kind in NO_AREA:
-            continue
-        else:
-            raise _unread(kind, where)
-        picture.shapes.append((str(one["label"]), shape))
+    for number, one in enumerate(content["shapes"], 1):
+        with entry(f"{where}: number {number} of its shapes"):
+            points, kind = one["points"], one.get("shape_type") or "polygon"
+            if kind == "polygon":
+                shape: Shape = polygon(points, where)
+            elif kind == "rectangle":
+                low, high = np.min(points, axis=0), np.max(points, axis=0)
+                shape = box([*low, *(high - low)], where)
+            elif kind == "circle":
+                radius = float(np.hypot(*np.subtract(*points)))
+                shape = ellipse([*points[0], radius, radius], where)
+            elif kind in NO_AREA:
+                continue
+            else:
+                raise _unread(kind, where)
+            picture.shapes.append((str(one["label"]), shape))
     return [picture]
 
 
 def label_studio(content: list[dict[str, Any]], where: str) -> list[Picture]:
     """Read Label Studio's export: of each task the last annotation that was not cancelled."""
     found = []
-    for task in content:
-        done = [one for one in task.get("annotations", []) if not one.get("was_cancelled")]
-        name = _source(task)
-        if not done or name is None:
-            continue
-        results = [one for one in done[-1]["result"] if "original_width" in one]
-        sizes = {(int(one["original_height"]), int(one["original_width"])) for one in results}
-        if len(sizes) > 1 or any(one.get("image_rotation") for one in results):
-            raise UserError(
-                f"{where}, {name}: it was turned in the tool; turn it back, annotate anew."
-            )
-        size = sizes.pop() if sizes else None
-        picture = Picture(name, size)
-        for one in results:
-            kind, value = one["type"], one["value"]
-            if kind not in NO_AREA and (labels := value.get(kind) or value.get("labels")):
-                shape = _of_label_studio(value, size, f"{where}, {name}")
-                picture.shapes.extend((str(label), shape) for label in labels)
-        found.append(picture)
+    for number, task in enumerate(content, 1):
+        with entry(f"{where}: number {number} of its tasks"):
+            done = [one for one in task.get("annotations", []) if not one.get("was_cancelled")]
+            name = _source(task)
+            if not done or name is None:
+                continue
+            results = [one for one in done[-1]["result"] if "original_width" in one]
+            sizes = {(int(one["original_height"]), int(one["original_width"])) for one in results}
+            if len(sizes) > 1 or any(one.get("image_rotation") for one in results):
+                raise UserError(
+                    f"{where}, {name}: it was turned in the tool; turn it back, annotate anew."
+                )
+            size = sizes.pop() if sizes else None
+            picture = Picture(name, size)
+            for one in results:
+                kind, value = one["type"], one["value"]
+                if kind not in NO_AREA and (labels := value.get(kind) or value.get("labels")):
+                    shape = _of_label_studio(value, size, f"{where}, {name}")
+                    picture.shapes.extend((str(label), shape) for label in labels)
+            found.append(picture)
     return found
 
 
@@ -153,10 +156,12 @@ def cvat(data: bytes, where: str) -> list[Picture]:
         if tag == "track":
             raise UserError(f"{where} is of a video: export it as `CVAT for images 1.1`.")
         if within == ["annotations"] and tag == "image":
-            found.append(Picture(given["name"], (int(given["height"]), int(given["width"]))))
+            with entry(f"{where}: number {len(found) + 1} of its images"):
+                found.append(Picture(given["name"], (int(given["height"]), int(given["width"]))))
         elif within == ["annotations", "image"] and "label" in given and tag not in NO_AREA:
-            shape = _of_cvat(tag, given, f"{where}, {found[-1].name}")
-            found[-1].shapes.append((given["label"], shape))
+            at = f"{where}, {found[-1].name}"
+            with entry(f"{at}: a {tag}"):
+                found[-1].shapes.append((given["label"], _of_cvat(tag, given, at)))
         within.append(tag)
 
     def refuse(*_: object) -> None:

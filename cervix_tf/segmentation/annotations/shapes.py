@@ -4,7 +4,8 @@ A mask is smaller than its photograph: a pixel of it is set if its centre lies w
 that was written as an outline around these centres is read back bit for bit.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from cervix_tf.errors import UserError
 
 _AT_ONCE = 2**20  # pairs of an edge and a row that are looked at together
+AGAIN = "export it again"
 _TOLERANCE = 0.02  # of a ratio of sides: of copies, whose sides were rounded
 
 
@@ -87,9 +89,27 @@ class Picture:
         return self.size
 
 
+@contextmanager
+def entry(where: str) -> Iterator[None]:
+    """Word what an entry of a file lacks, or has of another kind than its format."""
+    try:
+        yield
+    except UserError:
+        raise
+    except KeyError as error:
+        raise UserError(f"{where} has no {error.args[0]}: {AGAIN}.") from error
+    except (TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        raise UserError(f"{where} is not as its format has it: {AGAIN}.") from error
+
+
 def polygon(points: Iterable, where: str) -> Polygon:
     """Make a polygon of pairs, or of x and y in turn, and check it."""
-    corners = np.asarray(list(points), "float64").reshape(-1, 2)
+    try:
+        corners = np.asarray(list(points), "float64").reshape(-1, 2)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{where}: a polygon needs x and y of each corner, as numbers: {AGAIN}."
+        ) from error
     if len(corners) < 3 or not (np.abs(corners) < 1e9).all():  # a comparison with NaN is false
         raise UserError(
             f"{where}: a polygon needs three corners or more, all finite: draw it anew."
@@ -106,8 +126,13 @@ def ellipse(sides: Iterable[float], where: str) -> Polygon:
 
 def box(given: Iterable[float], where: str, degrees: float = 0) -> Box:
     """Make a box and check it; one that is turned about its corner becomes the least upright one."""
-    x, y, width, height = given
-    sides = np.array([x, y, width, height], "float64")
+    try:
+        x, y, width, height = given
+        sides = np.array([x, y, width, height], "float64")
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{where}: a box needs left, top, width and height, as numbers: {AGAIN}."
+        ) from error
     if degrees:
         turn = np.deg2rad(float(degrees))
         along, beside = (
@@ -127,7 +152,12 @@ def runs(
 ) -> Runs:
     """Make runs of pixels and check that they fill their window."""
     left, top, width, height = (int(number) for number in window)
-    lengths = np.asarray(counts, "int64").reshape(-1)
+    try:
+        lengths = np.asarray(counts, "int64").reshape(-1)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UserError(
+            f"{where}: the lengths of its mask's runs are no whole numbers: {AGAIN}."
+        ) from error
     filled = float(lengths.sum(dtype="float64"))  # which does not wrap around
     if min(width, height) < 1 or (lengths < 0).any() or filled != width * height:
         raise UserError(
