@@ -25,7 +25,7 @@ words = st.lists(st.sampled_from(["blurred", "dark", "leak", "label error", "own
 @settings(deadline=None)
 @given(st.lists(words, min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_a_flag_is_added_once_and_the_others_stay(flags, chance):
-    manifest = pd.DataFrame({"flags": ["; ".join(each) or None for each in flags]})
+    manifest = pd.DataFrame({"flags": ["; ".join(each) or None for each in flags]}).assign(path="a")
     rows = [chance.random() < 0.5 for _ in flags]
     done = with_flag(manifest, rows, "dark")
     for before, after, chosen in zip(flags, flags_of(done), rows, strict=True):

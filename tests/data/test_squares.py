@@ -268,7 +268,7 @@ def test_a_file_in_the_place_of_the_folder_is_named(manifest, tmp_path):
 
 
 def test_empty_manifest_is_refused(manifest, cache):
-    with pytest.raises(UserError, match="no photographs"):
+    with pytest.raises(UserError, match="names no photograph"):
         prepare(manifest[:0], SIZE, cache)
 
 
