@@ -113,7 +113,7 @@ def folds(manifest: pd.DataFrame, number: int = 5, seed: int = 0) -> list[pd.Dat
     groups = photographs["group"].nunique()
     if not 2 <= number <= groups:
         raise UserError(
-            f"number={number}: give 2 to {groups} folds, the number of groups (patients)."
+            f"{number} folds cannot be made: give 2 to {groups}, the number of groups (patients)."
         )
     classes, label = np.unique(photographs["label"].astype(str), return_inverse=True)
     parts = group_folds(label, photographs["group"].to_numpy(), number, seed)

@@ -111,10 +111,7 @@ def crossfit(
     devices_of(devices).check(recipe.batch_size)
     if repeats < 1:
         raise UserError(f"--repeats {repeats}: give at least 1.")
-    try:
-        divisions = [divided(manifest, folds, recipe.seed + repeat) for repeat in range(repeats)]
-    except UserError as error:  # to `data.folds` it is a number
-        raise UserError(str(error).replace(f"number={folds}:", f"--folds {folds}:")) from error
+    divisions = [divided(manifest, folds, recipe.seed + repeat) for repeat in range(repeats)]
     ensemble = Ensemble(Path(out))
     check_ours(ensemble.folder, ENSEMBLE, _UNMARKED, "--out")
     with disk_errors(ensemble.folder):
