@@ -186,9 +186,7 @@ def _threshold(score: np.ndarray, true: np.ndarray, kind: str, value: float, uni
 def _held_out(run: Run, columns: list[int], per: str, raw: bool) -> tuple[np.ndarray, np.ndarray]:
     """Scores and truth of the held-out photographs, or groups, of which the run stores predictions."""
     table, classes = run.predictions, run.class_names
-    uncalibrated = [f"raw:{name}" for name in classes]
-    taken = uncalibrated if raw and uncalibrated[0] in table else classes
-    probabilities = table[taken].to_numpy("float64")
+    probabilities = run.stored_probabilities(raw)
     if per == "group":
         probabilities = group_means(probabilities, table["group"])
         table = group_table(table)

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,8 @@ def set_threshold(
     Example:
         >>> set_threshold("ensembles/first", 0.8)
     """
-    if not 0 < level < 1:
-        raise UserError(f"A level of {level:g}: give one between 0 and 1, such as 0.9.")
+    if not isinstance(level, Real) or not 0 < level < 1:
+        raise UserError(f"A level of {level}: give one between 0 and 1, such as 0.9.")
     opened = [load(run) for run in (runs if isinstance(runs, list | tuple) else [runs])]
     for run in opened:
         if not isinstance(run, Ensemble):
@@ -54,9 +55,8 @@ def set_threshold(
     if parted := [name for name in run.class_names if JOINED in name]:
         raise UserError(f"Sets join class names by {JOINED}, which {parted[0]!r} holds: rename it.")
     table = run.predictions
-    columns = [f"raw:{name}" if raw else name for name in run.class_names]
     labels = class_indices(table, run.class_names)
-    scores = 1 - table[columns].to_numpy("float64")[np.arange(len(table)), labels]
+    scores = 1 - run.stored_probabilities(raw)[np.arange(len(table)), labels]
     threshold = conformal_threshold(scores, table["group"].to_numpy(), level)
     if np.isinf(threshold):
         needed = math.ceil(level / (1 - level) - 1e-9)

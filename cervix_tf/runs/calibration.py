@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from threadpoolctl import threadpool_limits
 
-from cervix_tf.runs.file_shapes import read_object, reading
+from cervix_tf.runs.file_shapes import NUMBER, damaged, read_object, reading
 
 LEAST = 1e-12  # a probability of 0 has no logarithm
 SPREAD = 3.0  # prior standard deviation of the calibrated logits' spread: 3 is a class at 95 %
@@ -23,6 +23,7 @@ FOLDS = 5  # of groups, where no other are given
 PAYS = 2.0  # by how much each number that is fitted has to lower the summed log loss
 FEWEST = 4  # folds for offsets
 SHIFT = 0.5  # prior standard deviation of an offset that moves a class' share
+LARGEST = 1e9  # no fit gives a slope or an offset near it
 
 
 @dataclass(frozen=True)
@@ -68,17 +69,25 @@ def stored_calibration(path: Path, classes: int) -> Calibration:
         The calibration.
 
     Raises:
-        UserError: It is damaged, or of another number of classes.
+        UserError: It is damaged, of another number of classes, or holds what no fit gives.
 
     Example:
         >>> stored_calibration(Path("runs/first/calibration.json"), 3).slope
     """
     stored = read_object(path)
+    slope, offsets = stored["slope"], stored["offsets"]
+    for value in offsets:
+        if isinstance(value, bool) or not isinstance(value, NUMBER) or not abs(value) <= LARGEST:
+            raise damaged(path, f"its offsets hold {value!r:.40}")
+    if len(offsets) != classes:
+        raise damaged(path, f"it has {len(offsets)} offsets for {classes} classes")
+    if not 0 <= slope <= LARGEST:  # below 0 it would turn the classes round
+        raise damaged(path, f"its slope is {slope!r:.40}")
+    groups, photographs = stored["groups"], stored["photographs"]
+    if not min(1, photographs) <= groups <= photographs:
+        raise damaged(path, f"it was fitted on {photographs} photographs of {groups} groups"[:80])
     with reading(path):
-        offsets = tuple(map(float, stored["offsets"]))
-        if len(offsets) != classes or not np.isfinite([stored["slope"], *offsets]).all():
-            raise ValueError(f"slope and offsets are no {classes + 1} numbers")
-        return Calibration(**{**stored, "offsets": offsets})
+        return Calibration(**{**stored, "offsets": tuple(map(float, offsets))})
 
 
 def geometric_mean(probabilities: np.ndarray) -> np.ndarray:

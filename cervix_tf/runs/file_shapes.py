@@ -1,6 +1,7 @@
 """What the files of a run have to look like, so that damage is told and nothing is guessed from it."""
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -10,10 +11,11 @@ from typing import Any, get_args
 import pandas as pd
 
 from cervix_tf.data.crops import Crop
-from cervix_tf.data.names import check_class_names
+from cervix_tf.data.names import BESIDE_CLASSES, check_class_names
 from cervix_tf.errors import UserError
 
 NUMBER = (int, float)
+ROUNDING = 1e-3  # by which probabilities may fail to sum to 1
 LARGEST_SIDE = 2048  # of an image that a recipe may ask for, in pixels
 WORDS = ("image", "path", "label", "group", "train")  # columns of text
 # The keys that a file of JSON has, and of what kind each is.
@@ -70,7 +72,7 @@ def read_object(path: Path) -> dict[str, Any]:
         >>> read_object(Path("runs/first/metrics.json"))["log_loss"]
     """
     with reading(path):
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
     check_object(path, content)
     return content
 
@@ -95,6 +97,76 @@ def check_object(path: Path, content: Any, keys: dict[str, Any] | None = None) -
             check_object(path, content[key], kinds)
         elif not isinstance(content[key], kinds) or isinstance(content[key], bool):
             raise damaged(path, f"its {key!r} is {_kind(content[key])}")
+        elif isinstance(content[key], float) and not math.isfinite(content[key]):
+            raise damaged(path, f"its {key!r} is {content[key]}")
+
+
+def check_figures(path: Path, figures: dict[str, Any], classes: set[str]) -> None:
+    """Refuse figures of other classes, or with intervals that are none.
+
+    Args:
+        path: Where they were read, for the error.
+        figures: What `metrics.json` holds; earlier versions knew no intervals.
+        classes: The classes of the photographs; none where these are not known.
+
+    Raises:
+        UserError: They are another thing.
+    """
+    if classes and sorted(map(str, figures["classes"])) != sorted(classes):
+        raise damaged(path, f"its classes are not {', '.join(sorted(classes))}")
+    if "intervals" in figures:
+        check_object(path, {"intervals": figures["intervals"]}, {"intervals": dict.fromkeys(
+            ("log_loss", "accuracy"), (list, type(None)))})  # fmt: skip
+
+
+def check_predictions(path: Path, table: pd.DataFrame) -> None:
+    """Refuse probabilities that are none, and photographs that are there twice.
+
+    Args:
+        path: Where they were read, for the error.
+        table: Predictions, a row a photograph.
+
+    Raises:
+        UserError: They are another thing.
+    """
+    if (again := table["path"].duplicated()).any():
+        raise damaged(path, f"{table['path'][again].iloc[0]} is there twice")
+    names = [str(name) for name in table if name not in BESIDE_CLASSES]
+    raw = [name for name in names if name.startswith("raw:")]
+    for columns in ([name for name in names if name not in raw], raw):
+        values = table[columns].to_numpy("float64")
+        right = ((values >= 0) & (values <= 1)).all(axis=1) & (
+            abs(values.sum(axis=1) - 1) < ROUNDING
+        )
+        if columns and not right.all():
+            row = table["path"][~right].iloc[0]
+            raise damaged(path, f"the probabilities of {row} are none, or do not sum to 1")
+
+
+def check_rows(path: Path, table: pd.DataFrame, manifest: pd.DataFrame, held: pd.DataFrame) -> None:
+    """Refuse predictions of other photographs than a run validated on, or of others' labels or groups.
+
+    Args:
+        path: Where they were read, for the error.
+        table: Predictions, a row a photograph.
+        manifest: The run's manifest.
+        held: The rows of it that it validated on.
+
+    Raises:
+        UserError: They are another thing.
+    """
+    absent = held["path"][held["label"].notna() & ~held["path"].isin(table["path"])]
+    if len(absent):
+        raise damaged(path, f"{absent.iloc[0]} of the manifest is missing")
+    known = manifest.drop_duplicates("path").set_index("path").reindex(table["path"])
+    for name in ("label", "group"):
+        if name not in table:
+            raise damaged(path, f"it has no column {name!r}")
+        other = known[name].to_numpy(str) != table[name].to_numpy(str)
+        if other.any():
+            raise damaged(
+                path, f"{table['path'][other].iloc[0]} has another {name} than in the manifest"
+            )
 
 
 def check_card(path: Path, card: Any) -> None:
@@ -179,6 +251,10 @@ def damaged(path: Path, reason: str) -> UserError:
     return UserError(
         f"{path} is damaged ({reason}): bring back what was written, or {again} again."
     )
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
 
 
 def _kind(value: Any) -> str:

@@ -24,6 +24,10 @@ from cervix_tf.runs.file_shapes import (
     HISTORY,
     check_card,
     check_end,
+    check_figures,
+    check_predictions,
+    check_rows,
+    damaged,
     read_columns,
     read_object,
     reading,
@@ -96,18 +100,38 @@ class Run(CheckedFolder):
     def predictions(self) -> pd.DataFrame:
         """Probabilities of the validation photographs."""
         path = self.file(self.table)
-        return read_columns(path, lambda table: read_table(table, TEXT), ["path"])
+        table = read_columns(path, lambda table: read_table(table, TEXT), ["path"])
+        check_predictions(path, table)
+        if self.has("manifest.csv"):
+            check_rows(path, table, self.manifest, self.validation)
+        return table
+
+    def stored_probabilities(self, raw: bool = False) -> np.ndarray:
+        """The probabilities in `predictions`, (N, classes), or those before calibration, if there are."""
+        names = self.class_names
+        uncalibrated = [f"raw:{name}" for name in names]
+        taken = uncalibrated if raw and uncalibrated[0] in self.predictions else names
+        if absent := [name for name in taken if name not in self.predictions]:
+            raise damaged(self.path(self.table), f"it has no column {absent[0]!r}")
+        return self.predictions[taken].to_numpy("float64")
 
     @functools.cached_property
     def metrics(self) -> dict[str, Any]:
         """The figures of the validation photographs."""
-        return read_object(self.file("metrics.json"))
+        path = self.file("metrics.json")
+        figures = read_object(path)
+        known = self.manifest.get("label") if self.has("manifest.csv") else None
+        check_figures(path, figures, set() if known is None else set(known.dropna()))
+        return figures
 
     @property
     def test_metrics(self) -> dict[str, Any] | None:
         """The figures of test photographs, as `evaluate` wrote them to `RUN/test`, or None."""
         test = Run(self.path("test"))
-        return test.metrics if test.has("metrics.json") else None
+        if not test.has("metrics.json"):
+            return None
+        check_figures(test.path("metrics.json"), test.metrics, set(self.metrics["classes"]))
+        return test.metrics
 
     def shares(self, per_group: bool = False) -> np.ndarray:
         """The share of each class among the photographs that trained, or their groups, (classes,)."""

@@ -148,5 +148,5 @@ def test_manifest_and_predictions_that_do_not_belong_together(finished, tmp_path
     (folder / TABLE).unlink()
     lines = (folder / "predictions.csv").read_text().splitlines(keepends=True)
     (folder / "predictions.csv").write_text("".join(lines[:-1]))
-    with pytest.raises(UserError, match="name other photographs"):
+    with pytest.raises(UserError, match="predictions.csv is damaged .*of the manifest is missing"):
         stored(load(folder))
