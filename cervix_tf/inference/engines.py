@@ -70,7 +70,7 @@ def engines(runs: Runs, engine: str = "keras", raw: bool = False) -> list[Engine
         UserError: One cannot be opened, or they know different classes.
     """
     if engine not in ENGINES:
-        raise unknown("engine", engine, ENGINES)
+        raise unknown("engine", str(engine), ENGINES)
     given: list = list(runs) if isinstance(runs, list | tuple) else [runs]
     opened = [_onnx(one, raw) if engine == "onnx" else _keras(one, raw) for one in given]
     check_classes({one.name: one.class_names for one in opened})

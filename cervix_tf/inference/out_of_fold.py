@@ -10,7 +10,7 @@ import pandas as pd
 from cervix_tf.data import SquareRows, prepare
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.errors import UserError
-from cervix_tf.inference.predictions import Predictions, probabilities
+from cervix_tf.inference.predictions import Predictions, check_views, probabilities
 from cervix_tf.runs import Calibration, Ensemble, Run, fit_calibration, geometric_mean
 from cervix_tf.runs.file_shapes import reading
 
@@ -45,6 +45,7 @@ def held_out(
     Example:
         >>> held_out(load("runs/first")).probabilities.shape
     """
+    check_views(tta)
     photographs = run.validation if photographs is None else photographs
     # What is damaged in the run ends here, before the work.
     plainly = raw or run.calibration is None

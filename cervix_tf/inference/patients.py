@@ -18,7 +18,7 @@ UNITS = ("photograph", "group")
 def check_unit(per: str) -> None:
     """Refuse a unit of prediction that is neither `photograph` nor `group`."""
     if per not in UNITS:
-        raise unknown("unit", per, UNITS)
+        raise unknown("unit", str(per), UNITS)
 
 
 def group_names(photographs: pd.DataFrame) -> np.ndarray:

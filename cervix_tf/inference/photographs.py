@@ -181,7 +181,7 @@ def _check(picture: Any, name: str) -> None:
         )
     if picture.dtype not in (np.uint8, np.uint16, bool):
         floats, numbers = picture.dtype.kind == "f", picture.dtype.kind in "iuf"
-        low, high = (picture.min(), picture.max()) if numbers else (0, 0)
+        low, high = (float(picture.min()), float(picture.max())) if numbers else (0, 0)
         # Floats up to 1 are most likely shares of 255, which a network would take for black.
         if not numbers or not (low >= 0 and (1 if floats else -1) < high <= 65535):
             raise UserError(

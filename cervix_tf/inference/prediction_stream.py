@@ -155,8 +155,8 @@ def prediction_stream(
         if cache not in ("none", "memory"):
             raise UserError("A cluster keeps no squares while it predicts: leave out --cache.")
     if on_error not in ON_ERROR:
-        raise unknown("way with unreadable photographs", on_error, ON_ERROR)
-    check_views(tta)
+        raise unknown("way with unreadable photographs", str(on_error), ON_ERROR)
+    check_views(tta, batch_size)
     if engine == "onnx" and (sets is not None or flags):
         raise UserError("Sets and flags need the run: leave out --engine onnx.")
     opened = engines(runs, engine, raw)
@@ -184,7 +184,7 @@ def shard_rows(shard: str, count: int) -> range:
     Raises:
         UserError: It is no such share, or there are more shares than rows.
     """
-    number, slash, of = shard.partition("/")
+    number, slash, of = shard.partition("/") if isinstance(shard, str) else ("", "", "")
     if not (slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
         raise UserError(f"--shard {shard}: give I/N, such as 1/4 for the first of four shares.")
     if int(of) > count:

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,7 +155,7 @@ def predictions_of(
         True
     """
     opened = [load(run) for run in (runs if isinstance(runs, list | tuple) else [runs])]
-    check_views(tta)
+    check_views(tta, batch_size)
     check_classes({str(run.folder): run.class_names for run in opened})
     first = opened[0]
     given = as_photographs(photographs)
@@ -176,10 +177,12 @@ def predictions_of(
     )
 
 
-def check_views(tta: int) -> None:
-    """Refuse a number of views out of range."""
-    if not 1 <= tta <= VIEWS:
-        raise UserError(f"tta={tta}: give 1 to {VIEWS} views a photograph.")
+def check_views(tta: int, batch_size: int = 1) -> None:
+    """Refuse a number of views out of range, and batches of no photograph."""
+    if not isinstance(tta, Integral) or not 1 <= tta <= VIEWS:
+        raise UserError(f"tta={tta!r}: give 1 to {VIEWS} views a photograph.")
+    if not isinstance(batch_size, Integral) or batch_size < 1:
+        raise UserError(f"batch_size={batch_size!r}: give at least 1 photograph at a time.")
 
 
 def check_classes(known: dict[str, list[str]]) -> None:

@@ -149,3 +149,21 @@ def test_a_run_on_boxes_refuses_pictures_without(finished, monkeypatch):
     monkeypatch.setitem(run.card, "crop", "box")
     with pytest.raises(UserError, match=r"crop: box.*cervix-tf segment"):
         cx.predict(run, np.zeros((20, 20, 3), "uint8"))
+
+
+@pytest.mark.parametrize("most", [255, 65000])
+def test_half_precision_is_read_as_single(most):
+    values = np.linspace(0, most, 12 * 12 * 3).reshape(12, 12, 3).astype("float16")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        half, single = (
+            as_photographs(one).squares(8) for one in (values, values.astype("float32"))
+        )
+    assert (half == single).all()
+    assert half.std() > 0
+
+
+def test_half_precision_without_end_is_refused():
+    values = np.full((4, 4, 3), np.inf, "float16")
+    with pytest.raises(UserError, match="float16 from inf to inf"):
+        as_photographs(values)

@@ -92,3 +92,33 @@ def test_a_run_on_boxes_predicts_on_boxes(phantoms, recipe, tmp_path, monkeypatc
         whole = predict(run, lost, raw=True)[TYPES].to_numpy()
     square = prepare(own, run.square_size, "memory").array
     assert whole == pytest.approx(probabilities(run.model, square), abs=1e-6)
+
+
+@pytest.mark.parametrize(("given", "message"), [
+    ({"batch_size": 0}, "batch_size=0: give at least 1"),
+    ({"batch_size": 1.5}, "batch_size=1.5: give"),
+    ({"batch_size": None}, "batch_size=None: give"),
+    ({"tta": 1.5}, "tta=1.5: give 1 to 8"),
+    ({"tta": "2"}, "tta='2': give 1 to 8"),
+    ({"tta": None}, "tta=None: give 1 to 8"),
+    ({"per": None}, "Unknown unit 'None'"),
+    ({"engine": None}, "Unknown engine 'None'"),
+    ({"on_error": None}, "Unknown way .* 'None'"),
+    ({"sets": "a"}, "A level of a: give one between 0 and 1"),
+    ({"shard": (1, 2)}, "shard .1, 2.: give I/N"),
+    ({"shard": 1}, "shard 1: give I/N"),
+])  # fmt: skip
+def test_options_of_another_kind(finished, test_photographs, given, message):
+    with pytest.raises(UserError, match=message):
+        predict(finished, test_photographs, **given)
+
+
+def test_numbers_of_numpy_are_taken(finished, test_photographs):
+    table = predict(finished, test_photographs, tta=np.int64(1), batch_size=np.int32(2))
+    assert len(table) == len(test_photographs)
+
+
+def test_views_of_another_kind_in_an_evaluation(finished):
+    for given in (1.5, "2", None, 9):
+        with pytest.raises(UserError, match="tta=.*give 1 to 8"):
+            evaluate(finished, tta=given)
