@@ -187,7 +187,7 @@ def test_a_folder_of_other_things_is_refused_and_left_as_it_is(pictures, quick):
     ("asked", "message"),
     [
         ({"folds": 1}, "^1 folds cannot be made: give 2 to 24,"),
-        ({"folds": -1}, "^--folds -1: give 2 to 24"),
+        ({"folds": -1}, "^-1 folds cannot be made: give 2 to 24"),
         ({"repeats": 0}, "^--repeats 0: give at least 1"),
     ],
 )
