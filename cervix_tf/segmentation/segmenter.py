@@ -169,8 +169,6 @@ def _annotation(task: _Task, note: dict[str, Any]) -> tuple | None:
 def _tasks(manifest: pd.DataFrame, folder: Path | None, settings: dict) -> list[_Task]:
     # Without `..`: what lies below the common folder is named by its place there.
     paths = [Path(os.path.abspath(path)) for path in manifest["path"]]
-    if not paths:
-        raise UserError("The manifest has no photographs: there is nothing to segment.")
     root = Path(os.path.commonpath([path.parent for path in paths]))
     names = [path.relative_to(root) for path in paths]
     if folder is None:

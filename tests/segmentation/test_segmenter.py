@@ -278,7 +278,7 @@ def test_mistakes(drawn, tmp_path):
         with pytest.raises(cx.UserError, match=words):
             segment(drawn, out, **options)
         assert not out.exists()
-    with pytest.raises(cx.UserError, match="no photographs"):
+    with pytest.raises(cx.UserError, match="names no photograph"):
         segment(drawn[:0], out)
     out.mkdir()
     (out / "manifest.csv").write_text("mine")
