@@ -96,7 +96,9 @@ def test_predictions_that_no_run_writes(ensemble, unsealed, how):
 @pytest.mark.parametrize("values", [
     {"intervals": None}, {"intervals": {}}, {"intervals": {"log_loss": 1, "accuracy": None}},
     {"log_loss": float("nan")}, {"kappa": float("nan")}, {"classes": ["x"]},
-    {"classes": ["Type_1", "Type_2", "x"]}, {"classes": [["x"], 1, None]},
+    {"gain": None}, {"prevalence": {}}, {"kappa": "x"}, {"recall": None}, {"confusion": "x"}, {"raw": 1},
+    {"bootstrap": None}, {"training": "x"}, {"classes": ["Type_1", "Type_2", "x"]},
+    {"classes": [["x"], 1, None]},
 ])  # fmt: skip
 def test_figures_that_no_run_writes(unsealed, tmp_path, values):
     change(unsealed / "metrics.json", **values)

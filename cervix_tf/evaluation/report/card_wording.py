@@ -8,8 +8,10 @@ import yaml
 
 from cervix_tf.data.manifests import PHANTOMS
 from cervix_tf.evaluation.report import wording
+from cervix_tf.evaluation.report.comparison import check_told
 from cervix_tf.evaluation.report.set_wording import set_remark, set_rows
 from cervix_tf.runs import Run
+from cervix_tf.runs.file_shapes import damaged
 
 TASK = "image-classification"
 LICENCE = """license: other  # fill in, with an identifier of https://hf.co/docs/hub/repositories-licenses
@@ -35,6 +37,10 @@ def page(run: Run, figures: dict[str, dict[str, Any]], models: Sequence[str]) ->
     Returns:
         Markdown that begins with YAML front matter.
     """
+    for name, metrics in figures.items():
+        check_told(run.path(f"{name}metrics.json"), metrics)
+        if "seed" not in metrics:
+            raise damaged(run.path(f"{name}metrics.json"), "it has no 'seed'")
     main = figures[""]
     parts = [
         f"---\n{front_matter(main['model'], list(figures.values()))}---",

@@ -5,8 +5,16 @@ from typing import Any
 
 from cervix_tf.data.manifests import PHANTOMS, TEXT
 from cervix_tf.data.tables import read_table
-from cervix_tf.evaluation.report.wording import NONE, number, span
+from cervix_tf.evaluation.report.wording import (
+    NONE,
+    class_rows,
+    figure_rows,
+    number,
+    remarks,
+    span,
+)
 from cervix_tf.runs import Run
+from cervix_tf.runs.file_shapes import read_columns, reading
 
 
 def differences(runs: list[Run]) -> list[str]:
@@ -37,6 +45,21 @@ def differences(runs: list[Run]) -> list[str]:
     if len(classes) > 1:
         sentences.append("The runs know different classes.")
     return sentences
+
+
+def check_told(path: Path, metrics: dict[str, Any]) -> None:
+    """Refuse figures that cannot be told, before a page of them is begun.
+
+    Args:
+        path: Where they were read, for the error.
+        metrics: What was read.
+
+    Raises:
+        UserError: Some are missing, or are of another kind.
+    """
+    with reading(path):
+        figure_rows(metrics), class_rows(metrics), remarks(metrics)
+        table_of_runs([{"metrics": metrics, "test": None}])
 
 
 def table_of_runs(facts: list[dict[str, Any]]) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -95,7 +118,7 @@ def _counts(of_runs: list[dict | None]) -> list[tuple[str, str]]:
 
 def _evaluated(path: Path) -> set[tuple[str, str, str]]:
     """The photographs in a table of predictions, wherever they lie."""
-    table = read_table(path, TEXT)
+    table = read_columns(path, lambda file: read_table(file, TEXT), ["label", "group"])
     if "image" not in table:  # of groups
         table["image"] = ""
     return set(zip(table["image"], table["label"], table["group"], strict=True))

@@ -10,7 +10,7 @@ from cervix_tf.data import summary
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation.learning_curves import plot_curves
 from cervix_tf.evaluation.report import set_wording, wording
-from cervix_tf.evaluation.report.comparison import differences, table_of_runs
+from cervix_tf.evaluation.report.comparison import check_told, differences, table_of_runs
 from cervix_tf.files import check_output, write_text
 from cervix_tf.pages.pictures import data_address
 from cervix_tf.pages.templates import render
@@ -110,6 +110,9 @@ def _check_finished(run: Run) -> None:
         raise UserError(
             f"{run.path('metrics.json')} holds no intervals: an older version wrote it; train again."
         )
+    check_told(run.path("metrics.json"), run.metrics)
+    if run.test_metrics:
+        check_told(run.path("test/metrics.json"), run.test_metrics)
 
 
 def _facts(run: Run) -> dict[str, Any]:
