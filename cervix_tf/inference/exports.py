@@ -68,7 +68,7 @@ def export(
 
     Args:
         run: A run or its folder.
-        path: The file to write, or the folder of a SavedModel; by default `export/saved_model`,
+        path: The file to write, named `.onnx` or `.tflite`, or the folder of a SavedModel; by default `export/saved_model`,
             `export/model.onnx` or `export/model.tflite` in the run's folder (`model_int8.tflite` where
             it is quantised).
         format: "savedmodel" (TensorFlow), "onnx" (ONNX Runtime) or "litert" (LiteRT, once TFLite).

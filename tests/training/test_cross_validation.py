@@ -132,9 +132,10 @@ def test_other_photographs_get_the_mean_of_the_calibrated_runs(ensemble, picture
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("format", ["onnx", "litert"])  # LiteRT's is made of a SavedModel
-def test_one_exported_file_averages_and_calibrates(ensemble, tmp_path, format):
-    exported = cx.export(ensemble, tmp_path / "exported", format=format)
+# LiteRT's is made of a SavedModel.
+@pytest.mark.parametrize(("format", "name"), [("onnx", "e.onnx"), ("litert", "e.tflite")])
+def test_one_exported_file_averages_and_calibrates(ensemble, tmp_path, format, name):
+    exported = cx.export(ensemble, tmp_path / name, format=format)
     assert exported.difference < 1e-5
     assert exported.photographs == len(ensemble.predictions)
 
