@@ -9,9 +9,8 @@ import yaml
 from cervix_tf.errors import UserError, unknown
 
 DEEPEST = 20  # levels of keys and lists
-MOST = (
-    10**6
-)  # values and letters, those behind an alias every time: a few lines can stand for any number
+# Values and letters, those behind an alias every time: a few lines can stand for any number of them.
+MOST = 10**6
 
 
 def read_yaml(kind: str, source: str | Path, folder: Path) -> tuple[Path, Any]:
