@@ -52,6 +52,8 @@ def faults(source: str) -> list[str]:
         said = {word.arg: getattr(word.value, "value", ...) for word in node.keywords}
         name = ast.unparse(node.func)
         last = name.rpartition(".")[2]
+        if name == "yaml.load" and "yaml.BaseLoader" in map(ast.unparse, node.args):
+            continue  # of text, lists and keys alone
         if name in FORBIDDEN or said.get("shell") is True:
             found.append(name)
         key = name if name in NEEDED else last if last in NEEDED and last != name else None

@@ -68,9 +68,9 @@ def export(
 
     Args:
         run: A run or its folder.
-        path: The file to write, named `.onnx` or `.tflite`, or the folder of a SavedModel; by default `export/saved_model`,
-            `export/model.onnx` or `export/model.tflite` in the run's folder (`model_int8.tflite` where
-            it is quantised).
+        path: The file to write, named `.onnx` or `.tflite`, or the folder of a SavedModel; by default
+            `export/saved_model`, `export/model.onnx` or `export/model.tflite` in the run's folder
+            (`model_int8.tflite` where it is quantised).
         format: "savedmodel" (TensorFlow), "onnx" (ONNX Runtime) or "litert" (LiteRT, once TFLite).
         manifest: Photographs to compare on; by default the run's validation photographs, those whose
             files are there.
