@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from cervix_tf.data.manifests import TEXT
+from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError
-from cervix_tf.runs.file_shapes import damaged, read_object
+from cervix_tf.runs.file_shapes import damaged, read_columns, read_object
 from cervix_tf.runs.folders import Run
 
 if TYPE_CHECKING:
@@ -81,8 +83,10 @@ class Ensemble(Run):
 
     def _is_of_fold(self, number: int) -> bool:
         """Whether a member validated on the photographs of its fold; the table has those of repeat 1."""
-        folds, known = self.plan["folds"], self.validation
-        found = set(self.members[number].validation["path"])
+        folds, known, member = self.plan["folds"], self.validation, self.members[number]
+        # Its predictions have a part of the rows of its manifest.
+        file = member.file(member.table)
+        found = set(read_columns(file, lambda table: read_table(table, TEXT), ["path"])["path"])
         if number < folds:
             return found == set(known["path"][known["fold"] == number + 1])
         return found <= set(known["path"])
