@@ -34,6 +34,29 @@ def check_not_read(path: Path | str, inputs: Iterable[Any]) -> None:
                 raise UserError(f"{path} is read here: name another file to write.")
 
 
+def check_not_among(out: Path | str, photographs: Iterable[str]) -> None:
+    """Refuse to write a picture, or a folder of pictures, where photographs lie: one may be written over.
+
+    Args:
+        out: The file or folder to write; a folder of its own among photographs is allowed.
+        photographs: The paths of those that are read, or that a run was made of.
+
+    Raises:
+        UserError: It is such a folder, or would lie in one.
+
+    Example:
+        >>> check_not_among("evaluation", run.manifest["path"])
+    """
+    folders = {os.path.realpath(folder) for folder in set(map(os.path.dirname, photographs))}
+    place = os.path.realpath(out)
+    folder = os.path.dirname(place) if Path(place).suffix else place
+    if folder in folders:
+        raise UserError(
+            f"{out} lies in a folder of the photographs, {folder}, where nothing is changed: choose "
+            "another place."
+        )
+
+
 def check_no_photographs(folder: Path) -> None:
     """Refuse to make the folder of a run or of a model card of one that holds photographs.
 

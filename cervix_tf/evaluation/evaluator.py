@@ -8,6 +8,7 @@ import pandas as pd
 
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.data.manifests import validated
+from cervix_tf.data.outputs import check_not_among
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation.estimates import agreement_figures, metrics_of
 from cervix_tf.evaluation.operating_points import check_point, operating_figures
@@ -92,6 +93,8 @@ def evaluate(
         labelled, others = validated(photographs), True
     else:
         labelled, others = opened.validation, False
+    if out is not None:
+        check_not_among(out, [*labelled["path"], *opened.photographs])
     labelled = labelled.dropna(subset="label")
     if labelled.empty:
         raise UserError("There is no labelled photograph to evaluate on.")
@@ -99,7 +102,8 @@ def evaluate(
         check_recorded(labelled, opened.folder)
     split, seen = "validation", True
     if others:
-        labelled, split, seen = least_seen(opened, labelled)
+        together = predictions.runs[1:] if predictions is not None else ()
+        labelled, split, seen = least_seen(opened, labelled, together)
     # What cannot be done ends here, before the work.
     _ = opened.recipe
     class_indices(labelled, opened.class_names)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,18 @@ from cervix_tf.data.kaggle.labels import SOLUTION_CSV
 from cervix_tf.data.manifests import identities
 from cervix_tf.inference.out_of_fold import FOLD, folds_of
 from cervix_tf.runs import Ensemble, Run
+from cervix_tf.runs.provenance import CONTENT, contents
 
 
-def least_seen(run: Run, manifest: pd.DataFrame) -> tuple[pd.DataFrame, str, bool]:
+def least_seen(
+    run: Run, manifest: pd.DataFrame, others: Sequence[Run] = ()
+) -> tuple[pd.DataFrame, str, bool]:
     """Choose the photographs that a run has seen least, and say in words what they are.
 
     Args:
         run: The run.
         manifest: Labelled photographs, at least one.
+        others: Runs that predict together with it: what one of them has seen is seen.
 
     Returns:
         Those that the run has not seen; if there are none, those it validated on; if there are none of
@@ -37,7 +42,10 @@ def least_seen(run: Run, manifest: pd.DataFrame) -> tuple[pd.DataFrame, str, boo
     """
     own = own_paths(run, manifest)
     role = _roles(run, own)
-    order = [r for r in ("", "validation", "train") if (role == r).any()]
+    for other in others:
+        theirs = _roles(other, own_paths(other, manifest))
+        role = np.array([max(pair, key=_ORDER.index) for pair in zip(role, theirs, strict=True)])
+    order = [r for r in _ORDER if (role == r).any()]
     photographs = manifest[role == order[0]]
     count, groups = len(photographs), photographs["group"]
     dropped = [f"{(role == r).sum()} that the run {_VERB[r]}" for r in order[1:]]
@@ -50,8 +58,12 @@ def least_seen(run: Run, manifest: pd.DataFrame) -> tuple[pd.DataFrame, str, boo
             stacklevel=3,
         )
         return photographs, "training photographs: the run has learned these", True
-    trained = run.manifest[run.manifest["split"] == "train"]
-    alike = groups.isin(set(trained["group"])) & (groups != identities(photographs))
+    trained = {
+        group
+        for one in (run, *others)
+        for group in one.manifest["group"][one.manifest["split"] == "train"]
+    }
+    alike = groups.isin(trained) & (groups != identities(photographs))
     if alike.any():
         warnings.warn(
             f"{alike.sum()} of these {count} photographs are of groups named as groups that the "
@@ -59,12 +71,15 @@ def least_seen(run: Run, manifest: pd.DataFrame) -> tuple[pd.DataFrame, str, boo
             stacklevel=3,
         )
     if order[0] == "validation":
+        if others:  # a mean of runs has no calibration of its own
+            return photographs, "validation", True
         of_path = dict(zip(run.validation["path"], folds_of(run, run.validation), strict=True))
         folds = [of_path[path] for path in own[role == "validation"]]
         return photographs.assign(**{FOLD: folds}), "validation", True
     return photographs, _named(photographs), False
 
 
+_ORDER = ["", "validation", "train"]  # by how well a run knows a photograph
 _VERB = {"train": "trained on", "validation": "validated on"}
 
 
@@ -89,6 +104,11 @@ def own_paths(run: Run, manifest: pd.DataFrame) -> np.ndarray:
     for path in by_path:
         if os.path.isfile(path):
             by_size.setdefault(os.path.getsize(path), []).append(path)
+    # Where the run's files have moved since, it knows what they held.
+    noted = dict(zip(used[CONTENT], used["path"], strict=True)) if CONTENT in used else {}
+    unknown = [os.path.abspath(p) not in by_path for p in manifest["path"]]
+    codes: list[set[str]] = contents(manifest[unknown]) if noted and any(unknown) else []
+    known = dict(zip(map(os.path.abspath, manifest["path"][unknown]), codes, strict=False))
     digests: dict[str, str] = {}
 
     def digest(path: str) -> str:
@@ -99,6 +119,8 @@ def own_paths(run: Run, manifest: pd.DataFrame) -> np.ndarray:
     def own(path: str) -> str | None:
         if path in by_path:
             return by_path[path]
+        if found := [noted[code] for code in known.get(path, ()) if code in noted]:
+            return found[0]
         same_size = by_size.get(os.path.getsize(path), [])
         same = [by_path[p] for p in same_size if digest(p) == digest(path)]
         return min(same, key=role.__getitem__, default=None)  # train before validation

@@ -8,6 +8,7 @@ import pandas as pd
 
 from cervix_tf.data.manifests import labels as class_indices
 from cervix_tf.data.manifests import photographs_or_phantoms, validated
+from cervix_tf.data.outputs import check_not_among
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.explanation.attribution import METHODS, run_saliency
 from cervix_tf.explanation.overlays import Explanation, plot_explanation
@@ -69,10 +70,14 @@ def explain(
         )
     if isinstance(run, Predictions):
         predictions = run
+        if out:
+            check_not_among(out, predictions.photographs["path"])
     else:
         run = load(run)
         _check_path(Path(out) if out else run.path("plots/saliency.png"))
         candidates = _candidates(run, manifest)
+        if out:
+            check_not_among(out, [*candidates["path"], *run.photographs])
         predictions = (
             held_out(run, candidates, cache=cache)
             if manifest is None

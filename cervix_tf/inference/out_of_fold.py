@@ -135,7 +135,7 @@ def fold_calibrations(
             folds_of(run, photographs),
         )
     )
-    trained = np.full(classes, 1 / classes) if run.recipe.balanced else None
+    trained = _learned_shares(run) if run.recipe.balanced else None
     stacked = raw.reshape(-1, classes)
     shares = None if isinstance(run, Ensemble) else run.shares()  # those of the other folds
 
@@ -144,6 +144,20 @@ def fold_calibrations(
         return fit_calibration(*given, shares, trained, folds[rows])
 
     return fitted(folds >= 0), {k: fitted(folds != k) for k in np.unique(folds).tolist()}
+
+
+def _learned_shares(run: Run) -> np.ndarray:
+    """The class shares that a network learns of balanced classes when the photographs tell it nothing."""
+    even, smoothing = (
+        np.full(len(run.class_names), 1 / len(run.class_names)),
+        run.recipe.label_smoothing,
+    )
+    if run.recipe.class_weights != "balanced" or not smoothing:
+        return even
+    shares = run.shares()
+    # Smoothing gives each photograph a little of every class, and weights count that of rare ones more.
+    learned = ((1 - smoothing) * shares + smoothing * even) / shares
+    return learned / learned.sum()
 
 
 def stored(run: Run) -> tuple[pd.DataFrame, np.ndarray]:

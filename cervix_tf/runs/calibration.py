@@ -2,8 +2,8 @@
 
 A network that has learned its training photographs by heart is too sure of others. One number, the
 temperature, mends most of it (Guo et al. 2017, "On Calibration of Modern Neural Networks"). It is fitted
-here by log loss on photographs that the network did not train on, patients counting as one observation
-each, and shrunk, so that with few patients the probabilities tend to the class shares.
+here by log loss on photographs that the network did not train on, as many observations as patients
+in all, and shrunk, so that with few patients the probabilities tend to the class shares.
 """
 
 from dataclasses import asdict, dataclass
@@ -122,13 +122,13 @@ def fit_calibration(
 ) -> Calibration:
     """Fit a calibration by log loss.
 
-    It minimises G times the mean log loss plus a penalty, G being the number of groups: a patient with
-    many photographs is one observation. The penalty is that of a normal prior on the spread of the
-    calibrated logits, with a standard deviation of 3. The slope is kept where it pays, and then the
-    offsets where these pay: where the sum falls by more than 2 for each number that is fitted (twice
-    Akaike's criterion), and where what is fitted on all folds but one lowers the log loss of that one.
-    Where the slope does not pay, the probabilities are the class shares, but for so little that only
-    their order shows it.
+    It minimises G times the mean log loss plus a penalty, G being the number of groups: photographs
+    together count as many observations as there are patients, each alike. The penalty is that of a
+    normal prior on the spread of the calibrated logits, with a standard deviation of 3. The slope is
+    kept where it pays, and then the offsets where these pay: where the sum falls by more than 2 for each
+    number that is fitted (twice Akaike's criterion), and where what is fitted on all folds but one
+    lowers the log loss of that one. Where the slope does not pay, the probabilities are the class
+    shares, but for so little that only their order shows it.
 
     Args:
         probabilities: (N, classes), of photographs that the network did not train on.

@@ -133,6 +133,11 @@ class Run(CheckedFolder):
         check_figures(test.path("metrics.json"), test.metrics, set(self.metrics["classes"]))
         return test.metrics
 
+    @property
+    def photographs(self) -> list[str]:
+        """The paths of those that it was made of; none where only its model was given on."""
+        return self.manifest["path"].tolist() if self.has("manifest.csv") else []
+
     def shares(self, per_group: bool = False) -> np.ndarray:
         """The share of each class among the photographs that trained, or their groups, (classes,)."""
         training = self.manifest[self.manifest["split"] == "train"]

@@ -130,8 +130,25 @@ def with_content(manifest: pd.DataFrame, looked: list[str]) -> pd.DataFrame:
     if "mask" in manifest:
         masks = _each(lambda path: "" if pd.isna(path) else _sample(path), manifest["mask"])
         looked = [f"{one}|{mask}" for one, mask in zip(looked, masks, strict=True)]
-    codes = [hashlib.sha256(one.encode()).hexdigest()[:32] for one in looked]
-    return manifest.assign(**{CONTENT: codes})
+    return manifest.assign(**{CONTENT: [_code(one) for one in looked]})
+
+
+def contents(manifest: pd.DataFrame) -> list[set[str]]:
+    """Give what the column `content` of a run's manifest may say of photographs, wherever they lie.
+
+    Args:
+        manifest: Photographs whose files exist, with their masks or without.
+
+    Returns:
+        Of each the hashes of the photograph alone, of it where others have masks, and with its mask.
+    """
+    looked = samples(manifest)
+    masked = with_content(manifest, looked)[CONTENT]
+    return [{_code(one), _code(f"{one}|"), code} for one, code in zip(looked, masked, strict=True)]
+
+
+def _code(looked: str) -> str:
+    return hashlib.sha256(looked.encode()).hexdigest()[:32]
 
 
 def check_recorded(photographs: pd.DataFrame, folder: Path) -> None:

@@ -253,6 +253,7 @@ def _probed(ensemble: Ensemble, predictions: Predictions) -> np.ndarray | None:
         return None
     model = untrained(recipe, len(ensemble.class_names))
     groups, folds = photographs["group"].to_numpy(), photographs["fold"].to_numpy()
+    # Not balanced, whatever the runs are: their calibration undoes it, and the probe has none.
     return out_of_fold(
-        model, predictions.squares, predictions.targets, groups, folds, recipe.balanced, recipe.seed
+        model, predictions.squares, predictions.targets, groups, folds, seed=recipe.seed
     )

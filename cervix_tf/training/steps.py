@@ -196,8 +196,12 @@ class Stepper:
         sources = [present[v.path] for v in self.variables]
         with keras.StatelessScope(state) as scope, _tape(sources) as tape:
             logits = self.logits(x, training=True)
-            losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+            # Each class by its own weight, in a mixed target too: so balanced classes count alike.
             weights = tf.linalg.matvec(targets, self.weights)
+            shares = (
+                targets * self.weights / weights[:, None]
+            )  # TensorFlow's gradient wants a sum of 1
+            losses = tf.nn.softmax_cross_entropy_with_logits(shares, logits)
             loss = tf.reduce_mean(losses * weights)
             penalties = self.model.losses
             total = tf.add_n([loss, *penalties]) if penalties else loss

@@ -1,6 +1,6 @@
 import pytest
 
-from cervix_tf.data.outputs import check_no_photographs, check_not_read
+from cervix_tf.data.outputs import check_no_photographs, check_not_among, check_not_read
 from cervix_tf.errors import UserError
 
 
@@ -31,3 +31,13 @@ def test_photographs_do_not_become_a_runs_pictures(tmp_path, photograph):
             check_no_photographs(tmp_path / folder)
     for folder in ("run", "notes", "missing"):
         check_no_photographs(tmp_path / folder)
+
+
+def test_nothing_is_written_among_photographs(tmp_path, photograph):
+    path = photograph(tmp_path / "data/Type_1/1.jpg")
+    (tmp_path / "link").symlink_to(tmp_path / "data/Type_1")
+    for out in ("data/Type_1", "data/Type_1/1.jpg", "data/Type_1/new.png", "link/maps.png"):
+        with pytest.raises(UserError, match="lies in a folder of the photographs"):
+            check_not_among(tmp_path / out, [str(path)])
+    for out in ("data/maps.png", "evaluation", "data/Type_1/run/test"):
+        check_not_among(tmp_path / out, [str(path)])

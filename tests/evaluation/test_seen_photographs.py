@@ -9,6 +9,7 @@ from cervix_tf.data import read_kaggle
 from cervix_tf.data.manifests import validated
 from cervix_tf.evaluation.seen_photographs import least_seen, own_paths
 from cervix_tf.runs import Run
+from cervix_tf.runs.provenance import samples, with_content
 
 
 @pytest.fixture
@@ -33,6 +34,27 @@ def test_known_by_path_or_content(run, tmp_path, photograph):
     assert own_paths(run, table).tolist() == [own[0], own[2], own[7], None, own[6]]
     Path(own[2]).unlink()
     assert own_paths(run, table)[1] is None, "a file that is gone cannot be compared"
+
+
+def test_known_where_the_photographs_have_moved(run, tmp_path):
+    """As on another machine: the run's own files are gone, what they held is noted in its manifest."""
+    own = run.manifest
+    run.write_table("manifest.csv", with_content(own, samples(own)))
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    paths = [Path(shutil.move(path, moved / f"{k}.jpg")) for k, path in enumerate(own["path"])]
+    table = validated(pd.DataFrame({"path": paths, "label": own["label"]}))
+    assert own_paths(Run(run.folder), table).tolist() == own["path"].tolist()
+
+
+def test_what_one_of_several_runs_has_seen_is_seen(run, tmp_path, photograph):
+    other = Run(tmp_path / "other")
+    swapped = run.manifest["split"].map({"train": "validation", "validation": "train"})
+    other.write_table("manifest.csv", run.manifest.assign(split=swapped))
+    with pytest.warns(UserWarning, match="trained on all 8 photographs"):
+        _, name, seen = least_seen(run, run.manifest, [other])
+    assert seen
+    assert name.startswith("training photographs")
 
 
 def test_the_least_known_are_chosen(run, tmp_path, photograph):

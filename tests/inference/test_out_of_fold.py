@@ -29,7 +29,7 @@ def planted():
     )
     run = SimpleNamespace(
         class_names=CLASSES,
-        recipe=SimpleNamespace(balanced=False),
+        recipe=SimpleNamespace(balanced=False, class_weights="none", label_smoothing=0.0),
         shares=lambda: np.array([0.2, 0.3, 0.5]),
         validation=table,
     )
@@ -63,6 +63,26 @@ def test_one_group_alone_gets_the_class_shares(planted):
     run.validation = table = table.assign(group="one")
     _, probabilities = calibrated(run, table, raw)
     np.testing.assert_allclose(probabilities, np.tile(run.shares(), (len(table), 1)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "smoothing"), [("sampling", 0.1), ("weights", 0.0), ("weights", 0.1)]
+)
+def test_balanced_training_is_undone_exactly(planted, kind, smoothing):
+    """As that of a network that knows as much and was trained with the shares as they are."""
+    run, table, raw, _ = planted
+    shares = np.array([0.05, 0.15, 0.8])
+    run.shares = lambda: shares
+    # What balanced learning makes of photographs that tell nothing: the weighted mass of each class.
+    drawn = np.full(3, 1 / 3) if kind == "sampling" else shares
+    targets = (1 - smoothing) * np.eye(3) + smoothing / 3
+    mass = drawn @ targets * (1 if kind == "sampling" else 1 / (3 * shares))
+    as_they_are, balanced = (raw * prior for prior in (shares, mass / mass.sum()))
+    plain = calibrated(run, table, as_they_are / as_they_are.sum(axis=-1, keepdims=True))
+    weights = "balanced" if kind == "weights" else "none"
+    run.recipe = SimpleNamespace(balanced=True, class_weights=weights, label_smoothing=smoothing)
+    undone = calibrated(run, table, balanced / balanced.sum(axis=-1, keepdims=True))
+    np.testing.assert_allclose(undone[1], plain[1], atol=1e-6)
 
 
 def test_balanced_training_is_undone(planted):

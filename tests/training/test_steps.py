@@ -194,8 +194,7 @@ def loss_by_hand(weights, x, targets, class_weights, options, stored, bessel):
         y = w["norm/gamma"] * (y - middle) / tf.sqrt(spread + 1e-3) + w["norm/beta"]
         logits = tf.reduce_mean(y, [1, 2]) @ w["logits/kernel"] + w["logits/bias"]
         logs = logits - tf.reduce_logsumexp(logits, 1, keepdims=True)
-        losses = -tf.reduce_sum(targets * logs, 1)
-        loss = tf.reduce_mean(losses * tf.reduce_sum(targets * class_weights, 1))
+        loss = -tf.reduce_mean(tf.reduce_sum(targets * class_weights * logs, 1))
         conv, dense = (tf.reduce_sum(w[f"{part}/kernel"] ** 2) / 2 for part in ("conv", "logits"))
         total = loss + options["l2"] * (conv + dense) + options["head_l2"] * dense
     gradients = tape.gradient(total, [w[path] for path in TRAINED])
