@@ -18,6 +18,7 @@ from cervix_tf.segmentation.annotations.shapes import (
     box,
     drawn,
     entry,
+    picture_size,
     polygon,
     runs,
 )
@@ -36,9 +37,7 @@ def pictures(content: dict[str, Any], where: str) -> list[Picture]:
             names[_number(one, "id", at)] = str(one["name"])
     for at, one in _entries(content, "images", where):
         with entry(at):
-            size = (
-                (_side(one, "height", at), _side(one, "width", at)) if one.get("height") else None
-            )
+            size = picture_size(one.get("height"), one.get("width"), at)
             found[_number(one, "id", at)] = Picture(str(one["file_name"]), size)
     for at, one in _entries(content, "annotations", where):
         with entry(at):

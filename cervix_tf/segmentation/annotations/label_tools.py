@@ -11,12 +11,14 @@ from cervix_tf.data.folder_walk import PHOTOGRAPHS
 from cervix_tf.data.limits import check_pixels
 from cervix_tf.errors import UserError
 from cervix_tf.segmentation.annotations.shapes import (
+    AGAIN,
     Picture,
     Runs,
     Shape,
     box,
     ellipse,
     entry,
+    picture_size,
     polygon,
     runs,
 )
@@ -25,10 +27,15 @@ NO_AREA = ("point", "points", "line", "linestrip", "polyline", "skeleton", "tag"
            "choices", "textarea", "rating")  # fmt: skip
 
 
+# Label Studio's: with labels of their own, or in another result of the same `id`.
+AREAS = {
+    kind + end for kind in ("rectangle", "ellipse", "polygon", "brush") for end in ("", "labels")
+}
+
+
 def labelme(content: dict[str, Any], where: str) -> list[Picture]:
     """Read LabelMe's file of one picture."""
-    height, width = content.get("imageHeight"), content.get("imageWidth")
-    size = (int(height), int(width)) if height and width else None
+    size = picture_size(content.get("imageHeight"), content.get("imageWidth"), where)
     picture = Picture(str(content["imagePath"]), size)
     for number, one in enumerate(content["shapes"], 1):
         with entry(f"{where}: number {number} of its shapes"):
@@ -58,8 +65,11 @@ def label_studio(content: list[dict[str, Any]], where: str) -> list[Picture]:
             name = _source(task)
             if not done or name is None:
                 continue
-            results = [one for one in done[-1]["result"] if "original_width" in one]
-            sizes = {(int(one["original_height"]), int(one["original_width"])) for one in results}
+            results, at = done[-1]["result"], f"{where}, {name}"
+            sizes = {
+                picture_size(one.get("original_height"), one.get("original_width"), at)
+                for one in results
+            } - {None}
             if len(sizes) > 1 or any(one.get("image_rotation") for one in results):
                 raise UserError(
                     f"{where}, {name}: it was turned in the tool; turn it back, annotate anew."
@@ -67,12 +77,23 @@ def label_studio(content: list[dict[str, Any]], where: str) -> list[Picture]:
             size = sizes.pop() if sizes else None
             picture = Picture(name, size)
             for one in results:
-                kind, value = one["type"], one["value"]
-                if kind not in NO_AREA and (labels := value.get(kind) or value.get("labels")):
-                    shape = _of_label_studio(value, size, f"{where}, {name}")
+                if labels := _labels(one):
+                    shape = _of_label_studio(one["value"], size, at)
                     picture.shapes.extend((str(label), shape) for label in labels)
+            labelled = {one.get("id") for one in results if _labels(one)}
+            if any(one["type"] in AREAS and one.get("id") not in labelled for one in results):
+                raise UserError(f"{at}: a shape has no label: give it one, and {AGAIN}.")
             found.append(picture)
     return found
+
+
+def _labels(one: dict[str, Any]) -> list:
+    """The labels of a result that has an area; none of other results."""
+    kind, value = one["type"], one.get("value", {})
+    if kind in NO_AREA:
+        return []
+    labels = value.get(kind) or value.get("labels") or []
+    return [labels] if isinstance(labels, str) else labels
 
 
 def _source(task: dict[str, Any]) -> str | None:
@@ -157,8 +178,9 @@ def cvat(data: bytes, where: str) -> list[Picture]:
             raise UserError(f"{where} is of a video: export it as `CVAT for images 1.1`.")
         if within == ["annotations"] and tag == "image":
             with entry(f"{where}: number {len(found) + 1} of its images"):
-                found.append(Picture(given["name"], (int(given["height"]), int(given["width"]))))
-        elif within == ["annotations", "image"] and "label" in given and tag not in NO_AREA:
+                size = picture_size(given["height"], given["width"], f"{where}, {given['name']}")
+                found.append(Picture(given["name"], size))
+        elif within == ["annotations", "image"] and tag not in NO_AREA:
             at = f"{where}, {found[-1].name}"
             with entry(f"{at}: a {tag}"):
                 found[-1].shapes.append((given["label"], _of_cvat(tag, given, at)))

@@ -89,6 +89,24 @@ class Picture:
         return self.size
 
 
+def picture_size(height: object, width: object, where: str) -> tuple[int, int] | None:
+    """Read the size that annotations tell of a picture: height and width in pixels, None for neither."""
+    if height is None and width is None:
+        return None
+    sides = []
+    for side in (height, width):
+        try:
+            sides.append(0 if isinstance(side, bool) else int(side))  # type: ignore[call-overload]
+        except (TypeError, ValueError, OverflowError):
+            sides.append(0)
+    if min(sides) < 1:
+        raise UserError(
+            f"{where}: its height and width are {repr(height)[:40]} and {repr(width)[:40]}, not in "
+            f"pixels: {AGAIN}."
+        )
+    return sides[0], sides[1]
+
+
 @contextmanager
 def entry(where: str) -> Iterator[None]:
     """Word what an entry of a file lacks, or has of another kind than its format."""

@@ -152,3 +152,42 @@ def test_cvat():
 def test_other_xml_is_refused(text, reason, encoding):
     with pytest.raises(UserError, match=reason):
         label_tools.cvat(text.encode(encoding), "f")
+
+
+@pytest.mark.parametrize("size", [(0, 40), (30, -40), (None, 40), (True, True), ("a", 40)])
+def test_sizes_that_are_none_are_refused(size):
+    height, width = size
+    one = {"points": SQUARE, "label": "cervix"}
+    content = {"imagePath": "a.jpg", "imageHeight": height, "imageWidth": width, "shapes": [one]}
+    with pytest.raises(UserError, match="f: its height and width are .*, not in pixels"):
+        label_tools.labelme(content, "f")
+    if not isinstance(height, bool):
+        drawn = result("rectanglelabels", x=25, y=20, width=50, height=50)
+        drawn |= {"original_height": height, "original_width": width}
+        with pytest.raises(UserError, match="a%20b.jpg|a b.jpg: its height and width"):
+            label_tools.label_studio([task(drawn)], "f")
+        image = f'<image id="0" name="a.jpg" width="{width}" height="{height}"/>'
+        text = f"<annotations>{image}</annotations>"
+        with pytest.raises(UserError, match="f, a.jpg: its height and width"):
+            label_tools.cvat(text.encode(), "f")
+
+
+def test_shapes_without_a_label_are_refused():
+    sides = {"x": 25, "y": 20, "width": 50, "height": 50}
+    size = {"original_width": 40, "original_height": 30}
+    bare = {"id": "r", "type": "rectangle", "value": sides, **size}
+    named = {"id": "r", "type": "labels", "value": {**sides, "labels": ["cervix"]}, **size}
+    (picture,) = label_tools.label_studio([task(bare, named)], "f")
+    assert [label for label, _ in picture.shapes] == ["cervix"], "of two results of one region"
+    text = {**bare, "type": "rectanglelabels", "value": {**sides, "rectanglelabels": "cervix"}}
+    (picture,) = label_tools.label_studio([task(text)], "f")
+    assert [label for label, _ in picture.shapes] == ["cervix"]
+    empty = {**text, "value": {**sides, "rectanglelabels": []}}
+    for wrong in (bare, empty):
+        with pytest.raises(UserError, match="a shape has no label"):
+            label_tools.label_studio([task(wrong)], "f")
+    lost = {key: value for key, value in text.items() if not key.startswith("original")}
+    with pytest.raises(UserError, match="does not tell of how large a picture"):
+        label_tools.label_studio([task(lost)], "f")
+    with pytest.raises(UserError, match="a box has no label"):
+        cvat('<box xtl="10" ytl="5" xbr="30" ybr="25"/>')

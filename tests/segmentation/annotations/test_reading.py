@@ -87,7 +87,7 @@ def test_a_folder_of_several(read, tmp_path, caplog):
         ({"images": [{"id": [1], "file_name": "a"}], "annotations": []},
          r"its id is \[1\], not a number"),
         ({"images": [{"id": 1, "file_name": "a", "height": "x"}], "annotations": []},
-         "its height is 'x', not in pixels"),
+         "its height and width are 'x' and None"),
         ({"images": 3, "annotations": []}, "its images are no list"),
         ({**COCO, "categories": ["a"]}, "number 1 of its categories has no keys"),
         ({**COCO, "annotations": [COCO["annotations"][0], {}]},
