@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -131,6 +132,27 @@ def with_content(manifest: pd.DataFrame, looked: list[str]) -> pd.DataFrame:
         masks = _each(lambda path: "" if pd.isna(path) else _sample(path), manifest["mask"])
         looked = [f"{one}|{mask}" for one, mask in zip(looked, masks, strict=True)]
     return manifest.assign(**{CONTENT: [_code(one) for one in looked]})
+
+
+def warn_of_copies(manifest: pd.DataFrame, looked: list[str], sides: str = "split") -> None:
+    """Warn of photographs with one content on several sides: the figures would be too good.
+
+    Args:
+        manifest: A manifest; rows with no side, or whose split is `test`, are passed over.
+        looked: What `samples` gives of it.
+        sides: The column of the sides.
+    """
+    counted = manifest[sides].notna() & (manifest["split"] != "test")
+    table = manifest.assign(looked=looked)[counted]
+    parted = table.groupby("looked")[sides].nunique() > 1
+    copies = table["path"][table["looked"].map(parted)]
+    if len(copies):
+        what = "training and validation" if sides == "split" else "several folds"
+        warnings.warn(
+            f"{len(copies)} photographs have copies in {what}, such as "
+            f"{copies.iloc[0]}: the figures will be too good. `cervix-tf audit` groups copies.",
+            stacklevel=3,
+        )
 
 
 def contents(manifest: pd.DataFrame) -> list[set[str]]:

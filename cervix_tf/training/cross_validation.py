@@ -28,7 +28,7 @@ from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Ensemble, Run, environment, fingerprint, geometric_mean
 from cervix_tf.runs.checked_folder import TABLE
 from cervix_tf.runs.ensembles import ENSEMBLE
-from cervix_tf.runs.provenance import samples, with_content
+from cervix_tf.runs.provenance import samples, warn_of_copies, with_content
 from cervix_tf.tracking.contents import parameters_of
 from cervix_tf.tracking.sending import check_tracker, open_tracker
 from cervix_tf.tracking.sending import track as send
@@ -185,6 +185,7 @@ def _begin(
                     f"{ensemble.folder} holds a crossfit with other {key}: choose another --out folder."
                 )
         return
+    warn_of_copies(manifest, looked, "fold")
     noted = environment(manifest, recipe.seed, looked)
     ensemble.write_inputs(recipe, with_content(manifest, looked), noted)
     ensemble.write_json(ENSEMBLE, plan)

@@ -25,7 +25,7 @@ from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Calibration, Run, environment, load
 from cervix_tf.runs.claims import check_free, claimed, new_folder
-from cervix_tf.runs.provenance import check_photographs, samples, with_content
+from cervix_tf.runs.provenance import check_photographs, samples, warn_of_copies, with_content
 from cervix_tf.tracking.contents import parameters_of
 from cervix_tf.tracking.sending import CARD, check_tracker, open_tracker, track, tracked
 from cervix_tf.training.beginnings import divided, stage_lengths, trainable
@@ -106,6 +106,7 @@ def fit(
             shutil.rmtree(begun.path("checkpoint"), ignore_errors=True)  # of a run deleted in part
             open_tracker(begun, track, parameters_of(recipe))
             looked = samples(manifest)
+            warn_of_copies(manifest, looked)
             noted = environment(manifest, recipe.seed, looked)
             begun.write_inputs(recipe, with_content(manifest, looked), noted)
         with _resumable(begun):

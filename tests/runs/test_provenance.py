@@ -1,4 +1,5 @@
 import os
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +9,13 @@ from cervix_tf.data import read_manifest
 from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError
 from cervix_tf.runs import environment, fingerprint
-from cervix_tf.runs.provenance import check_photographs, check_recorded, samples, with_content
+from cervix_tf.runs.provenance import (
+    check_photographs,
+    check_recorded,
+    samples,
+    warn_of_copies,
+    with_content,
+)
 
 
 def test_environment_names_what_figures_depend_on(phantoms):
@@ -70,3 +77,26 @@ def test_what_a_run_was_made_of_is_told_from_other_photographs(tmp_path):
         check_recorded(moved, tmp_path)
     with pytest.raises(UserError, match="does not tell its photographs"):
         check_recorded(table, tmp_path)
+
+
+def test_copies_on_both_sides_are_warned_of(phantoms, tmp_path):
+    table = read_manifest(phantoms)
+    table = table[table["label"].notna()].head(6).reset_index(drop=True)
+    table["split"] = ["train"] * 4 + ["validation"] * 2
+    table["fold"] = [1, 1, 2, 2, 3, 3]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_copies(table, samples(table))
+        warn_of_copies(table, samples(table), "fold")
+    copy = tmp_path / "copy.jpg"
+    copy.write_bytes(Path(table["path"][0]).read_bytes())
+    for row, said in ((4, "2 photographs have copies in training and validation"), (1, None)):
+        copied = table.copy()
+        copied.loc[row, "path"] = str(copy)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            warn_of_copies(copied, samples(copied))
+        assert [str(w.message)[: len(said or "")] for w in caught] == ([said] if said else [])
+    copied.loc[1, "fold"] = 2
+    with pytest.warns(UserWarning, match="2 photographs have copies in several folds, such as"):
+        warn_of_copies(copied, samples(copied), "fold")
