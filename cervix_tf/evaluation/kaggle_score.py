@@ -5,6 +5,7 @@ import numpy as np
 from cervix_tf.errors import UserError
 
 CLIP = 1e-15
+ROUNDING = 1e-12  # of a sum of probabilities
 
 
 def log_loss(labels, probabilities) -> float:
@@ -63,7 +64,9 @@ def checked(labels, probabilities) -> tuple[np.ndarray, np.ndarray]:
     if broken.any():
         row = int(np.argmax(broken))
         raise UserError(f"Row {row} holds no probabilities: {p[row].tolist()}.")
-    return labels.astype(int), p / p.sum(axis=1, keepdims=True)
+    sums = p.sum(axis=1, keepdims=True)
+    # A sum that is 1 but for rounding stays: dividing by it would break ties between photographs.
+    return labels.astype(int), p / np.where(abs(sums - 1) < ROUNDING, 1, sums)
 
 
 def row_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

@@ -12,9 +12,9 @@ def drawn(seed, count, classes=3):
     """Labels, of which every class occurs, and probabilities with ties among them."""
     rng = np.random.default_rng(seed)
     labels = np.concatenate([np.arange(classes), rng.integers(0, classes, count)])
-    # Sixteenths sum to exactly 1, so that rescaling parts no tie.
-    share = 1 + rng.multinomial(16 - classes, rng.dirichlet(np.ones(classes)), len(labels))
-    return labels, share / 16
+    # Tenths need not sum to exactly 1: what is rounding is not rescaled, which would part ties.
+    share = 1 + rng.multinomial(10 - classes, rng.dirichlet(np.ones(classes)), len(labels))
+    return labels, share / 10
 
 
 @pytest.mark.slow
