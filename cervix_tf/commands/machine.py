@@ -72,6 +72,8 @@ def cache(
 
     if yes and prune is None and keep is None:
         raise UserError("--yes removes, and nothing says what: give --prune DAYS or --keep DATA.")
+    if folder is not None and not folder.is_dir():
+        raise UserError(f"--cache {folder} is no folder: name the one that squares are kept in.")
     manifest = read_manifest(keep, labelled=False) if keep else None
     table = cache(folder, prune, manifest)
     rows = [

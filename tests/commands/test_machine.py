@@ -85,5 +85,6 @@ def test_cache_lists_asks_and_removes(run, mistake, squares, monkeypatch):
     assert "Removed 1 set," in run(*words, "--prune", 0)[1]
     assert not list(squares.glob("*.npy"))
     assert "nothing says what" in mistake(*words, "--yes")
+    assert "nofolder is no folder" in mistake("cache", "--cache", "nofolder")
     code, out, _ = run("cache")
     assert "TensorFlow Hub, which is not pruned" in out
