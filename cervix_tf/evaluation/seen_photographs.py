@@ -105,7 +105,8 @@ def own_paths(run: Run, manifest: pd.DataFrame) -> np.ndarray:
         if os.path.isfile(path):
             by_size.setdefault(os.path.getsize(path), []).append(path)
     # Where the run's files have moved since, it knows what they held.
-    noted = dict(zip(used[CONTENT], used["path"], strict=True)) if CONTENT in used else {}
+    last = used.sort_values("split", ascending=False)  # of copies the one that trained counts
+    noted = dict(zip(last[CONTENT], last["path"], strict=True)) if CONTENT in used else {}
     unknown = [os.path.abspath(p) not in by_path for p in manifest["path"]]
     codes: list[set[str]] = contents(manifest[unknown]) if noted and any(unknown) else []
     known = dict(zip(map(os.path.abspath, manifest["path"][unknown]), codes, strict=False))

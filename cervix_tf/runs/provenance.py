@@ -165,6 +165,9 @@ def contents(manifest: pd.DataFrame) -> list[set[str]]:
         Of each the hashes of the photograph alone, of it where others have masks, and with its mask.
     """
     looked = samples(manifest)
+    if "mask" in manifest:  # those that are there
+        there = manifest["mask"].map(lambda path: isinstance(path, str) and os.path.isfile(path))
+        manifest = manifest.assign(mask=manifest["mask"].where(there))
     masked = with_content(manifest, looked)[CONTENT]
     return [{_code(one), _code(f"{one}|"), code} for one, code in zip(looked, masked, strict=True)]
 

@@ -43,7 +43,7 @@ def test_known_where_the_photographs_have_moved(run, tmp_path):
     moved = tmp_path / "elsewhere"
     moved.mkdir()
     paths = [Path(shutil.move(path, moved / f"{k}.jpg")) for k, path in enumerate(own["path"])]
-    table = validated(pd.DataFrame({"path": paths, "label": own["label"]}))
+    table = validated(pd.DataFrame({"path": paths, "label": own["label"], "mask": "gone.png"}))
     assert own_paths(Run(run.folder), table).tolist() == own["path"].tolist()
 
 
