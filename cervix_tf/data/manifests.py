@@ -80,6 +80,8 @@ def write_manifest(manifest: pd.DataFrame, path: Path | str, movable: bool = Fal
         >>> write_manifest(audit(read_manifest("data")), "audit/manifest.csv")
     """
     check_manifest(manifest)
+    if (manifest["path"].astype(str) == os.path.abspath(path)).any():
+        raise UserError(f"{path} is a photograph of the manifest: name another file to write.")
     folder = Path(path).absolute().parent
 
     def written(file: object) -> object:

@@ -49,7 +49,8 @@ def check_not_among(out: Path | str, photographs: Iterable[str]) -> None:
     """
     folders = {os.path.realpath(folder) for folder in set(map(os.path.dirname, photographs))}
     place = os.path.realpath(out)
-    folder = os.path.dirname(place) if Path(place).suffix else place
+    is_file = Path(place).suffix and not os.path.isdir(place)
+    folder = os.path.dirname(place) if is_file else place
     if folder in folders:
         raise UserError(
             f"{out} lies in a folder of the photographs, {folder}, where nothing is changed: choose "

@@ -84,7 +84,7 @@ _VERB = {"train": "trained on", "validation": "validated on"}
 
 
 def own_paths(run: Run, manifest: pd.DataFrame) -> np.ndarray:
-    """Find photographs among those that a run used, by their path or, byte for byte, by their content.
+    """Find photographs among those that a run used, by their path or by their content.
 
     Args:
         run: The run.

@@ -51,6 +51,7 @@ def write_submission(
         columns={"image": "image_name"}
     )
     classes = [c for c in table.columns if c != "image_name"]
+    check_not_read(path, [sample])
     names = check_submission(classes, table["image_name"].tolist(), sample, floor)
     values = table[classes].to_numpy("float64")
     broken = ~np.isfinite(values).all(axis=1) | (values < 0).any(axis=1) | (values.sum(axis=1) <= 0)
@@ -96,7 +97,7 @@ def submit(
         >>> submit("runs/first", "data/test", "kaggle_submission/first.csv")
     """
     check_output(path)
-    check_not_read(path, [sample, photographs])
+    check_not_read(path, [sample, photographs])  # before the work
     given = as_photographs(photographs)
     opened = engines(runs, options.get("engine", "keras"), options.get("raw", False))
     check_submission(opened[0].class_names, given.table["image"].tolist(), sample, floor)

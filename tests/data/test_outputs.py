@@ -1,7 +1,11 @@
+import pandas as pd
 import pytest
 
+from cervix_tf.data import write_manifest
 from cervix_tf.data.outputs import check_no_photographs, check_not_among, check_not_read
 from cervix_tf.errors import UserError
+from cervix_tf.evaluation.report import report
+from cervix_tf.inference import write_submission
 
 
 def test_what_is_read_is_not_written_over(tmp_path):
@@ -36,8 +40,27 @@ def test_photographs_do_not_become_a_runs_pictures(tmp_path, photograph):
 def test_nothing_is_written_among_photographs(tmp_path, photograph):
     path = photograph(tmp_path / "data/Type_1/1.jpg")
     (tmp_path / "link").symlink_to(tmp_path / "data/Type_1")
+    dotted = photograph(tmp_path / "set.v2/1.jpg")
+    with pytest.raises(UserError, match="lies in a folder of the photographs"):
+        check_not_among(tmp_path / "set.v2", [str(dotted)])
     for out in ("data/Type_1", "data/Type_1/1.jpg", "data/Type_1/new.png", "link/maps.png"):
         with pytest.raises(UserError, match="lies in a folder of the photographs"):
             check_not_among(tmp_path / out, [str(path)])
     for out in ("data/maps.png", "evaluation", "data/Type_1/run/test"):
         check_not_among(tmp_path / out, [str(path)])
+
+
+def test_from_python_too(tmp_path, photograph, finished):
+    path = photograph(tmp_path / "1.jpg")
+    before = path.read_bytes()
+    manifest = pd.DataFrame({"path": [str(path)]})
+    with pytest.raises(UserError, match="is a photograph of the manifest"):
+        write_manifest(manifest, path)
+    with pytest.raises(UserError, match=r"1\.jpg: name a file that ends in \.html"):
+        report(finished, path)
+    assert path.read_bytes() == before
+    sample = tmp_path / "sample.csv"
+    sample.write_text("image_name,Type_1,Type_2\n1.jpg,0,1\n")
+    made = pd.DataFrame({"image": ["1.jpg"], "Type_1": [0.5], "Type_2": [0.5]})
+    with pytest.raises(UserError, match="is read here"):
+        write_submission(made, sample, sample=sample)

@@ -76,6 +76,8 @@ def report(
         _check_finished(run)
     path = Path(path or (COMPARISON if len(runs) > 1 else runs[0].path("report.html")))
     check_output(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"{path}: name a file that ends in .html or .htm.")
     facts = [_facts(run) for run in runs]
     page = render(
         "run.html",
