@@ -89,7 +89,8 @@ def plot_explanation(
     blocks = [np.flatnonzero(~wrong), np.flatnonzero(wrong)]
     side, gap, line, head = 1.75, 0.08, 0.36, 0.36  # inches
     width = (len(methods) + 1) * (side + gap) + gap
-    width = max(width, 6.2)
+    heading = f"What the network looks at: {title}"
+    width = max(width, 6.8, 2 * gap + 0.105 * len(heading))  # the legend and the heading are whole
     heads = sum(len(block) > 0 for block in blocks)
     height = 0.62 + heads * head + len(table) * (side + line) + 0.75
     figure = Figure(figsize=(width, height), dpi=120, facecolor="white")
@@ -100,7 +101,7 @@ def plot_explanation(
     def cell(x: float, y: float, w: float, h: float):
         return figure.add_axes((x / width, 1 - (y + h) / height, w / width, h / height))
 
-    text(gap, 0.1, f"What the network looks at: {title}", fontsize=12, weight="bold")
+    text(gap, 0.1, heading, fontsize=12, weight="bold")
     y = 0.36
     for column, name in enumerate(["photograph", *(TITLES[m] for m in methods)]):
         centre = gap + column * (side + gap) + side / 2
