@@ -109,6 +109,7 @@ def fit(
             warn_of_copies(manifest, looked)
             noted = environment(manifest, recipe.seed, looked)
             begun.write_inputs(recipe, with_content(manifest, looked), noted)
+            del looked  # not needed while it trains
         with _resumable(begun):
             return _trained(begun, model, sides, squares, on_validation, progress, team, callbacks)
 
@@ -256,7 +257,9 @@ def _trained(
             _written(loop, run, model, sides, classes)
     with suppress(*LOST) if team.hosts.chief else nullcontext():  # all is written
         team.wait()
-    return load(run.folder)
+    trained = load(run.folder)
+    vars(trained)["manifest"] = run.manifest  # it need not be read back
+    return trained
 
 
 def _written(
