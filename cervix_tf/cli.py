@@ -152,6 +152,7 @@ def main() -> None:
     with screens():
         printed = sys.stdout  # Typer puts another in its place when the reader of a pipe has gone
         try:
+            _check_place()
             try:
                 with _terminable():
                     app()
@@ -166,6 +167,18 @@ def main() -> None:
         except OSError as error:  # of files and disks: nothing in the package raises it by mistake
             what = error.filename or "What was asked for"
             _end(f"Error: {what} cannot be read or written: {error.strerror or error}.", 2)
+
+
+def _check_place() -> None:
+    """Refuse to work in a folder that was deleted, where no relative path means anything."""
+    from cervix_tf.errors import UserError
+
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UserError(
+            "The folder that this was started in was deleted: change to another (cd) and run again."
+        ) from error
 
 
 @contextlib.contextmanager

@@ -371,3 +371,11 @@ def test_a_closed_stream_whose_number_a_file_has_taken(monkeypatch):
     print("nowhere")
     assert sys.stdout.name == os.devnull
     sys.stdout.close()
+
+
+@pytest.mark.parametrize("words", ["models", "doctor", "predict RUN DATA --out p.csv"])
+def test_a_folder_that_was_deleted_is_no_place_to_work_in(mistake, tmp_path, monkeypatch, words):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert "was deleted: change to another" in mistake(*words.split())

@@ -49,7 +49,7 @@ def explain(
     from cervix_tf.explanation import explain
     from cervix_tf.explanation.attribution import METHODS
 
-    methods = tuple(method or METHODS)
+    methods = tuple(dict.fromkeys(method or METHODS))
     with bar("Explaining", len(methods)) as progress:
         explained = explain(
             opened, manifest, out, methods, photographs, seed, cache,

@@ -174,7 +174,7 @@ def _quiet_tensorflow() -> None:
 
 def _weights(given: list[str] | None) -> str | dict[str, str] | None:
     """Read `none`, a path for both networks, or NAME=PATH for each."""
-    from cervix_tf.errors import UserError, unknown
+    from cervix_tf.errors import UserError
 
     pairs = [word.partition("=") for word in given or []]
     if len(pairs) == 1 and not pairs[0][1]:
@@ -182,8 +182,6 @@ def _weights(given: list[str] | None) -> str | dict[str, str] | None:
     for name, equals, _ in pairs:
         if not equals:
             raise UserError(f"--weights {name}: with several, write inception=PATH, resnet=PATH.")
-        if name not in ("inception", "resnet"):
-            raise unknown("pretrained network", name, ["inception", "resnet"])
     return {name: path for name, _, path in pairs} or None
 
 

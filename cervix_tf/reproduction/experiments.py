@@ -13,6 +13,8 @@ import pandas as pd
 from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.evaluation import evaluate
+from cervix_tf.models import spec
+from cervix_tf.models.weights import find
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.reproduction.page import write_page
@@ -23,6 +25,8 @@ from cervix_tf.training.estimates import Estimate
 from cervix_tf.training.hosts import alone
 from cervix_tf.training.job_estimates import estimate
 from cervix_tf.training.trainer import fit, resume
+
+PRETRAINED = ("inception", "resnet")  # networks of the report that start from ImageNet's weights
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +108,15 @@ def plan(
             raise unknown("part", part, PARTS)
     if not 0 < steps_scale <= 1:
         raise UserError(f"steps_scale is {steps_scale}: give a share above 0 and up to 1.")
+    for network in weights if isinstance(weights, Mapping) else ():
+        if network not in PRETRAINED:
+            raise unknown("pretrained network", str(network), PRETRAINED)
     names = dict.fromkeys(name for part in PARTS if part in parts for name in PARTS[part])
-    return {name: scaled(name, steps_scale, weights, settings) for name in names}
+    recipes = {name: scaled(name, steps_scale, weights, settings) for name in names}
+    for model in [recipe.model for recipe in recipes.values()]:
+        if model.weights not in ("none", "imagenet") and "://" not in str(model.weights):
+            find(spec(model.name), model.weights)  # a wrong path ends it before the first run
+    return recipes
 
 
 def planned(

@@ -58,4 +58,7 @@ def _drawn_in(picture: Picture | None, side: tuple, size: tuple[int, int]) -> Fi
     if boxes and len(boxes) == len(shapes):
         box = hull(boxes, whole)
         return Finding(None, box, None if box else NOT_LOCATED)
-    return Finding(drawn(shapes, whole, side))
+    mask = drawn(shapes, whole, side)
+    if shapes and not mask.any():  # all lie outside, or are too small to hold a pixel
+        return Finding(None, flag=NOT_LOCATED)
+    return Finding(mask)

@@ -16,8 +16,6 @@ def test_weights_of_the_pretrained_networks():
         "inception": "a.ckpt",
         "resnet": "none",
     }
-    with pytest.raises(UserError, match="did you mean 'inception'"):
-        _weights(["incepton=a.ckpt"])
     with pytest.raises(UserError, match="with several, write"):
         _weights(["none", "a.ckpt"])
 

@@ -146,3 +146,18 @@ def test_mistakes_before_any_run(phantoms, tmp_path, changes, message):
     with pytest.raises(UserError, match=message):
         reproduce(read_manifest(phantoms), **{"out": tmp_path / "out", **changes})
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("weights", "named"),
+    [
+        ("gone.ckpt", "gone.ckpt"),
+        ({"inception": "gone.h5"}, "gone.h5"),
+        ({"inception": "http://x/y", "resnet": "gone"}, "gone"),
+        ({"incepton": "gone.ckpt"}, "did you mean 'inception'"),
+    ],
+)
+def test_weights_that_are_not_there_end_it_before_the_first_run(phantoms, tmp_path, weights, named):
+    with pytest.raises(UserError, match=named):
+        reproduce(read_manifest(phantoms), out=tmp_path / "page", weights=weights)
+    assert not (tmp_path / "page").exists()

@@ -92,6 +92,15 @@ def test_a_photograph_turned_by_its_header_is_annotated_as_it_is_seen(tmp_path):
         segment(manifest, annotations=tmp_path / "a.json")
 
 
+def test_what_lies_outside_is_not_located(photographs, tmp_path):
+    for file, corners in (("a.json", [[900, 900], [990, 900], [990, 990]]),
+                          ("b.json", [[5.0, 5], [5.001, 5], [5, 5.001]])):  # fmt: skip
+        drawing = {"label": "cervix", "points": corners}
+        (tmp_path / file).write_text(json.dumps({"imagePath": "0.png", "shapes": [drawing]}))
+        table = segment(photographs, annotations=tmp_path / file)
+        assert table["flags"].tolist() == [NOT_LOCATED] * len(photographs)
+
+
 def test_mistakes(photographs, tmp_path):
     (tmp_path / "boxes.tsv").write_text("0.png 1 40 20 100 50\n")
     for options in ({"category": "os"}, {"annotations": tmp_path / "boxes.tsv", "segments": 9}):

@@ -34,11 +34,11 @@ def pictures(content: dict[str, Any], where: str) -> list[Picture]:
     found: dict[object, Picture] = {}
     for at, one in _entries(content, "categories", where):
         with entry(at):
-            names[_number(one, "id", at)] = str(one["name"])
+            names[_new(names, one, at)] = str(one["name"])
     for at, one in _entries(content, "images", where):
         with entry(at):
             size = picture_size(one.get("height"), one.get("width"), at)
-            found[_number(one, "id", at)] = Picture(str(one["file_name"]), size)
+            found[_new(found, one, at)] = Picture(str(one["file_name"]), size)
     for at, one in _entries(content, "annotations", where):
         with entry(at):
             number = _number(one, "image_id", at)
@@ -67,6 +67,14 @@ def _number(one: dict[str, Any], key: str, at: str) -> float | str:
     if not isinstance(one[key], int | float | str):
         raise UserError(f"{at}: its {key} is {repr(one[key])[:99]}, not a number: {AGAIN}.")
     return one[key]
+
+
+def _new(known: dict[object, Any], one: dict[str, Any], at: str) -> float | str:
+    """The id of an entry, which no earlier one has."""
+    number = _number(one, "id", at)
+    if number in known:
+        raise UserError(f"{at}: an earlier one has its id {number!r} already: {AGAIN}.")
+    return number
 
 
 def _side(one: dict[str, Any], key: str, at: str) -> int:

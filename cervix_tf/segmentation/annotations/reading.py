@@ -133,6 +133,11 @@ def _pictures(file: Path, place: Path, data: bytes) -> list[Picture] | None:
         if head.startswith(("{", "[")):
             return _of_json(json.loads(text), str(file))
         lines = text.splitlines()
+        if number := yolo.broken_line(lines):
+            raise UserError(
+                f"{file}, line {number}: it is not `class x y width height` or a polygon, in shares of "
+                "the sides, as other lines are: mend it."
+            )
         if yolo.is_yolo(lines) and (lines or file.suffix.lower() == ".txt"):
             name = file.relative_to(place) if place.is_dir() else Path(file.name)
             names = yolo.class_list(file.parent)
@@ -140,6 +145,10 @@ def _pictures(file: Path, place: Path, data: bytes) -> list[Picture] | None:
             return [yolo.picture(name.with_suffix("").as_posix(), lines, names, str(file))]
     except UserError:
         raise
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{file}, line {error.lineno}: the JSON is broken or cut off there: export it again."
+        ) from error
     except _ODD as error:
         reason = str(error).splitlines()[0] if str(error) else ""
         raise UserError(

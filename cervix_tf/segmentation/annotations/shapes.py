@@ -132,6 +132,10 @@ def polygon(points: Iterable, where: str) -> Polygon:
         raise UserError(
             f"{where}: a polygon needs three corners or more, all finite: draw it anew."
         )
+    ways = corners - corners[0]
+    along = ways[np.abs(ways).sum(axis=1).argmax()]
+    if not (ways[:, 0] * along[1] - ways[:, 1] * along[0]).any():
+        raise UserError(f"{where}: the corners of a polygon lie on one line: draw it anew.")
     return Polygon(corners)
 
 

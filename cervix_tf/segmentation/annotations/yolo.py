@@ -18,10 +18,17 @@ def is_yolo(lines: list[str]) -> bool:
     return all(_numbers(line) is not None for line in lines if line.strip())
 
 
+def broken_line(lines: list[str]) -> int | None:
+    """Give the number, from 1, of the first line that is none of YOLO's among others that are."""
+    right = [_numbers(line) is not None for line in lines]
+    wrong = [n for n, line in enumerate(lines, 1) if line.strip() and not right[n - 1]]
+    return wrong[0] if any(right) and wrong else None
+
+
 def picture(name: str, lines: list[str], names: dict[int, str], where: str) -> Picture:
     """Read the lines of one picture, `class x y w h`, or `class x y x y x y ...` of a polygon."""
     found = Picture(name, fractions=True, bare=True)
-    for line in lines:
+    for number, line in enumerate(lines, 1):
         if line.strip():
             kind, *values = _numbers(line) or []
             if len(values) > 5:
@@ -29,6 +36,11 @@ def picture(name: str, lines: list[str], names: dict[int, str], where: str) -> P
             else:  # a fifth number is the confidence of a network
                 x, y, w, h = values[:4]
                 shape = box((x - w / 2, y - h / 2, w, h), where)
+            if names and int(kind) not in names:
+                raise UserError(
+                    f"{where}, line {number}: there is no class {int(kind)} in the list of classes "
+                    f"({', '.join(NAMES)}): mend the list or the line."
+                )
             found.shapes.append((names.get(int(kind), str(int(kind))), shape))
     return found
 

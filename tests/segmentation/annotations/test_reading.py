@@ -78,7 +78,8 @@ def test_a_folder_of_several(read, tmp_path, caplog):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("{" * 9, "cannot be read .JSONDecodeError"),
+        ("{" * 9, "line 1: the JSON is broken or cut off there"),
+        ("[1,\n2,", "line 2: the JSON is broken or cut off there"),
         ("[" * 200_000, "cannot be read .RecursionError"),
         ({}, "is none of COCO, LabelMe"),
         ("words", "is none of COCO, LabelMe"),
@@ -105,6 +106,12 @@ def test_a_folder_of_several(read, tmp_path, caplog):
          "it has letters in a mask that COCO does not write"),
         ({**COCO, "annotations": [{"image_id": 1, "segmentation": {"counts": ["x"], "size": [30, 40]}}]},
          "runs are no whole numbers"),
+        ({**COCO, "images": [*COCO["images"], COCO["images"][0]]},
+         "of its images: an earlier one has its id 1 already"),
+        ({**COCO, "categories": 2 * [{"id": 4, "name": "os"}]},
+         "number 2 of its categories: an earlier one has its id 4 already"),
+        ({**COCO, "annotations": [{"image_id": 1, "segmentation": [[1, 2, 3, 4, 5, 6]]}]},
+         "of 1.jpg: the corners of a polygon lie on one line"),
         ({**COCO, "annotations": [{"image_id": 7}]}, "there is no image of its image_id 7"),
         ({**COCO, "annotations": [{"image_id": 1, "segmentation": {"counts": [9], "size": [3, 3]}}]},
          "of 1.jpg: its mask is of 3 x 3 pixels, its image of 40 x 30"),

@@ -9,7 +9,7 @@ from cervix_tf.segmentation.annotations.shapes import drawn
 def test_boxes_and_polygons_in_fractions():
     lines = ["1 0.5 0.5 0.5 0.25", "", "0 0.25 0.5 0.75 0.5 0.75 1 0.25 1", "2 0.5 0.5 1 1 0.93"]
     assert yolo.is_yolo(lines)
-    found = yolo.picture("train/a", lines, {0: "cervix", 1: "os"}, "f")
+    found = yolo.picture("train/a", lines, {0: "cervix", 1: "os", 2: "2"}, "f")
     assert [label for label, _ in found.shapes] == ["os", "cervix", "2"]
     assert found.shapes[0][1].sides == (0.25, 0.375, 0.5, 0.25)
     assert found.whole((300, 400)) == (1, 1)
@@ -22,6 +22,16 @@ def test_other_lines_are_not_yolo():
     for line in ("a.jpg 1 2 3 4 5", "1 0.5 0.5", "0.5 0.5 0.5 0.5 0.5", "1 20 30 40 50", "1 nan 0 1 1",
                  "-1 0.5 0.5 0.5 0.5", "0 0.1 0.1 0.2 0.2 0.3 0.3 0.4"):  # fmt: skip
         assert not yolo.is_yolo([line]), line
+
+
+def test_a_wrong_line_is_named_by_its_number():
+    right = "1 0.5 0.5 0.5 0.25"
+    assert yolo.broken_line([right, "", right]) is None
+    assert yolo.broken_line(["words", "of a text"]) is None
+    assert yolo.broken_line([right, "", "1 0.5 0.5 0.5"]) == 3
+    with pytest.raises(UserError, match="f, line 2: there is no class 1 in the list"):
+        yolo.picture("a", ["0 0.5 0.5 0.5 0.25", right], {0: "os"}, "f")
+    assert yolo.picture("a", [right], {}, "f").shapes[0][0] == "1"
 
 
 def test_names_of_the_classes(tmp_path):
