@@ -170,9 +170,13 @@ def read_mask_of(mask: Path, height: int, width: int, whole: bool = False) -> np
         uint8, (H, W), as `read_grey` reads it.
 
     Raises:
-        UnreadableError: The mask is missing, no picture, or of other proportions.
+        UnreadableError: The mask is missing, no picture, of no known range of values, or of other
+            proportions.
     """
-    grey = read_grey(mask)
+    try:
+        grey = read_grey(mask)
+    except UnreadableError as error:
+        raise UnreadableError(f"its mask {mask} cannot be read: {error}") from error
     if grey is None:
         raise UnreadableError(f"its mask {mask} is missing or no picture")
     tall, wide = grey.shape
@@ -198,7 +202,7 @@ def painted_out(picture: np.ndarray, mask: Path, height: int, width: int) -> np.
         uint8, (S, S, 3).
 
     Raises:
-        UnreadableError: The mask is missing, no picture, of other proportions, or keeps nothing.
+        UnreadableError: As of `read_mask_of`, or the mask keeps nothing.
     """
     grey = read_mask_of(mask, height, width)
     kept = np.ascontiguousarray(centred_square(grey))

@@ -20,7 +20,7 @@ from cervix_tf.data.jpeg_headers import mended, odd_progression
 from cervix_tf.data.limits import check_pixels
 from cervix_tf.data.picture_formats import TIFF, UnreadableError, decode_other
 from cervix_tf.data.picture_headers import declared_size, orientation_tag, upright_size
-from cervix_tf.data.picture_values import rgb
+from cervix_tf.data.picture_values import marked, rgb
 from cervix_tf.errors import UserError
 from cervix_tf.screen import libraries_silenced
 
@@ -79,12 +79,11 @@ def read_grey(path: Path) -> np.ndarray | None:
         path: A PNG, or whatever else OpenCV reads.
 
     Returns:
-        uint8, (H, W), 255 where something is marked; None if it is missing, damaged or no picture. Of
-        a mask that is dark all over (0 and 1, numbers of classes, colours of a palette) everything that
-        is not black is marked.
+        uint8, (H, W), as `marked` makes it; None if it is missing, damaged or no picture.
 
     Raises:
         UserError: It has more pixels than `max_pixels`.
+        UnreadableError: Its values are of no range that `marked` knows.
     """
     try:
         data = path.read_bytes()
@@ -93,10 +92,8 @@ def read_grey(path: Path) -> np.ndarray | None:
         return None
     except UnreadableError as error:
         raise UserError(f"{path} cannot be read: {error}.") from error
-    grey = _by_opencv(data, cv2.IMREAD_GRAYSCALE)
-    if grey is None or grey.max() > 127:
-        return grey
-    return (grey > 0) * np.uint8(255)
+    grey = _by_opencv(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+    return None if grey is None else marked(grey)
 
 
 def check_size(data: bytes) -> None:

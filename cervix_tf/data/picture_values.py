@@ -51,6 +51,43 @@ def of_pillow(picture: Any) -> np.ndarray:
     return np.asarray(picture.convert("RGB"))
 
 
+def marked(values: np.ndarray) -> np.ndarray:
+    """Make the eight bits of a mask, the same whatever kind of numbers a tool wrote.
+
+    Args:
+        values: (H, W), grey: bool; whole numbers from 0 to 255 or 65535, as floats too; or floats
+            that reach from 0 to about 1, 255 or 65535.
+
+    Returns:
+        uint8, (H, W): what is above 127 is marked. Of whole numbers that are dark all over (0 and 1,
+        numbers of classes, colours of a palette) everything that is not black is 255.
+
+    Raises:
+        UnreadableError: A value is no number, is below 0, or they are of no such range; or fractions
+            nowhere reach half of it, so that nobody can tell what they mark.
+    """
+    if values.dtype == bool:
+        return _eight_bits(values)
+    if values.dtype.kind not in "uif":
+        raise UnreadableError("it holds no numbers")
+    low, high = float(values.min(initial=0)), float(values.max(initial=0))
+    if values.dtype.kind == "f" and not np.array_equal(values, np.rint(values)):
+        bits = _eight_bits(values)
+        if bits.max(initial=0) <= 127:
+            raise UnreadableError(
+                f"its values from {low:g} to {high:g} stay below half of their range: write 0 and 255"
+            )
+        return bits
+    if low < 0 or high > 65535:
+        raise UnreadableError(
+            f"its values from {low:g} to {high:g} do not lie between 0 and 255 or 65535"
+        )
+    end = 255 if high <= 255 else 65535
+    if high <= end // 2:
+        return (values > 0) * np.uint8(255)
+    return _eight_bits(values.astype(np.uint8 if end == 255 else np.uint16))
+
+
 def _eight_bits(values: np.ndarray) -> np.ndarray:
     if values.dtype == np.uint8:
         return values

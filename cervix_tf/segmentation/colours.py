@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from cervix_tf.data.picture_values import UnreadableError, marked
 from cervix_tf.errors import UserError, unknown
 
 SPACES = ("rgb", "lab")
@@ -24,7 +25,7 @@ def reference_colours(
 
     Args:
         images: RGB photographs, uint8 (H, W, 3), of any sizes.
-        masks: For each photograph the cervix, bool (H, W).
+        masks: For each photograph the cervix, bool (H, W), or numbers as a file of a mask has them.
         number: How many colours at the most, from 1. Up to as many photographs each give their mean
             colour; of more, the means are drawn together to this many by k-means.
         highlights: Whether specular highlights count in the means.
@@ -33,8 +34,8 @@ def reference_colours(
         Mean red, green and blue, float64 (number or fewer, 3), each in [0, 255].
 
     Raises:
-        UserError: Photographs and masks differ in number or size, a mask is empty, or `number` is
-            below 1.
+        UserError: Photographs and masks differ in number or size, a mask is empty or of no known range
+            of values, or `number` is below 1.
 
     Following: the report, section 5.2 (average red, green and blue of ten cervices).
 
@@ -52,7 +53,10 @@ def reference_colours(
         raise UserError(f"number must be at least 1; received {number!r}.")
     means = []
     for k, (image, mask) in enumerate(zip(images, masks, strict=True)):
-        image, mask = checked(image), np.asarray(mask, bool)
+        try:
+            image, mask = checked(image), marked(np.asarray(mask)) > 127
+        except UnreadableError as error:
+            raise UserError(f"Mask {k} cannot be read: {error}.") from error
         if mask.shape != image.shape[:2] or not mask.any():
             raise UserError(
                 f"Mask {k} must be as large as its photograph {image.shape[:2]} and not empty; "

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from cervix_tf.data.decoding import read_grey
+from cervix_tf.data.decoding import UnreadableError, read_grey
 from cervix_tf.files import replacing
 
 _KEYWORD = "cervix_tf"  # of the text chunk that holds the note
@@ -52,7 +52,10 @@ def read_note(path: Path) -> dict[str, Any]:
 
 def read_mask(path: Path) -> np.ndarray | None:
     """Read a mask, bool (H, W); None where it is missing or damaged."""
-    mask = read_grey(path)
+    try:
+        mask = read_grey(path)
+    except UnreadableError:
+        return None
     return None if mask is None else mask > 127
 
 

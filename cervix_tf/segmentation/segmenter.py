@@ -32,7 +32,7 @@ PAGE = COLUMNS * ROWS
 _MEASURES = ("width", "height", *BOX, "centre_x", "centre_y")
 _SETTINGS = "segmentation.json"
 _COCO = "annotations.coco.json"
-_VERSION = 1  # raised whenever the same settings would give other masks
+_VERSION = 2  # raised whenever the same settings would give other masks
 
 
 @dataclass(frozen=True)

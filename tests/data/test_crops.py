@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cervix_tf.data import batches, phantom, prepare, read_manifest
 from cervix_tf.data.crops import MARGIN, painted_out, regions, square_around
-from cervix_tf.data.decoding import dimensions
+from cervix_tf.data.decoding import UnreadableError, dimensions
 from cervix_tf.data.flags import NOT_LOCATED
 from cervix_tf.data.photographs import square
 from cervix_tf.errors import UserError
@@ -121,6 +121,47 @@ def test_dark_masks_of_other_tools_keep_what_is_not_black(tmp_path, bright):
     for path in table["mask"]:
         cv2.imwrite(path, cv2.imread(path, 0) // 255 * bright)
     assert np.array_equal(prepare(table, SIZE, "memory", crop="mask").array, expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (1, "u2"),
+        (255, "u2"),
+        (4095, "u2"),
+        (65535, "u2"),
+        (1, "f4"),
+        (255, "f4"),
+        (1, "i4"),
+        (0.8, "f4"),
+    ],
+)
+def test_masks_of_every_kind_of_number_keep_the_same(tmp_path, values, kind):
+    whole, path = np.zeros((8, 12)), tmp_path / "mask.tif"
+    whole[2:6, 3:7] = values
+    assert cv2.imwrite(str(path), whole.astype(kind))
+    kept = painted_out(np.full((8, 8, 3), 7, np.uint8), path, 8, 12)
+    assert np.array_equal(kept[..., 0] == 7, whole[:, 2:10] > 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "reason"),
+    [
+        (np.nan, "f4", "no numbers"),
+        (np.inf, "f4", "from 0 to inf"),
+        (-1, "f4", "from -1 to 0 do not lie"),
+        (-1, "i2", "from -1 to 0 do not lie"),
+        (0.4, "f4", "from 0 to 0.4 stay below half of their range"),
+        (70000, "i4", "from 0 to 70000 do not lie"),
+        (2.5, "f4", "from 0 to 2.5 reach neither to 1"),
+    ],
+)
+def test_masks_of_no_known_range_are_named(tmp_path, values, kind, reason):
+    whole, path = np.zeros((8, 12)), tmp_path / "mask.tif"
+    whole[2:6, 3:7] = values
+    assert cv2.imwrite(str(path), whole.astype(kind))
+    with pytest.raises(UnreadableError, match=rf"its mask .*mask\.tif cannot be read: .*{reason}"):
+        painted_out(np.full((8, 8, 3), 7, np.uint8), path, 8, 12)
 
 
 def test_masks_that_cannot_be_meant_are_all_named(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from cervix_tf.data.decoding import decode
-from cervix_tf.data.picture_values import UnreadableError, of_pillow, rgb
+from cervix_tf.data.picture_values import UnreadableError, marked, of_pillow, rgb
 
 GREY = np.arange(256, dtype=np.uint8).reshape(16, 16)
 GREYS = np.dstack([GREY] * 3)
@@ -64,6 +64,24 @@ def test_values_of_no_known_range_are_no_picture(values, reason, form):
         Image.fromarray(values).save(file, form)
     with pytest.raises(UnreadableError, match=reason):
         decode(file.getvalue()) if form else rgb(values)
+
+
+def test_a_mask_is_the_same_of_any_kind_of_number():
+    mask = GREY > 40
+    for values in (
+        mask,
+        mask * np.uint8(1),
+        mask * np.uint16(300),
+        mask * 1.0,
+        mask * np.int64(65535),
+    ):
+        assert np.array_equal(marked(values), mask * np.uint8(255))
+    shades = GREY.astype(np.uint16)
+    assert np.array_equal(marked(shades) > 127, GREY > 127)
+    assert np.array_equal(marked(shades / 255) > 127, GREY > 127)
+    assert not marked(np.zeros((2, 2))).any()
+    with pytest.raises(UnreadableError, match="no numbers"):
+        marked(np.array([["a"]]))
 
 
 def test_opacity_of_a_palette_is_left_out_without_a_warning(recwarn):

@@ -51,6 +51,9 @@ def test_mistakes():
         ([image], [mask[:5]], "as large as"),
         ([image], [~mask], "not empty"),
         ([image.astype(float)], [mask], "uint8"),
+        ([image], [mask * -1.0], "Mask 0 cannot be read: its values from -1 to 0"),
+        ([image], [mask * np.nan], "Mask 0 cannot be read: it holds values that are no numbers"),
+        ([image], [mask * 0.3], "Mask 0 cannot be read: its values from 0 to 0.3 stay below half"),
     ):
         with pytest.raises(cx.UserError, match=words):
             reference_colours(images, masks)

@@ -92,13 +92,41 @@ def test_a_photograph_turned_by_its_header_is_annotated_as_it_is_seen(tmp_path):
         segment(manifest, annotations=tmp_path / "a.json")
 
 
-def test_what_lies_outside_is_not_located(photographs, tmp_path):
+def test_what_lies_outside_is_not_located(photographs, tmp_path, caplog):
     for file, corners in (("a.json", [[900, 900], [990, 900], [990, 990]]),
                           ("b.json", [[5.0, 5], [5.001, 5], [5, 5.001]])):  # fmt: skip
         drawing = {"label": "cervix", "points": corners}
         (tmp_path / file).write_text(json.dumps({"imagePath": "0.png", "shapes": [drawing]}))
         table = segment(photographs, annotations=tmp_path / file)
         assert table["flags"].tolist() == [NOT_LOCATED] * len(photographs)
+        assert f"{file}: 1 shapes lie outside" in caplog.messages[-1]
+        assert "left out: 0.png (shape 1, cervix)." in caplog.messages[-1]
+
+
+def test_of_several_shapes_those_outside_are_named_and_do_not_count(photographs, tmp_path, caplog):
+    """A box outside would draw the box of all to the edge."""
+    images = [
+        {"id": k, "file_name": f"{k}.png", "height": h, "width": w}
+        for k, (h, w) in enumerate(SIZES)
+    ]
+    far = [900, 20, 10, 10]
+    drawings = [
+        {"category_id": 1, "image_id": 0, "bbox": [40, 20, 100, 50]},
+        {"category_id": 1, "image_id": 0, "bbox": far},
+        {"category_id": 1, "image_id": 1, "segmentation": [[40, 20, 140, 20, 140, 70, 40, 70]]},
+        {"category_id": 1, "image_id": 1, "segmentation": [[900, 20, 990, 20, 990, 70]]},
+        {"category_id": 1, "image_id": 4, "segmentation": [[900, 20, 990, 20, 990, 70]]},
+        {"category_id": 1, "image_id": 4, "bbox": [40, 20, 100, 50]},
+    ]
+    (tmp_path / "a.json").write_text(json.dumps({"images": images, "annotations": drawings}))
+    table = segment(photographs, annotations=tmp_path / "a.json")
+    for row in (0, 1, 4):
+        assert table.loc[row, list(BOX)].tolist() == pytest.approx([40, 20, 100, 50], abs=2)
+    assert table["flags"].tolist() == [None, None, NOT_FOUND, NOT_FOUND, None]
+    (said,) = caplog.messages
+    assert said.split("left out: ")[1].startswith(
+        "0.png (shape 2, 1), 1.png (shape 2, 1), 4.png (s"
+    )
 
 
 def test_mistakes(photographs, tmp_path):

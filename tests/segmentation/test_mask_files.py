@@ -34,6 +34,8 @@ def test_masks_come_back(tmp_path):
     mask_files.write_png(tmp_path / "a.png", mask.astype(np.uint8) * 255, {})
     assert (mask_files.read_mask(tmp_path / "a.png") == mask).all()
     assert mask_files.read_mask(tmp_path / "b.png") is None
+    cv2.imwrite(str(tmp_path / "b.tif"), np.full((4, 4), np.nan, np.float32))
+    assert mask_files.read_mask(tmp_path / "b.tif") is None
     (tmp_path / "b.png").write_bytes(b"")
     assert mask_files.read_mask(tmp_path / "b.png") is None
 

@@ -21,6 +21,7 @@ from cervix_tf.segmentation.annotations.shapes import (
     picture_size,
     polygon,
     runs,
+    word,
 )
 
 CERVIX = "cervix"
@@ -34,19 +35,24 @@ def pictures(content: dict[str, Any], where: str) -> list[Picture]:
     found: dict[object, Picture] = {}
     for at, one in _entries(content, "categories", where):
         with entry(at):
-            names[_new(names, one, at)] = str(one["name"])
+            names[_new(names, one, at)] = word(one, "name", at)
     for at, one in _entries(content, "images", where):
         with entry(at):
             size = picture_size(one.get("height"), one.get("width"), at)
-            found[_new(found, one, at)] = Picture(str(one["file_name"]), size)
+            found[_new(found, one, at)] = Picture(word(one, "file_name", at), size)
+    drawings: dict[object, None] = {}
     for at, one in _entries(content, "annotations", where):
         with entry(at):
+            if one.get("id") is not None:  # which some tools leave out, and nothing needs
+                drawings[_new(drawings, one, at)] = None
             number = _number(one, "image_id", at)
             if number not in found:
                 raise UserError(f"{at}: there is no image of its image_id {number!r}: {AGAIN}.")
             kind = one.get("category_id")
             kind = None if kind is None else _number(one, "category_id", at)
             shapes = _shapes(one, found[number], f"{at}, of {found[number].name}")
+            if names and kind not in names:
+                raise UserError(f"{at}: there is no category of its category_id {kind!r}: {AGAIN}.")
             found[number].shapes.extend((names.get(kind, str(kind)), shape) for shape in shapes)
     return list(found.values())
 
@@ -64,7 +70,7 @@ def _entries(content: dict[str, Any], key: str, where: str) -> Iterator[tuple[st
 
 
 def _number(one: dict[str, Any], key: str, at: str) -> float | str:
-    if not isinstance(one[key], int | float | str):
+    if isinstance(one[key], bool) or not isinstance(one[key], int | float | str):
         raise UserError(f"{at}: its {key} is {repr(one[key])[:99]}, not a number: {AGAIN}.")
     return one[key]
 

@@ -21,6 +21,7 @@ from cervix_tf.segmentation.annotations.shapes import (
     picture_size,
     polygon,
     runs,
+    word,
 )
 
 NO_AREA = ("point", "points", "line", "linestrip", "polyline", "skeleton", "tag", "keypointlabels",
@@ -36,23 +37,26 @@ AREAS = {
 def labelme(content: dict[str, Any], where: str) -> list[Picture]:
     """Read LabelMe's file of one picture."""
     size = picture_size(content.get("imageHeight"), content.get("imageWidth"), where)
-    picture = Picture(str(content["imagePath"]), size)
+    picture = Picture(word(content, "imagePath", where), size)
+    if not isinstance(content["shapes"], list):
+        raise UserError(f"{where}: its shapes are no list: {AGAIN}.")
     for number, one in enumerate(content["shapes"], 1):
-        with entry(f"{where}: number {number} of its shapes"):
+        with entry(at := f"{where}: number {number} of its shapes"):
+            at += f", of {picture.name}"
             points, kind = one["points"], one.get("shape_type") or "polygon"
             if kind == "polygon":
-                shape: Shape = polygon(points, where)
+                shape: Shape = polygon(points, at)
             elif kind == "rectangle":
                 low, high = np.min(points, axis=0), np.max(points, axis=0)
-                shape = box([*low, *(high - low)], where)
+                shape = box([*low, *(high - low)], at)
             elif kind == "circle":
                 radius = float(np.hypot(*np.subtract(*points)))
-                shape = ellipse([*points[0], radius, radius], where)
+                shape = ellipse([*points[0], radius, radius], at)
             elif kind in NO_AREA:
                 continue
             else:
-                raise _unread(kind, where)
-            picture.shapes.append((str(one["label"]), shape))
+                raise _unread(kind, at)
+            picture.shapes.append((word(one, "label", at), shape))
     return [picture]
 
 
@@ -76,9 +80,11 @@ def label_studio(content: list[dict[str, Any]], where: str) -> list[Picture]:
                 )
             size = sizes.pop() if sizes else None
             picture = Picture(name, size)
-            for one in results:
+            for which, one in enumerate(results, 1):
                 if labels := _labels(one):
-                    shape = _of_label_studio(one["value"], size, at)
+                    shape = _of_label_studio(
+                        one["value"], size, f"{at}, number {which} of its results"
+                    )
                     picture.shapes.extend((str(label), shape) for label in labels)
             labelled = {one.get("id") for one in results if _labels(one)}
             if any(one["type"] in AREAS and one.get("id") not in labelled for one in results):
@@ -183,7 +189,9 @@ def cvat(data: bytes, where: str) -> list[Picture]:
         elif within == ["annotations", "image"] and tag not in NO_AREA:
             at = f"{where}, {found[-1].name}"
             with entry(f"{at}: a {tag}"):
-                found[-1].shapes.append((given["label"], _of_cvat(tag, given, at)))
+                label, number = given["label"], len(found[-1].shapes) + 1
+                shape = _of_cvat(tag, given, f"{at}, number {number} of its shapes")
+                found[-1].shapes.append((label, shape))
         within.append(tag)
 
     def refuse(*_: object) -> None:

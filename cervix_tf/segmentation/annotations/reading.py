@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 from xml.parsers.expat import ExpatError
 
-import yaml
-
 from cervix_tf.data.crops import BOX
 from cervix_tf.data.names import natural, normal
 from cervix_tf.data.picture_formats import UnreadableError
@@ -27,7 +25,7 @@ MAX_BYTES = 2**28  # of a file
 FORMATS = "COCO, LabelMe or Label Studio JSON, CVAT's XML, YOLO's text or `path count x y w h ...`"
 _ENDINGS = (".json", ".xml", ".txt", ".tsv", ".csv")
 _ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError,
-        ZeroDivisionError, ExpatError, yaml.YAMLError, UnreadableError)  # fmt: skip
+        ZeroDivisionError)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -134,10 +132,7 @@ def _pictures(file: Path, place: Path, data: bytes) -> list[Picture] | None:
             return _of_json(json.loads(text), str(file))
         lines = text.splitlines()
         if number := yolo.broken_line(lines):
-            raise UserError(
-                f"{file}, line {number}: it is not `class x y width height` or a polygon, in shares of "
-                "the sides, as other lines are: mend it."
-            )
+            raise _not_yolo(file, number)
         if yolo.is_yolo(lines) and (lines or file.suffix.lower() == ".txt"):
             name = file.relative_to(place) if place.is_dir() else Path(file.name)
             names = yolo.class_list(file.parent)
@@ -149,14 +144,21 @@ def _pictures(file: Path, place: Path, data: bytes) -> list[Picture] | None:
         raise UserError(
             f"{file}, line {error.lineno}: the JSON is broken or cut off there: export it again."
         ) from error
-    except _ODD as error:
-        reason = str(error).splitlines()[0] if str(error) else ""
+    except ExpatError as error:
         raise UserError(
-            f"{file} cannot be read ({type(error).__name__}: {reason[:200]}): export it again."
+            f"{file}, line {error.lineno}: the XML is broken or cut off there: export it again."
         ) from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file} is no text in UTF-8 or UTF-16: save it as UTF-8.") from error
+    except UnreadableError as error:
+        raise UserError(f"{file} cannot be read: {error}.") from error
+    except _ODD as error:
+        raise UserError(f"{file} is not as its format has it: export it again.") from error
     try:
         table = read_boxes(file)
     except UserError as error:
+        if number := yolo.broken_line(lines, alone=file.suffix.lower() == ".txt"):
+            raise _not_yolo(file, number) from error
         if place.is_dir():
             return None
         raise UserError(f"{file} is none of {FORMATS}: {error}") from error
@@ -166,6 +168,13 @@ def _pictures(file: Path, place: Path, data: bytes) -> list[Picture] | None:
         if sides[0] == sides[0]:  # it is a number
             found[-1].shapes.append((coco.CERVIX, box(sides, str(file))))
     return found
+
+
+def _not_yolo(file: Path, number: int) -> UserError:
+    return UserError(
+        f"{file}, line {number}: it is not `class x y width height` or a polygon, in shares of the "
+        "sides, as YOLO has it: mend it."
+    )
 
 
 def _of_json(content: Any, where: str) -> list[Picture] | None:

@@ -4,9 +4,10 @@ A mask is smaller than its photograph: a pixel of it is set if its centre lies w
 that was written as an outline around these centres is read back bit for bit.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from cervix_tf.errors import UserError
 
 _AT_ONCE = 2**20  # pairs of an edge and a row that are looked at together
 AGAIN = "export it again"
+_STRAIGHT = 1e-9  # of a line's length: corners so near to it lie on it but for rounding
 _TOLERANCE = 0.02  # of a ratio of sides: of copies, whose sides were rounded
 
 
@@ -107,6 +109,18 @@ def picture_size(height: object, width: object, where: str) -> tuple[int, int] |
     return sides[0], sides[1]
 
 
+def word(one: Mapping[str, Any], key: str, where: str) -> str:
+    """Read a name out of an entry: text that is not blank, or a number."""
+    value = one[key]
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, str | int | float)
+        or not str(value).strip()
+    ):
+        raise UserError(f"{where}: its {key} is {repr(value)[:40]}, not a name: {AGAIN}.")
+    return str(value)
+
+
 @contextmanager
 def entry(where: str) -> Iterator[None]:
     """Word what an entry of a file lacks, or has of another kind than its format."""
@@ -134,7 +148,8 @@ def polygon(points: Iterable, where: str) -> Polygon:
         )
     ways = corners - corners[0]
     along = ways[np.abs(ways).sum(axis=1).argmax()]
-    if not (ways[:, 0] * along[1] - ways[:, 1] * along[0]).any():
+    aside = np.abs(ways[:, 0] * along[1] - ways[:, 1] * along[0])
+    if (aside <= _STRAIGHT * (along**2).sum()).all():
         raise UserError(f"{where}: the corners of a polygon lie on one line: draw it anew.")
     return Polygon(corners)
 
@@ -142,6 +157,8 @@ def polygon(points: Iterable, where: str) -> Polygon:
 def ellipse(sides: Iterable[float], where: str) -> Polygon:
     """Make a polygon of 72 corners of an ellipse: x and y of its centre, half of width and height."""
     x, y, across, down = sides
+    if not (across > 0 and down > 0):
+        raise UserError(f"{where}: an ellipse needs a width and a height above 0: draw it anew.")
     turn = np.linspace(0, 2 * np.pi, 72, endpoint=False)
     return polygon(np.stack([x + across * np.cos(turn), y + down * np.sin(turn)], 1), where)
 
@@ -186,6 +203,8 @@ def runs(
             f"{where}: the lengths of its mask's runs do not add up to {width} x {height} pixels: "
             "export it again."
         )
+    if not lengths[1::2].any():
+        raise UserError(f"{where}: its mask marks no pixel: draw it anew, or delete it.")
     return Runs(lengths, (left, top, width, height), by_rows)
 
 

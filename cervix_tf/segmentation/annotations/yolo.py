@@ -1,5 +1,6 @@
 """YOLO's text: a file a picture, a line a box or polygon, in fractions of width and height."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from cervix_tf.errors import UserError
 from cervix_tf.segmentation.annotations.shapes import Picture, box, polygon
 
 NAMES = ("classes.txt", "obj.names", "data.yaml", "dataset.yaml")
+_BEGUN = re.compile(r"\s*-?\d+\s+-?[\d.]+(\s|$)")
 _MOST = 2**20  # bytes of a file of names
 
 
@@ -18,11 +20,15 @@ def is_yolo(lines: list[str]) -> bool:
     return all(_numbers(line) is not None for line in lines if line.strip())
 
 
-def broken_line(lines: list[str]) -> int | None:
-    """Give the number, from 1, of the first line that is none of YOLO's among others that are."""
+def broken_line(lines: list[str], alone: bool = False) -> int | None:
+    """Give the number, from 1, of the first line that is none of YOLO's among others that are.
+
+    `alone` takes lines that all begin with two numbers, as no path does, for meant to be YOLO's.
+    """
     right = [_numbers(line) is not None for line in lines]
     wrong = [n for n, line in enumerate(lines, 1) if line.strip() and not right[n - 1]]
-    return wrong[0] if any(right) and wrong else None
+    meant = any(right) or (alone and all(_BEGUN.match(lines[n - 1]) for n in wrong))
+    return wrong[0] if meant and wrong else None
 
 
 def picture(name: str, lines: list[str], names: dict[int, str], where: str) -> Picture:
@@ -31,14 +37,15 @@ def picture(name: str, lines: list[str], names: dict[int, str], where: str) -> P
     for number, line in enumerate(lines, 1):
         if line.strip():
             kind, *values = _numbers(line) or []
+            at = f"{where}, line {number}"
             if len(values) > 5:
-                shape: Any = polygon(values, where)
+                shape: Any = polygon(values, at)
             else:  # a fifth number is the confidence of a network
                 x, y, w, h = values[:4]
-                shape = box((x - w / 2, y - h / 2, w, h), where)
+                shape = box((x - w / 2, y - h / 2, w, h), at)
             if names and int(kind) not in names:
                 raise UserError(
-                    f"{where}, line {number}: there is no class {int(kind)} in the list of classes "
+                    f"{at}: there is no class {int(kind)} in the list of classes "
                     f"({', '.join(NAMES)}): mend the list or the line."
                 )
             found.shapes.append((names.get(int(kind), str(int(kind))), shape))

@@ -149,10 +149,18 @@ def overlap(masks: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndar
         Dice, 2|A and B| / (|A| + |B|), and intersection over union, each float (N,) in [0, 1]; two
         empty masks agree wholly.
 
+    Raises:
+        UserError: They are not bool, or of two shapes.
+
     Example:
         >>> overlap(np.ones((1, 2, 2), bool), np.eye(2, dtype=bool)[None])
         (array([0.66666667]), array([0.5]))
     """
+    if masks.dtype != bool or targets.dtype != bool or masks.shape != targets.shape:
+        raise UserError(
+            f"Masks to compare must be bool and of one shape: received {masks.dtype} {masks.shape} and "
+            f"{targets.dtype} {targets.shape}."
+        )
     axes = tuple(range(1, masks.ndim))
     both = (masks & targets).sum(axes)
     areas = masks.sum(axes) + targets.sum(axes)

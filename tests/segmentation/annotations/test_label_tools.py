@@ -34,7 +34,9 @@ def test_labelme():
     assert (label, shape.sides) == ("cervix", (10, 5, 20, 20))
     disc = mask_of(labelme(("circle", [[20, 15], [20, 5]])))
     assert disc.sum() == pytest.approx(np.pi * 100, rel=0.03)
-    with pytest.raises(UserError, match="f: a shape of the kind 'mask' is not read"):
+    with pytest.raises(
+        UserError, match="f: number 1 of its shapes, of .*: a shape of the kind 'mask' is not read"
+    ):
         labelme(("mask", SQUARE))
 
 
@@ -135,7 +137,9 @@ def test_cvat():
     ][1]
     assert turned.sides == pytest.approx((15, 5, 10, 20))
     assert cvat("").shapes == []
-    with pytest.raises(UserError, match="f, x/a.jpg: a shape of the kind 'cuboid' is not read"):
+    with pytest.raises(
+        UserError, match="f, x/a.jpg, number 1 of its shapes: a shape of the kind 'cuboid'"
+    ):
         cvat('<cuboid label="cervix"/>')
 
 
@@ -170,6 +174,17 @@ def test_sizes_that_are_none_are_refused(size):
         text = f"<annotations>{image}</annotations>"
         with pytest.raises(UserError, match="f, a.jpg: its height and width"):
             label_tools.cvat(text.encode(), "f")
+
+
+def test_shapes_without_an_area_are_named():
+    flat = result("rectanglelabels", x=25, y=20, width=0, height=50)
+    with pytest.raises(UserError, match="a b.jpg, number 1 of its results: a box needs a width"):
+        label_tools.label_studio([task(flat)], "f")
+    whole = '<box label="os" xtl="10" ytl="5" xbr="30" ybr="25"/>'
+    with pytest.raises(
+        UserError, match="x/a.jpg, number 2 of its shapes: the corners of a polygon"
+    ):
+        cvat(whole + '<polygon label="os" points="1,1;2,2;3,3"/>')
 
 
 def test_shapes_without_a_label_are_refused():

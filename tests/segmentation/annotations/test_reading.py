@@ -80,7 +80,17 @@ def test_a_folder_of_several(read, tmp_path, caplog):
     [
         ("{" * 9, "line 1: the JSON is broken or cut off there"),
         ("[1,\n2,", "line 2: the JSON is broken or cut off there"),
-        ("[" * 200_000, "cannot be read .RecursionError"),
+        ("[" * 200_000, "is not as its format has it"),
+        (b'{"a": "\xff"}', "is no text in UTF-8 or UTF-16: save it as UTF-8"),
+        ("null", "is none of COCO, LabelMe"),
+        ([1, None], "is none of COCO, LabelMe"),
+        ({"images": None, "annotations": []}, "its images are no list"),
+        ({**COCO, "annotations": {}}, "its annotations are no list"),
+        ({**COCO, "annotations": [None]}, "number 1 of its annotations has no keys"),
+        ({"images": [{"id": 1, "file_name": None}], "annotations": []},
+         "number 1 of its images: its file_name is None, not a name"),
+        ({**COCO, "categories": [{"id": 1, "name": " "}]}, "of its categories: its name is ' ', not"),
+        ({**COCO, "images": [{"id": True, "file_name": "a"}]}, "its id is True, not a number"),
         ({}, "is none of COCO, LabelMe"),
         ("words", "is none of COCO, LabelMe"),
         ({"images": [{"file_name": "a"}], "annotations": []}, "number 1 of its images has no id"),
@@ -112,14 +122,32 @@ def test_a_folder_of_several(read, tmp_path, caplog):
          "number 2 of its categories: an earlier one has its id 4 already"),
         ({**COCO, "annotations": [{"image_id": 1, "segmentation": [[1, 2, 3, 4, 5, 6]]}]},
          "of 1.jpg: the corners of a polygon lie on one line"),
+        ({**COCO, "annotations": [{"id": 3, **one} for one in COCO["annotations"]]},
+         "number 2 of its annotations: an earlier one has its id 3 already"),
+        ({**COCO, "annotations": [{**COCO["annotations"][1], "category_id": 7}]},
+         "number 1 of its annotations: there is no category of its category_id 7"),
+        ({**COCO, "annotations": [{"image_id": 1, "bbox": [1, 2, 3, 3]}]},
+         "there is no category of its category_id None"),
+        ({**COCO, "annotations": [{"image_id": 1, "segmentation": {"counts": [1200], "size": [30, 40]}}]},
+         "number 1 of its annotations, of 1.jpg: its mask marks no pixel"),
         ({**COCO, "annotations": [{"image_id": 7}]}, "there is no image of its image_id 7"),
         ({**COCO, "annotations": [{"image_id": 1, "segmentation": {"counts": [9], "size": [3, 3]}}]},
          "of 1.jpg: its mask is of 3 x 3 pixels, its image of 40 x 30"),
         ({**LABELME, "shapes": [{"label": "a", "points": [["x", 1]]}]}, "a polygon needs x and y"),
+        ({**LABELME, "shapes": None}, "its shapes are no list"),
+        ({**LABELME, "shapes": [None]}, "number 1 of its shapes is not as its format has it"),
+        ({**LABELME, "imagePath": None}, "its imagePath is None, not a name"),
+        ({**LABELME, "shapes": [{**LABELME["shapes"][0], "label": None}]},
+         "number 1 of its shapes, of a.jpg: its label is None, not a name"),
+        ({**LABELME, "shapes": [{"label": "a", "points": [[1, 1]] * 2, "shape_type": "rectangle"}]},
+         "number 1 of its shapes, of a.jpg: a box needs a width and a height above 0"),
+        ({**LABELME, "shapes": [{"label": "a", "points": [[1, 1]] * 2, "shape_type": "circle"}]},
+         "number 1 of its shapes, of a.jpg: an ellipse needs a width and a height above 0"),
+        ([{**TASK, "annotations": None}], "number 1 of its tasks is not as its format has it"),
         ({**LABELME, "shapes": [{"label": "a"}]}, "number 1 of its shapes has no points"),
         ([TASK, {**TASK, "annotations": [{}]}], "number 2 of its tasks has no result"),
         (CVAT.replace("width", "breadth"), "number 1 of its images has no width"),
-        ("<annotations>", "cannot be read .ExpatError"),
+        ("<annotations>", "line 1: the XML is broken or cut off there"),
         (b"PK\3\4", "is an archive"),
         ([], "is none of COCO"),
         ("", "is none of COCO"),
@@ -129,6 +157,20 @@ def test_what_is_damaged_is_said_in_a_line(read, content, reason):
     with pytest.raises(UserError, match=reason) as error:
         read(some_json=content)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("\n0 0.5 0.5 0.25", 2), ("0 0.5 0.5 0.25 x", 1), ("1 20 30 40 50", 1)],
+)
+def test_a_damaged_yolo_file_is_named_by_its_line(read, tmp_path, text, line):
+    with pytest.raises(UserError, match=f"a.txt, line {line}: it is not `class x y width height`"):
+        read(a_txt=text)
+    with pytest.raises(UserError, match=f"a.txt, line {line}: it is not `class x y width height`"):
+        read(a_txt=text, b_txt="0 0.5 0.5 0.25 0.25")
+    (tmp_path / "a.txt").write_text("0 0.5 0.5 0 0.25")
+    with pytest.raises(UserError, match="a.txt, line 1: a box needs a width"):
+        read_annotations(tmp_path)
 
 
 def test_sizes_are_looked_at_first(read, tmp_path, monkeypatch):

@@ -64,6 +64,11 @@ def test_boxes_turned_and_joined():
     lambda: box((0, 0, 0, 2), "f, a.jpg"),
     lambda: box((0, 0, float("inf"), 2), "f, a.jpg"),
     lambda: runs([3, 4], (0, 0, 2, 3), "f, a.jpg"),
+    lambda: box((0, 0, 3, -2), "f, a.jpg"),
+    lambda: ellipse((5, 5, 0, 3), "f, a.jpg"),
+    lambda: ellipse((5, 5, 3, -3), "f, a.jpg"),
+    lambda: polygon([0.1, 0.1, 0.2, 0.2, 0.3, 0.3], "f, a.jpg"),
+    lambda: runs([6, 0], (0, 0, 2, 3), "f, a.jpg"),
     lambda: runs([8, -2], (0, 0, 2, 3), "f, a.jpg"),
     lambda: runs([2**62] * 4 + [6], (0, 0, 2, 3), "f, a.jpg"),
 ])  # fmt: skip

@@ -29,8 +29,16 @@ def test_a_wrong_line_is_named_by_its_number():
     assert yolo.broken_line([right, "", right]) is None
     assert yolo.broken_line(["words", "of a text"]) is None
     assert yolo.broken_line([right, "", "1 0.5 0.5 0.5"]) == 3
+    assert yolo.broken_line(["", "1 0.5 0.5"]) is None
+    assert yolo.broken_line(["", "1 0.5 0.5"], alone=True) == 2
+    assert yolo.broken_line(["1 0.5 0.5", "words of a text"], alone=True) is None
+    assert yolo.broken_line(["a.jpg 1 2 3 4", "words of a text"], alone=True) is None
     with pytest.raises(UserError, match="f, line 2: there is no class 1 in the list"):
         yolo.picture("a", ["0 0.5 0.5 0.5 0.25", right], {0: "os"}, "f")
+    with pytest.raises(UserError, match="f, line 2: a box needs a width and a height above 0"):
+        yolo.picture("a", [right, "1 0.5 0.5 0 0.25"], {}, "f")
+    with pytest.raises(UserError, match="f, line 1: the corners of a polygon lie on one line"):
+        yolo.picture("a", ["0 0.1 0.1 0.2 0.2 0.3 0.3"], {}, "f")
     assert yolo.picture("a", [right], {}, "f").shapes[0][0] == "1"
 
 

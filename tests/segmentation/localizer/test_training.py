@@ -41,6 +41,9 @@ def test_overlap():
     dice, iou = overlap(found, true)
     assert dice.tolist() == [1, 0.5, 0]
     assert iou == pytest.approx([1, 1 / 3, 0])
+    for other in (true * np.uint8(255), true * 1.0, true[:2]):
+        with pytest.raises(UserError, match="must be bool and of one shape"):
+            overlap(found, other)
 
 
 @pytest.fixture(scope="module")
