@@ -353,7 +353,7 @@ def test_no_folder_of_photographs_becomes_anothers(mistake, finished, phantoms, 
     words = words.replace("RUN", str(finished.folder)).replace("DATA", str(phantoms))
     before = sorted(phantoms.rglob("*"))
     said = mistake(*words.split())
-    assert "holds photographs, such as" in said or "lies in a folder of the photographs" in said
+    assert "holds photographs, such as" in said or "lies among the photographs" in said
     assert sorted(phantoms.rglob("*")) == before
 
 

@@ -34,27 +34,38 @@ def check_not_read(path: Path | str, inputs: Iterable[Any]) -> None:
                 raise UserError(f"{path} is read here: name another file to write.")
 
 
-def check_not_among(out: Path | str, photographs: Iterable[str]) -> None:
+def check_not_among(
+    out: Path | str, photographs: Iterable[str], labels: Iterable[str | None] = ()
+) -> None:
     """Refuse to write a picture, or a folder of pictures, where photographs lie: one may be written over.
 
     Args:
         out: The file or folder to write; a folder of its own among photographs is allowed.
         photographs: The paths of those that are read, or that a run was made of.
+        labels: Their labels: a new folder beside class folders would be a class from then on.
 
     Raises:
-        UserError: It is such a folder, or would lie in one.
+        UserError: It is such a folder, would lie in one, or beside those of classes.
 
     Example:
-        >>> check_not_among("evaluation", run.manifest["path"])
+        >>> check_not_among("evaluation", run.manifest["path"], run.manifest["label"])
     """
-    folders = {os.path.realpath(folder) for folder in set(map(os.path.dirname, photographs))}
+    paths = list(photographs)
+    folders = {os.path.realpath(folder) for folder in set(map(os.path.dirname, paths))}
+    named = set(zip(map(os.path.dirname, paths), labels, strict=False))
+    sets = {
+        os.path.realpath(os.path.dirname(own))
+        for own, label in named
+        if os.path.basename(own) == label
+    }
     place = os.path.realpath(out)
     is_file = Path(place).suffix and not os.path.isdir(place)
     folder = os.path.dirname(place) if is_file else place
-    if folder in folders:
+    if folder in folders or (os.path.dirname(folder) in sets and not is_run(Path(folder))):
         raise UserError(
-            f"{out} lies in a folder of the photographs, {folder}, where nothing is changed: choose "
-            "another place."
+            f"{out} lies among the photographs, in "
+            f"{folder if folder in folders else os.path.dirname(folder)}, where nothing is changed: "
+            "choose another place."
         )
 
 

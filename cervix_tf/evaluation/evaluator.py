@@ -94,7 +94,8 @@ def evaluate(
     else:
         labelled, others = opened.validation, False
     if out is not None:
-        check_not_among(out, [*labelled["path"], *opened.photographs])
+        for table in (labelled, opened.manifest) if opened.photographs else (labelled,):
+            check_not_among(out, table["path"], table["label"])
     labelled = labelled.dropna(subset="label")
     if labelled.empty:
         raise UserError("There is no labelled photograph to evaluate on.")

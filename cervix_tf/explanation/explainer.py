@@ -71,13 +71,14 @@ def explain(
     if isinstance(run, Predictions):
         predictions = run
         if out:
-            check_not_among(out, predictions.photographs["path"])
+            check_not_among(out, predictions.photographs["path"], predictions.photographs["label"])
     else:
         run = load(run)
         _check_path(Path(out) if out else run.path("plots/saliency.png"))
         candidates = _candidates(run, manifest)
         if out:
-            check_not_among(out, [*candidates["path"], *run.photographs])
+            for table in (candidates, run.manifest) if run.photographs else (candidates,):
+                check_not_among(out, table["path"], table["label"])
         predictions = (
             held_out(run, candidates, cache=cache)
             if manifest is None

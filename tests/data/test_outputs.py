@@ -41,13 +41,21 @@ def test_nothing_is_written_among_photographs(tmp_path, photograph):
     path = photograph(tmp_path / "data/Type_1/1.jpg")
     (tmp_path / "link").symlink_to(tmp_path / "data/Type_1")
     dotted = photograph(tmp_path / "set.v2/1.jpg")
-    with pytest.raises(UserError, match="lies in a folder of the photographs"):
+    with pytest.raises(UserError, match="lies among the photographs"):
         check_not_among(tmp_path / "set.v2", [str(dotted)])
     for out in ("data/Type_1", "data/Type_1/1.jpg", "data/Type_1/new.png", "link/maps.png"):
-        with pytest.raises(UserError, match="lies in a folder of the photographs"):
+        with pytest.raises(UserError, match="lies among the photographs"):
             check_not_among(tmp_path / out, [str(path)])
     for out in ("data/maps.png", "evaluation", "data/Type_1/run/test"):
         check_not_among(tmp_path / out, [str(path)])
+    (tmp_path / "data/run").mkdir()
+    (tmp_path / "data/run/recipe.yaml").touch()
+    for out in ("data/new", "data/new/maps.png"):  # beside class folders: a class from then on
+        with pytest.raises(UserError, match=r"data, where nothing is changed"):
+            check_not_among(tmp_path / out, [str(path)], ["Type_1"])
+        check_not_among(tmp_path / out, [str(path)], [None])
+    for out in ("data/run", "evaluation"):
+        check_not_among(tmp_path / out, [str(path)], ["Type_1"])
 
 
 def test_from_python_too(tmp_path, photograph, finished):
