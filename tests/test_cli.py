@@ -346,6 +346,12 @@ def test_nothing_that_is_read_is_written_over(
 @pytest.mark.parametrize(
     "words",
     ["explain RUN --out DATA/train/Type_1/0.png", "evaluate RUN --out DATA/train/Type_1",
+     "explain RUN --out DATA/train/new.png", "evaluate RUN --out DATA/train",
+     "evaluate RUN --out DATA/train/new/deep", "report RUN --out DATA/train/new/page.html",
+     "export RUN --out DATA/train/new", "explore --data DATA/phantom.csv --out DATA/train/new",
+     "audit --data DATA/phantom.csv --out DATA/train/new",
+     "segment DATA/phantom.csv --out DATA/train/new",
+     "reproduce --data DATA/phantom.csv --out DATA/train/new",
      "fit --model cervixnet2 --data DATA --run DATA/train/Type_1", "card RUN --out DATA/train",
      "probe --model keras:MobileNet --weights none --data DATA --run DATA"],
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Data, Drop, Strict, folder_out
+from cervix_tf.commands.options import Cache, Data, Drop, Strict, apart, each_once, folder_out
 from cervix_tf.commands.printing import import_tensorflow, print_table
 from cervix_tf.commands.training import photographs
 from cervix_tf.errors import need_package
@@ -31,6 +31,7 @@ def audit(
             "--run",
             "--runs",
             metavar="RUN",
+            callback=each_once,
             help="A run folder, repeatable: look for label errors among its validation photographs, "
             "or an ensemble's: among all (extra 'audit').",
         ),
@@ -77,6 +78,7 @@ def audit(
     source = find_data(data)
     check_out(out, source)
     manifest = photographs(source, additional, labelled=False, strict=strict)
+    apart(out, manifest)
     if cleanvision:
         need_package("cleanvision", "audit")
     check_flags(drop or [], manifest)

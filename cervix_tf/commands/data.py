@@ -28,7 +28,7 @@ def phantom(
     from cervix_tf.data.manifests import photographs_or_phantoms
     from cervix_tf.progress import bar
 
-    sizes = [_size(text) for text in size] if size else None
+    sizes = list(dict.fromkeys(map(_size, size))) if size else None
     with bar("Drawing", 3 * per_class + test) as progress:
         table = phantom(
             folder, per_class=per_class, test=test, seed=seed, sizes=sizes, progress=progress

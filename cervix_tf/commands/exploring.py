@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Data, Strict, folder_out, outside
+from cervix_tf.commands.options import Cache, Data, Strict, apart, folder_out, keys_once, outside
 from cervix_tf.commands.printing import import_tensorflow
 
 
@@ -26,7 +26,10 @@ def explore(
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="An option of the backbone, such as alpha=0.25."
+            "--set",
+            metavar="KEY=VALUE",
+            callback=keys_once("--set"),
+            help="An option of the backbone, such as alpha=0.25.",
         ),
     ] = None,
     size: Annotated[int, typer.Option(min=8, help="Side of the raw squares in pixels.")] = 64,
@@ -47,6 +50,7 @@ def explore(
     source = find_data(data)
     outside(out, source)
     manifest = read_manifest(source, labelled=False, strict=strict)
+    apart(out, manifest)
     if backbone:
         from cervix_tf.models import spec
 

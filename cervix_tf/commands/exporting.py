@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Run, Strict, file_out, folder_out
+from cervix_tf.commands.options import Run, Strict, apart, file_out, folder_out
 from cervix_tf.commands.printing import import_tensorflow
 
 
@@ -40,6 +40,8 @@ def export(
     from cervix_tf.runs import load
 
     opened = load(run)
+    if opened.photographs:
+        apart(out, opened.manifest, "folder" if format == "savedmodel" else "file")
     manifest = read_manifest(data, labelled=False, strict=strict) if data else None
     import_tensorflow()
     from cervix_tf.inference import export

@@ -18,7 +18,9 @@ from cervix_tf.commands.options import (
     Strict,
     Track,
     Weights,
+    apart,
     folder_out,
+    keys_once,
     outside,
 )
 from cervix_tf.commands.printing import import_tensorflow, print_estimate, print_table
@@ -32,8 +34,9 @@ def search(
     space: Annotated[
         list[str],
         typer.Option(
+            callback=keys_once("--space"),
             help="6.1, 6.2 or 6.3, the grids of the report's sections; a YAML file; or "
-            "KEY=[VALUES], KEY={low: 0.1, high: 1, points: 3}. May be repeated."
+            "KEY=[VALUES], KEY={low: 0.1, high: 1, points: 3}. May be repeated.",
         ),
     ],
     study: Annotated[
@@ -75,6 +78,7 @@ def search(
 
     loaded = read_recipe(model, recipe, weights, settings)
     ready = load_space(space)
+    _check_values(ready.space)
     manifest = photographs(data, additional, strict=strict)
     _quiet_tensorflow()
     if dry_run:
@@ -141,7 +145,9 @@ def reproduce(
 
     source = find_data(data)
     outside(out, source)
+    given = _weights(weights)
     manifest = read_manifest(source, strict=strict)
+    apart(out, manifest)
     full = None
     try:
         full = photographs(source, additional=True)
@@ -151,7 +157,7 @@ def reproduce(
     if dry_run:
         from cervix_tf.reproduction.experiments import plan, planned
 
-        recipes = plan(only or (), steps_scale, _weights(weights), settings or ())
+        recipes = plan(only or (), steps_scale, given, settings or ())
         print_estimate(planned(recipes, manifest, full, cache))
         print("Masks, for the recipes that need them, and test photographs are not counted.")
         return
@@ -159,7 +165,7 @@ def reproduce(
 
     page = reproduce(
         manifest, only=only or (), steps_scale=steps_scale, out=out, settings=settings or (),
-        weights=_weights(weights), full=full, cache=cache,
+        weights=given, full=full, cache=cache,
     )  # fmt: skip
     print(f"Page: {page}")
 
@@ -179,10 +185,25 @@ def _weights(given: list[str] | None) -> str | dict[str, str] | None:
     pairs = [word.partition("=") for word in given or []]
     if len(pairs) == 1 and not pairs[0][1]:
         return pairs[0][0]
-    for name, equals, _ in pairs:
+    paths: dict[str, str] = {}
+    for name, equals, path in pairs:
         if not equals:
             raise UserError(f"--weights {name}: with several, write inception=PATH, resnet=PATH.")
-    return {name: path for name, _, path in pairs} or None
+        if not path:
+            raise UserError(f"--weights {name}=: write none, imagenet or a path behind it.")
+        if paths.setdefault(name, path) != path:
+            raise UserError(f"--weights {name} is given twice, as {paths[name]} and as {path}.")
+    return paths or None
+
+
+def _check_values(space: dict) -> None:
+    """Refuse a value that a key has twice: its trials would be run twice."""
+    from cervix_tf.errors import UserError
+
+    for key, values in space.items():
+        for number, value in enumerate(values if isinstance(values, tuple) else ()):
+            if value in values[:number]:
+                raise UserError(f"--space {key}: {value} is there twice: give every value once.")
 
 
 def _shown(value) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Strict, folder_out, outside
+from cervix_tf.commands.options import Strict, apart, folder_out, outside
 
 
 def segment(
@@ -52,6 +52,7 @@ def segment(
     given = {"segments": segments, "keep": keep, "space": space}
     options = {name: value for name, value in given.items() if value is not None}
     manifest = read_manifest(data, labelled=False, strict=strict)
+    apart(out, manifest)
     if method == "localizer":
         import_tensorflow()
     with bar("Segmenting", len(manifest)) as progress:

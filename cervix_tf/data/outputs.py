@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterable
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from cervix_tf.data.class_folders import SPLIT_FOLDERS
 from cervix_tf.data.folder_walk import is_run, walk
 from cervix_tf.data.readers import LISTS
 from cervix_tf.errors import UserError
@@ -35,38 +37,53 @@ def check_not_read(path: Path | str, inputs: Iterable[Any]) -> None:
 
 
 def check_not_among(
-    out: Path | str, photographs: Iterable[str], labels: Iterable[str | None] = ()
+    out: Path | str,
+    photographs: Iterable[str],
+    labels: Iterable[str | None] = (),
+    kind: Literal["file", "folder"] = "folder",
 ) -> None:
-    """Refuse to write a picture, or a folder of pictures, where photographs lie: one may be written over.
+    """Refuse to write where photographs lie: over one, or what would be read as one from then on.
 
     Args:
-        out: The file or folder to write; a folder of its own among photographs is allowed.
+        out: The file or folder to write; a folder of its own among photographs without a label, or in a
+            run, is allowed.
         photographs: The paths of those that are read, or that a run was made of.
-        labels: Their labels: a new folder beside class folders would be a class from then on.
+        labels: Their labels: whatever is new beside class folders, or in one, would be read with them
+            from then on.
+        kind: What `out` is.
 
     Raises:
-        UserError: It is such a folder, would lie in one, or beside those of classes.
+        UserError: It is a folder of photographs, would lie in one, or where their class folders lie.
 
     Example:
         >>> check_not_among("evaluation", run.manifest["path"], run.manifest["label"])
     """
     paths = list(photographs)
     folders = {os.path.realpath(folder) for folder in set(map(os.path.dirname, paths))}
-    named = set(zip(map(os.path.dirname, paths), labels, strict=False))
-    sets = {
-        os.path.realpath(os.path.dirname(own))
-        for own, label in named
-        if os.path.basename(own) == label
-    }
-    place = os.path.realpath(out)
-    is_file = Path(place).suffix and not os.path.isdir(place)
-    folder = os.path.dirname(place) if is_file else place
-    if folder in folders or (os.path.dirname(folder) in sets and not is_run(Path(folder))):
+    sets = _sets(zip(map(os.path.dirname, paths), labels, strict=False))
+    place = Path(os.path.realpath(out))
+    folder = place.parent if kind == "file" else place
+    above = takewhile(lambda one: not is_run(one), (folder, *folder.parents))
+    among = [one for one in above if str(one) in sets]
+    if str(folder) in folders or among:
         raise UserError(
-            f"{out} lies among the photographs, in "
-            f"{folder if folder in folders else os.path.dirname(folder)}, where nothing is changed: "
-            "choose another place."
+            f"{out} lies among the photographs, in {folder if str(folder) in folders else among[0]}, "
+            "where nothing is changed: choose another place."
         )
+
+
+def _sets(named: Iterable[tuple[str, str | None]]) -> set[str]:
+    """The folders of which a new folder would be read: those of class folders, and a folder `test`."""
+    sets = set()
+    for own, label in set(named):
+        if not isinstance(label, str):
+            if os.path.basename(own).lower() in SPLIT_FOLDERS:
+                sets.add(os.path.realpath(own))
+            continue
+        folders = (Path(own), *Path(own).parents)
+        if of_class := next((folder for folder in folders if folder.name == label), None):
+            sets.add(os.path.realpath(of_class.parent))
+    return sets
 
 
 def check_no_photographs(folder: Path) -> None:

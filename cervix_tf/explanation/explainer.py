@@ -71,14 +71,15 @@ def explain(
     if isinstance(run, Predictions):
         predictions = run
         if out:
-            check_not_among(out, predictions.photographs["path"], predictions.photographs["label"])
+            table = predictions.photographs
+            check_not_among(out, table["path"], table["label"], kind="file")
     else:
         run = load(run)
         _check_path(Path(out) if out else run.path("plots/saliency.png"))
         candidates = _candidates(run, manifest)
         if out:
             for table in (candidates, run.manifest) if run.photographs else (candidates,):
-                check_not_among(out, table["path"], table["label"])
+                check_not_among(out, table["path"], table["label"], kind="file")
         predictions = (
             held_out(run, candidates, cache=cache)
             if manifest is None

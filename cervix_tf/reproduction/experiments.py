@@ -113,6 +113,16 @@ def plan(
             raise unknown("pretrained network", str(network), PRETRAINED)
     names = dict.fromkeys(name for part in PARTS if part in parts for name in PARTS[part])
     recipes = {name: scaled(name, steps_scale, weights, settings) for name in names}
+    shipped = [load_recipe(name).model for name in names]
+    starting = {model.name for model in shipped if model.weights != "none"}
+    if isinstance(weights, Mapping):
+        idle = [f"{network}={path}" for network, path in weights.items() if network not in starting]
+    else:
+        idle = [str(weights)] if not starting and weights not in (None, "none", "imagenet") else []
+    if idle:
+        raise UserError(
+            f"Weights {idle[0]}: no run of {', '.join(parts)} starts from them; leave them out."
+        )
     for model in [recipe.model for recipe in recipes.values()]:
         if model.weights not in ("none", "imagenet") and "://" not in str(model.weights):
             find(spec(model.name), model.weights)  # a wrong path ends it before the first run

@@ -18,6 +18,23 @@ def test_weights_of_the_pretrained_networks():
     }
     with pytest.raises(UserError, match="with several, write"):
         _weights(["none", "a.ckpt"])
+    with pytest.raises(UserError, match="inception is given twice, as a and as b"):
+        _weights(["inception=a", "inception=b"])
+    with pytest.raises(UserError, match="inception=: write none, imagenet or a path"):
+        _weights(["inception="])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["batch_size=[8, 16, 8]"], "--space batch_size: 8 is there twice"),
+        (["batch_size=[8]", "--space", "batch_size=[16]"], "--space batch_size is given twice"),
+    ],
+)
+def test_no_trial_is_asked_for_twice(mistake, phantoms, tmp_path, words, message):
+    given = ("search", "--model", "cervixnet2", "--data", phantoms, "--study", tmp_path / "study")
+    assert message in mistake(*given, "--space", *words)
+    assert not (tmp_path / "study").exists()
 
 
 def test_a_search_goes_on_in_a_fresh_process(monkeypatch, phantoms, tmp_path, capsys):

@@ -43,19 +43,43 @@ def test_nothing_is_written_among_photographs(tmp_path, photograph):
     dotted = photograph(tmp_path / "set.v2/1.jpg")
     with pytest.raises(UserError, match="lies among the photographs"):
         check_not_among(tmp_path / "set.v2", [str(dotted)])
-    for out in ("data/Type_1", "data/Type_1/1.jpg", "data/Type_1/new.png", "link/maps.png"):
+    with pytest.raises(UserError, match="lies among the photographs"):
+        check_not_among(tmp_path / "data/Type_1", [str(path)])
+    for out in ("data/Type_1/1.jpg", "data/Type_1/new.png", "link/maps.png"):
         with pytest.raises(UserError, match="lies among the photographs"):
-            check_not_among(tmp_path / out, [str(path)])
-    for out in ("data/maps.png", "evaluation", "data/Type_1/run/test"):
+            check_not_among(tmp_path / out, [str(path)], kind="file")
+    check_not_among(tmp_path / "data/maps.png", [str(path)], kind="file")
+    for out in ("evaluation", "data/Type_1/run/test"):
         check_not_among(tmp_path / out, [str(path)])
+
+
+@pytest.mark.parametrize("photographed", ["data/Type_1", "data/Type_1/patient"])
+def test_nothing_becomes_a_class(tmp_path, photograph, photographed):
+    path = photograph(tmp_path / photographed / "1.jpg")
     (tmp_path / "data/run").mkdir()
     (tmp_path / "data/run/recipe.yaml").touch()
-    for out in ("data/new", "data/new/maps.png"):  # beside class folders: a class from then on
+    for out, kind in (
+        ("data", "folder"),  # with plots/ in it
+        ("data/new", "folder"),
+        ("data/new.v2", "folder"),
+        ("data/new/deep", "folder"),
+        ("data/Type_1/new", "folder"),
+        ("data/maps.png", "file"),
+        ("data/new/maps.png", "file"),
+    ):
         with pytest.raises(UserError, match=r"data, where nothing is changed"):
-            check_not_among(tmp_path / out, [str(path)], ["Type_1"])
-        check_not_among(tmp_path / out, [str(path)], [None])
-    for out in ("data/run", "evaluation"):
+            check_not_among(tmp_path / out, [str(path)], ["Type_1"], kind)
+        check_not_among(tmp_path / out, [str(path)], [None], kind)
+    for out in ("data/run", "data/run/test", "evaluation"):
         check_not_among(tmp_path / out, [str(path)], ["Type_1"])
+    check_not_among(tmp_path / "data.png", [str(path)], ["Type_1"], "file")
+
+
+def test_nothing_becomes_a_test_photograph(tmp_path, photograph):
+    path = photograph(tmp_path / "data/test/1.jpg")
+    with pytest.raises(UserError, match=r"test, where nothing is changed"):
+        check_not_among(tmp_path / "data/test/evaluation", [str(path)], [None])
+    check_not_among(tmp_path / "data/evaluation", [str(path)], [None])
 
 
 def test_from_python_too(tmp_path, photograph, finished):

@@ -11,7 +11,7 @@ from cervix_tf.recipes import load_recipe
 from cervix_tf.recipes.recipe_files import HERE
 from cervix_tf.reproduction import report_tables as report
 from cervix_tf.reproduction import reproduce
-from cervix_tf.reproduction.experiments import scaled
+from cervix_tf.reproduction.experiments import plan, scaled
 from cervix_tf.reproduction.page import write_page
 from tests.planted.shortcuts import bare_fits, quick_figures, uncompiled
 
@@ -161,3 +161,18 @@ def test_weights_that_are_not_there_end_it_before_the_first_run(phantoms, tmp_pa
     with pytest.raises(UserError, match=named):
         reproduce(read_manifest(phantoms), out=tmp_path / "page", weights=weights)
     assert not (tmp_path / "page").exists()
+
+
+@pytest.mark.parametrize(
+    ("only", "weights", "named"),
+    [
+        ("table3", {"inception": "none"}, "Weights inception=none: no run of table3 starts from"),
+        ("table2", "gone.ckpt", "Weights gone.ckpt: no run of table2 starts from them"),
+        ("table1", "gone.ckpt", "Weights gone.ckpt: no run of table1"),
+    ],
+)
+def test_weights_that_no_run_asks_for(only, weights, named):
+    with pytest.raises(UserError, match=named):
+        plan([only], 1.0, weights, [])
+    assert len(plan(["table2"], 1.0, "none", [])) == 4
+    assert list(plan(["table3"], 1.0, {"resnet": "none"}, [])) == ["resnet-report"]

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cervix_tf.data import summary
+from cervix_tf.data.outputs import check_not_among
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation.learning_curves import plot_curves
 from cervix_tf.evaluation.report import set_wording, wording
@@ -59,7 +60,7 @@ def report(
 
     Raises:
         UserError: A run has not ended, so lacks figures or plots, is given twice, or the page cannot
-            be written.
+            be written or would lie among the photographs.
 
     Example:
         >>> report(["runs/a", "runs/b"], "table5.html")
@@ -78,6 +79,9 @@ def report(
     check_output(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"{path}: name a file that ends in .html or .htm.")
+    for run in runs:
+        if run.photographs:
+            check_not_among(path, run.manifest["path"], run.manifest["label"], kind="file")
     facts = [_facts(run) for run in runs]
     page = render(
         "run.html",
