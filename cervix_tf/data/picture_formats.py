@@ -15,8 +15,8 @@ from PIL import AvifImagePlugin, Image, TiffImagePlugin, features
 from cervix_tf.data.picture_values import UnreadableError, of_pillow
 from cervix_tf.screen import libraries_silenced
 
-# It would warn of a damaged file without its name, which the caller gives.
-warnings.filterwarnings("ignore", module=r"PIL\.")
+# They would warn of a damaged file without its name, which the caller gives.
+warnings.filterwarnings("ignore", module=r"PIL\.|pydicom\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
@@ -168,37 +168,58 @@ def _dicom_picture(found: Any) -> np.ndarray:
     kind = str(found.get("PhotometricInterpretation", ""))
     try:
         values = pixel_array(found, index=0)  # YBR becomes RGB
-        if kind.startswith("MONOCHROME"):
+        if kind.startswith("MONOCHROME") and values.ndim == 2:
             return _grey(values, found)
         full = 2 ** int(found.BitsStored) - 1
         if kind == "PALETTE COLOR":
             values = apply_color_lut(values, found)
             full = np.iinfo(values.dtype).max
+    except UnreadableError:
+        raise
     except Exception as error:  # pydicom's decoders raise whatever theirs do
         stored = getattr(found.file_meta.get("TransferSyntaxUID"), "name", "nothing known")
-        raise UnreadableError(f"damaged DICOM, or one compressed as {stored}") from error
-    if values.ndim != 3 or values.shape[2] < 3:
-        raise UnreadableError(f"a DICOM file of colours {kind or 'unknown'}")
-    return _bytes(values[..., :3], 0, full)
+        raise UnreadableError(
+            f"damaged DICOM, or one that is not read: colours {kind or 'unknown'}, stored as {stored}"
+        ) from error
+    known = kind in ("RGB", "PALETTE COLOR") or kind.startswith("YBR_")
+    if not known or values.ndim != 3 or values.shape[2] < 3:
+        channels = values.shape[2] if values.ndim == 3 else 1
+        raise UnreadableError(
+            f"a DICOM file of colours {kind or 'unknown'} with {channels} values a pixel"
+        )
+    # Eight bits in a wider type are common.
+    return _bytes(values[..., :3], 0, 255 if full > 255 >= values.max() else full)
 
 
 def _grey(values: np.ndarray, found: Any) -> np.ndarray:
-    """Grey by the file's window; without one 8 bits as they are, and deeper ones from least to most."""
+    """Grey by the file's window; without one up to 8 bits as they are, deeper ones from least to most."""
     from pydicom.pixels import apply_modality_lut, apply_voi, apply_windowing
 
-    deep = int(found.BitsStored) > 8 or found.get("PixelRepresentation", 0) == 1
+    bits, flat = int(found.BitsStored), values.min() == values.max()
+    deep = bits > 8 or found.get("PixelRepresentation", 0) == 1
     values = apply_modality_lut(values, found)
-    if "VOILUTSequence" in found:
+    if found.get("VOILUTSequence"):
         values = apply_voi(values.astype(np.int64), found)
         low, high = 0.0, 2.0 ** int(found.VOILUTSequence[0].LUTDescriptor[2]) - 1
-    elif "WindowCenter" in found:
+    elif _has_window(found):
         low, high = apply_windowing(np.array([-1e12, 1e12]), found).tolist()
         values = apply_windowing(values, found)
+    elif deep:
+        low, high = float(values.min()), float(values.max())
     else:
-        low, high = (float(values.min()), float(values.max())) if deep else (0, 255)
+        ends = apply_modality_lut(np.array([0, 2**bits - 1]), found)
+        low, high = float(ends.min()), float(ends.max())
     shown = _bytes(values, low, high)
+    if not flat and shown.min() == shown.max():
+        raise UnreadableError("a DICOM file whose window or rescaling leaves nothing to be seen")
     shown = 255 - shown if found.PhotometricInterpretation == "MONOCHROME1" else shown
     return np.repeat(shown[..., None], 3, axis=-1)
+
+
+def _has_window(found: Any) -> bool:
+    """Whether a window has a centre and a width; both may be there and empty."""
+    sides = [np.ravel(found.get(name)) for name in ("WindowCenter", "WindowWidth")]
+    return all(side.size and side[0] not in (None, "") for side in sides) and float(sides[1][0]) > 0
 
 
 def _bytes(values: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -120,10 +120,13 @@ def _onnx(given: Any, raw: bool) -> Engine:
     classes, size = card["class_names"], card["image_size"]
 
     def batch(images: np.ndarray) -> np.ndarray:
-        return session.run(["probabilities"], {"image": images})[0]
+        found = session.run(["probabilities"], {"image": images})[0]
+        if not (found >= 0).all() or not np.allclose(found.sum(axis=-1), 1, atol=1e-3):  # NaN too
+            raise damaged(path, "what it gives are no probabilities")
+        return found
 
     with reading(path):
-        shape = batch(np.zeros((1, size, size, 3), "uint8")).shape
+        shape = batch(np.full((1, size, size, 3), 128, "uint8")).shape
     if shape != (1, len(classes)):
         raise damaged(path, f"it names {len(classes)} classes and gives the shape {shape}")
 

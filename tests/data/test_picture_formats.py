@@ -91,7 +91,14 @@ WINDOW = {"WindowCenter": 1000 + 512, "WindowWidth": 1024}
         (GREY, "MONOCHROME2", {}, GREY),
         (255 - GREY, "MONOCHROME1", {}, GREY),
         (DEEP, "MONOCHROME2", {"BitsStored": 12, **WINDOW}, GREY),
-        (DEEP, "MONOCHROME2", {"BitsStored": 12, "WindowCenter": 9000, "WindowWidth": 2}, 0 * GREY),
+        (GREY, "MONOCHROME2", {"RescaleSlope": 0.00392, "RescaleIntercept": 0}, GREY),
+        (GREY, "MONOCHROME2", {"RescaleSlope": 257, "RescaleIntercept": -1024}, GREY),
+        (GREY // 4, "MONOCHROME2", {"BitsStored": 6}, GREY),
+        (GREY, "MONOCHROME2", {"WindowCenter": None, "WindowWidth": None}, GREY),
+        (GREY, "MONOCHROME2", {"WindowCenter": 128}, GREY),
+        (GREY, "MONOCHROME2", {"WindowCenter": 128, "WindowWidth": 0}, GREY),
+        (GREY, "MONOCHROME2", {"VOILUTSequence": []}, GREY),
+        (PICTURE.astype(np.uint16), "RGB", {}, PICTURE),
     ],
 )
 def test_dicom_as_it_is_meant_to_be_shown(pixels, kind, more, expected):
@@ -100,6 +107,27 @@ def test_dicom_as_it_is_meant_to_be_shown(pixels, kind, more, expected):
     expected = expected if expected.ndim == 3 else np.repeat(expected[..., None], 3, axis=-1)
     assert difference(decode(data), expected) < 1.5
     assert dimensions(data[:2000]) == (48, 60)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "kind", "more", "reason"),
+    [
+        (
+            DEEP,
+            "MONOCHROME2",
+            {"BitsStored": 12, "WindowCenter": 9000, "WindowWidth": 2},
+            "nothing to be",
+        ),
+        (GREY, "MONOCHROME2", {"RescaleSlope": 0, "RescaleIntercept": 5}, "nothing to be seen"),
+        (PICTURE, "MONOCHROME2", {}, "colours MONOCHROME2 with 3 values a pixel"),
+        (PICTURE, "HSV", {}, "colours HSV with 3 values a pixel"),
+        (GREY, "RGB", {}, "colours RGB"),
+    ],
+)
+def test_dicom_that_cannot_be_shown_rightly_is_named(pixels, kind, more, reason):
+    pytest.importorskip("pydicom")
+    with pytest.raises(UnreadableError, match=reason):
+        decode(dicom(pixels, kind, **more))
 
 
 def test_dicom_needs_no_ending(tmp_path):

@@ -116,3 +116,17 @@ def test_a_card_that_export_does_not_write(tmp_path, phantoms, change, message):
     onnx.save(model, path)
     with pytest.raises(UserError, match=f"colours.onnx.*{message}"):
         cx.predict(path, phantoms / "test", engine="onnx")
+
+
+def test_an_export_that_gives_no_probabilities_is_damaged(exported, phantoms, tmp_path):
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(exported)
+    for weights in model.graph.initializer:
+        values = numpy_helper.to_array(weights)
+        if values.dtype == np.float32:
+            weights.CopyFrom(numpy_helper.from_array(values * np.float32("nan"), weights.name))
+    onnx.save(model, tmp_path / "nan.onnx")
+    with pytest.raises(UserError, match=r"nan\.onnx.*no probabilities"):
+        cx.predict(tmp_path / "nan.onnx", phantoms / "test", engine="onnx")

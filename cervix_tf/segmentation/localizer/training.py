@@ -16,6 +16,7 @@ from cervix_tf.data.decoding_pass import UnreadablePhotographs
 from cervix_tf.data.manifests import photographs_or_phantoms, validated
 from cervix_tf.data.photographs import Progress, picture_sizes
 from cervix_tf.errors import UserError
+from cervix_tf.files import check_output
 from cervix_tf.segmentation.localizer.model import Localizer, keras_file, squeezed
 from cervix_tf.segmentation.localizer.network import SHRINK, localizer_network
 
@@ -60,12 +61,12 @@ def fit_localizer(
             or where there are none, the share `validation` of the others by group; rows whose
             split is `test` (unless all are), and rows without mask and box, are left out.
         path: The file to write, ending in `.keras`.
-        steps: Optimiser steps.
+        steps: Optimiser steps, 1 or more.
         seed: Determines split, order, views and initial weights.
         validation: Share held out, above 0 and at most 0.5.
         size: Side in pixels of the squares that whole photographs are squeezed to; a multiple of 4.
         batch_size: Photographs a step.
-        learning_rate: At the start.
+        learning_rate: At the start, above 0 and at most 1.
         augment: Options of `data.RandomView`; by default flips, rotation by up to 30 degrees,
             magnification 0.8 to 1.25, shifts and strong changes of light and colour.
         progress: Called with the steps done and their number.
@@ -82,9 +83,14 @@ def fit_localizer(
         >>> fit_localizer(read_manifest("data"), "localizer.keras", steps=300).card["iou"]
     """
     path = keras_file(path)
-    for name, value in (("steps", steps), ("batch_size", batch_size)):
-        if value < 1:
-            raise UserError(f"{name}={value}: give at least 1.")
+    check_output(path)
+    for name, count in (("steps", steps), ("batch_size", batch_size), ("seed", seed)):
+        whole, least = isinstance(count, int | np.integer), 0 if name == "seed" else 1
+        if not whole or isinstance(count, bool) or not least <= count < 2**32:
+            raise UserError(f"{name}={count!r}: give a whole number, {least} or more, below 2^32.")
+    for name, share, most in (("learning_rate", learning_rate, 1), ("validation", validation, 0.5)):
+        if not isinstance(share, int | float) or isinstance(share, bool) or not 0 < share <= most:
+            raise UserError(f"{name}={share!r}: give a number above 0 and at most {most}.")
     keras.utils.set_random_seed(seed)
     network = localizer_network(size)
     photographs = _learnable(validated(manifest), validation, seed)

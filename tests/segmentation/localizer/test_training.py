@@ -119,6 +119,19 @@ def test_mistakes(drawn, tmp_path):
             fit_localizer(wrong, path)
     with pytest.raises(UserError, match="steps=0"):
         fit_localizer(drawn, path, steps=0)
+    wrong = {
+        "steps": [1.5, True],
+        "seed": [-1, None],
+        "batch_size": ["3"],
+        "validation": ["x", 0.9],
+    }
+    wrong["learning_rate"] = [0, -1, 1e9, "a"]
+    for name, value in [(name, value) for name, values in wrong.items() for value in values]:
+        with pytest.raises(UserError, match=f"{name}={value!r}: give a"):
+            fit_localizer(drawn, path, **{name: value})
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file"):
+        fit_localizer(drawn, tmp_path / "file/a.keras")
     with pytest.raises(UserError, match="ends in .keras"):
         fit_localizer(drawn, tmp_path / "folder")
     with pytest.raises(UserError, match="is missing or no picture"):
