@@ -23,7 +23,6 @@ from cervix_tf.runs import Run
 
 PART = 1024  # photographs: a whole number of batches of the usual size
 AHEAD = 2  # batches that are decoded while the network works on one
-UNUSED = ("label", "source", "split")  # of a manifest
 ON_ERROR = ("stop", "record")
 OnError = Literal["stop", "record"]
 Progress = Callable[[int, int], None]
@@ -164,8 +163,6 @@ def prediction_stream(
     known = [one.run for one in opened if isinstance(one.run, Run)]
     threshold = None if sets is None else set_threshold(known, sets, raw)
     given = as_photographs(photographs)
-    table = given.table.drop(columns=list(UNUSED), errors="ignore")  # of a million they would weigh
-    given = Photographs(table, given.pictures)
     if shard is not None:
         given = given.of_rows(shard_rows(shard, len(given.table)))
     return PredictionStream(
