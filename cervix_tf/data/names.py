@@ -72,15 +72,21 @@ def check_readable(paths: Iterable[str]) -> None:
 
 
 def check_class_names(names: Iterable[str], where: str) -> None:
-    """Refuse class names that tables have for other columns: two columns would be one.
+    """Refuse class names that are not one line of text, or that tables have for other columns.
 
     Args:
         names: The classes.
         where: What the error message calls their source.
 
     Raises:
-        UserError: A class is called so, or begins with `raw:`.
+        UserError: A class is called so, or begins with `raw:`; or its name is blank or has line ends,
+            which the lists of classes have between names.
     """
+    names = list(names)
+    if broken := [name for name in names if len(name.strip().splitlines()) != 1]:
+        raise UserError(
+            f"{where}: {listed(map(repr, broken))} is no name of a class, which is one line: rename it."
+        )
     taken = sorted(n for n in names if n in BESIDE_CLASSES or n.startswith(("raw:", "Unnamed: ")))
     if taken:
         raise UserError(

@@ -5,6 +5,7 @@ The latter needs neither TensorFlow nor Keras, and nothing here imports them bef
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from cervix_tf.data.crops import Crop
 from cervix_tf.data.square_rows import SquareArray
 from cervix_tf.errors import UserError, need_package, unknown
 from cervix_tf.inference.predictions import check_classes, mean_of_views, run_probabilities
-from cervix_tf.inference.runtimes import onnx_session
+from cervix_tf.inference.runtimes import checksum, onnx_session
 from cervix_tf.runs import Run, load
 from cervix_tf.runs.file_shapes import check_card, damaged, reading
 
@@ -117,6 +118,14 @@ def _onnx(given: Any, raw: bool) -> Engine:
     except Exception as error:  # ONNX Runtime's errors have no class in common
         raise UserError(f"{path} is no ONNX file that cervix-tf export wrote.") from error
     check_card(path, card)
+    if "sha256" not in stored:
+        warnings.warn(
+            f"{path} holds no checksum, as earlier versions exported it: damage to it may not be seen. "
+            "Export again to have one.",
+            stacklevel=3,
+        )
+    elif stored["sha256"] != checksum(path.read_bytes(), stored["sha256"]):
+        raise damaged(path, "its checksum is another one")
     classes, size = card["class_names"], card["image_size"]
 
     def batch(images: np.ndarray) -> np.ndarray:
@@ -125,6 +134,8 @@ def _onnx(given: Any, raw: bool) -> Engine:
             raise damaged(path, "what it gives are no probabilities")
         return found
 
+    if (taken := session.get_inputs()[0].shape[1:]) != [size, size, 3]:
+        raise damaged(path, f"its 'image_size' is {size}, and the network takes {taken}")
     with reading(path):
         shape = batch(np.full((1, size, size, 3), 128, "uint8")).shape
     if shape != (1, len(classes)):

@@ -1,5 +1,6 @@
 """A run becomes a model for another runtime, checked there on photographs before it is kept."""
 
+import hashlib
 import importlib.util
 import json
 import tempfile
@@ -8,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ import pandas as pd
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.files import check_output, replacing, replacing_folder
 from cervix_tf.inference.predictions import crops, predictions_of
-from cervix_tf.inference.runtimes import RUNTIMES
+from cervix_tf.inference.runtimes import RUNTIMES, checksum
 from cervix_tf.runs import Run, load
 from cervix_tf.runs.provenance import check_recorded
 
@@ -178,18 +180,17 @@ def _write(run: Run, part: Path, format: str, quantize: str | None) -> None:
         "preprocessing is inside the model",
         "quantize": quantize,
     }
-    text = json.dumps(card, indent=2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         if format == "savedmodel":
-            _saved_model(run, part, text)
+            _saved_model(run, part, card)
         elif format == "onnx":
-            _onnx(run, part, text)
+            _onnx(run, part, card)
         else:
-            _litert(run, part, text, quantize)
+            _litert(run, part, card, quantize)
 
 
-def _saved_model(run: Run, folder: Path, card: str) -> None:
+def _saved_model(run: Run, folder: Path, card: dict[str, Any]) -> None:
     import tensorflow as tf
 
     from cervix_tf.inference.calibrated_model import calibrated_model
@@ -205,12 +206,17 @@ def _saved_model(run: Run, folder: Path, card: str) -> None:
     image = tf.TensorSpec((None, size, size, 3), tf.uint8, "image")
     module.serve = tf.function(serve, input_signature=[image])
     tf.saved_model.save(module, str(folder), signatures=module.serve)
+    sums = {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
     extra = folder / "assets.extra"
     extra.mkdir()
-    (extra / CARD).write_text(card, encoding="utf-8")
+    (extra / CARD).write_text(json.dumps(card | {"sha256": sums}, indent=2), encoding="utf-8")
 
 
-def _onnx(run: Run, path: Path, card: str) -> None:
+def _onnx(run: Run, path: Path, card: dict[str, Any]) -> None:
     import keras
     import onnx
 
@@ -229,15 +235,21 @@ def _onnx(run: Run, path: Path, card: str) -> None:
     model.graph.output[0].name = "probabilities"
     for end in (model.graph.input[0], model.graph.output[0]):
         end.type.tensor_type.shape.dim[0].dim_param = "batch"
-    fields = json.loads(card)
+    empty = "0" * 64  # in place of which the checksum of the whole file comes
     onnx.helper.set_model_props(
-        model, {key: v if isinstance(v, str) else json.dumps(v) for key, v in fields.items()}
+        model,
+        {
+            k: v if isinstance(v, str) else json.dumps(v)
+            for k, v in (card | {"sha256": empty}).items()
+        },
     )
     onnx.checker.check_model(model)
     onnx.save(model, path)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(empty.encode(), checksum(content, empty).encode(), 1))
 
 
-def _litert(run: Run, path: Path, card: str, quantize: str | None) -> None:
+def _litert(run: Run, path: Path, card: dict[str, Any], quantize: str | None) -> None:
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -247,8 +259,10 @@ def _litert(run: Run, path: Path, card: str, quantize: str | None) -> None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if quantize == "float16":
             converter.target_spec.supported_types = [tf.float16]
-        path.write_bytes(converter.convert())
+        model = converter.convert()
+    path.write_bytes(model)
+    card = card | {"sha256": hashlib.sha256(model).hexdigest()}
     # Files that belong to a TFLite model are a ZIP archive behind it, as its metadata format has it.
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(CARD, card)
+        archive.writestr(CARD, json.dumps(card, indent=2))
         archive.writestr("labels.txt", "\n".join(run.class_names) + "\n")

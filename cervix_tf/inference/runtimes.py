@@ -1,5 +1,6 @@
 """Exported models run by their own runtimes, Keras and the package's layers being no part of it."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,22 @@ def onnx_session(path: Path) -> "onnxruntime.InferenceSession":
 
     onnxruntime.disable_telemetry_events()
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
+def checksum(content: bytes, held: str) -> str:
+    """Compute the SHA-256 of an ONNX file that holds it itself.
+
+    Args:
+        content: The file's content.
+        held: What it holds as its checksum, in place of which 64 zeros are read.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Example:
+        >>> checksum(path.read_bytes(), session.get_modelmeta().custom_metadata_map["sha256"])
+    """
+    return hashlib.sha256(content.replace(held.encode(), b"0" * 64, 1)).hexdigest()
 
 
 def onnx(path: Path, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

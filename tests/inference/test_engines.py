@@ -99,9 +99,12 @@ def test_another_content_is_another_engine(exported, tmp_path):
     ({"class_names": '["a", "b"]'}, r"it names 2 classes and gives the shape \(1, 3\)"),
     ({"class_names": '["a", "b", "c", "d"]'}, "it names 4 classes"),
     ({"class_names": "3"}, "it has|its 'class_names'"),
+    ({"class_names": '["a", " ", "b"]'}, "' ' is no name of a class"),
+    ({"class_names": '["a", "b\\nc", "d"]'}, r"'b\\nc' is no name of a class"),
+    ({"square_size": "11"}, "its sizes are 12 and 11"),
     ({"square_size": "1000000"}, "its sizes are 12 and 1000000"),
     ({"square_size": "-1"}, "its sizes are 12 and -1"),
-    ({"image_size": "10", "square_size": "10"}, "is damaged"),
+    ({"image_size": "10", "square_size": "10"}, r"its 'image_size' is 10, and the network takes \[12"),
     ({"crop": "/etc"}, "its 'crop' is '/etc'"),
 ])  # fmt: skip
 def test_a_card_that_export_does_not_write(tmp_path, phantoms, change, message):
@@ -118,6 +121,21 @@ def test_a_card_that_export_does_not_write(tmp_path, phantoms, change, message):
         cx.predict(path, phantoms / "test", engine="onnx")
 
 
+def test_a_flipped_bit_is_told(exported, phantoms, tmp_path):
+    content = bytearray(exported.read_bytes())
+    place = len(content) // 2  # among the weights, where every bit is allowed
+    content[place] ^= 1
+    (tmp_path / "flipped.onnx").write_bytes(content)
+    with pytest.raises(UserError, match=r"flipped\.onnx is damaged .its checksum.*export again"):
+        cx.predict(tmp_path / "flipped.onnx", phantoms / "test", engine="onnx")
+
+
+def test_an_export_of_an_earlier_version_is_read_with_a_warning(phantoms, tmp_path):
+    path = colours_onnx(tmp_path / "colours.onnx")
+    with pytest.warns(UserWarning, match=r"colours\.onnx holds no checksum.*Export again"):
+        assert len(cx.predict(path, phantoms / "test", engine="onnx")) == 5
+
+
 def test_an_export_that_gives_no_probabilities_is_damaged(exported, phantoms, tmp_path):
     import onnx
     from onnx import numpy_helper
@@ -127,6 +145,8 @@ def test_an_export_that_gives_no_probabilities_is_damaged(exported, phantoms, tm
         values = numpy_helper.to_array(weights)
         if values.dtype == np.float32:
             weights.CopyFrom(numpy_helper.from_array(values * np.float32("nan"), weights.name))
+    (held,) = (entry for entry in model.metadata_props if entry.key == "sha256")
+    model.metadata_props.remove(held)  # of an earlier version, which the checksum does not guard
     onnx.save(model, tmp_path / "nan.onnx")
     with pytest.raises(UserError, match=r"nan\.onnx.*no probabilities"):
         cx.predict(tmp_path / "nan.onnx", phantoms / "test", engine="onnx")

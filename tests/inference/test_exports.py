@@ -1,3 +1,4 @@
+import hashlib
 import json
 import sys
 import zipfile
@@ -129,6 +130,12 @@ def test_metadata(exported):
         assert card["class_names"] == TYPES
         assert int(card["image_size"]) == 32
         assert card["model"] == "cervixnet1"
+    for name, digest in cards[0]["sha256"].items():
+        assert hashlib.sha256((saved / name).read_bytes()).hexdigest() == digest
+    assert "variables/variables.index" in cards[0]["sha256"]
+    bare, litert = exported["litert"].path, cards[1]["sha256"]
+    begin = min(entry.header_offset for entry in archive.infolist())
+    assert hashlib.sha256(bare.read_bytes()[:begin]).hexdigest() == litert
     assert archive.read("labels.txt").decode().split() == TYPES
     (entry,), (exit_,) = session.get_inputs(), session.get_outputs()
     assert (entry.name, entry.type, entry.shape) == ("image", "tensor(uint8)", ["batch", 32, 32, 3])
