@@ -73,6 +73,7 @@ def audit(
         write_decisions,
     )
     from cervix_tf.quality import audit as look
+    from cervix_tf.quality.label_quality import not_judged
 
     # Whatever can be wrong in what was typed ends here, before the photographs are read -------------
     source = find_data(data)
@@ -121,8 +122,10 @@ def audit(
         spoken = int(audited["label_quality"].notna().sum())
         print(
             f"Label errors were looked for among the {spoken} of {labelled} labelled photographs that "
-            f"{', '.join(map(str, runs or []))} can judge: those a network did not train on."
+            f"{', '.join(map(str, runs or []))} can judge."
         )
+        for reason, count in not_judged(manifest, errors).items():
+            print(f"{count} not judged: {reason}")
     for (change, why), count in changes(left).groupby(["change", "why"], sort=False).size().items():
         print(f"{count} {change}: {why}")
     print(f"{len(left)} of {len(audited)} photographs are in {out / 'manifest.csv'}")

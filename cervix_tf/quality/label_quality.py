@@ -1,18 +1,20 @@
 """Labels contradicted by networks that were not trained on the photograph."""
 
-import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cervix_tf.data.flags import LABEL_ERROR, has_flag, with_flag
 from cervix_tf.data.manifests import check_manifest, labels
+from cervix_tf.data.names import natural
 from cervix_tf.errors import UserError, listed, need_package
 from cervix_tf.runs import Ensemble, Run, load
 
 BESIDE = ("image", "path", "label", "group", "fold")  # columns that are no class
+FEWEST = 1  # photographs of a class, up to which cleanlab looks for no label error among them
 JUDGED = ["guess", "guess_probability", "label_quality"]  # what a run says of a label
 COLUMNS = ["image", "path", "label", *JUDGED, "label_error", "run"]
 
@@ -30,7 +32,7 @@ def label_errors(runs: Run | Path | str | Sequence[Run | Path | str]) -> pd.Data
     Returns:
         A table with one row a photograph, the most doubtful first: `image`, `path`, `label`, `guess`
         (the likeliest class), `guess_probability` and `label_quality` (those of the guess and of the
-        label, 0 to 1), `label_error` (bool) and `run`.
+        label, 0 to 1), `label_error` (bool) and `run`; its `attrs` have the runs' `classes`.
 
     Raises:
         UserError: Cleanlab is not installed, a run is not finished, the runs have different classes, or
@@ -56,19 +58,21 @@ def label_errors(runs: Run | Path | str | Sequence[Run | Path | str]) -> pd.Data
     table["guess"] = [classes[k] for k in probabilities.argmax(axis=1)]
     table["guess_probability"] = probabilities.max(axis=1)
     table["label_quality"] = get_label_quality_scores(targets, probabilities)
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        table["label_error"] = find_label_issues(targets, probabilities, n_jobs=1)
-    few = []
-    for warning in said:
-        if number := re.search(r"in class: (\d+), it has too few", str(warning.message)):
-            few.append(classes[int(number[1])])  # cleanlab knows no names
-        else:
-            warnings.warn(warning.message, stacklevel=2)
-    if few:
-        names = listed(few)
-        warnings.warn(f"Too few photographs to find every label error in: {names}.", stacklevel=2)
-    return table.sort_values("label_quality", kind="stable")[COLUMNS].reset_index(drop=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*has too few examples")  # it knows no names, we do
+        table["label_error"] = find_label_issues(
+            targets, probabilities, n_jobs=1, min_examples_per_class=FEWEST
+        )
+    counts = np.bincount(targets, minlength=len(classes))
+    if few := [name for name, count in zip(classes, counts, strict=True) if count <= FEWEST]:
+        warnings.warn(
+            f"{listed(table['run'].unique())}: too few photographs not trained on to find every label "
+            f"error in: {listed(few)}.",
+            stacklevel=2,
+        )
+    table = table.sort_values("label_quality", kind="stable")[COLUMNS].reset_index(drop=True)
+    table.attrs["classes"] = sorted(classes, key=natural)
+    return table
 
 
 def flag_label_errors(manifest: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
@@ -92,6 +96,35 @@ def flag_label_errors(manifest: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFr
     wrong = manifest["path"].map(judged["label_error"]).eq(True).to_numpy()
     said = {column: manifest["path"].map(judged[column]).where(same) for column in JUDGED}
     return with_flag(manifest, same & wrong, LABEL_ERROR).assign(**said)
+
+
+def not_judged(manifest: pd.DataFrame, errors: pd.DataFrame) -> dict[str, int]:
+    """Count the labelled photographs whose labels runs cannot judge, by the reason.
+
+    Args:
+        manifest: A manifest.
+        errors: What `label_errors` returned.
+
+    Returns:
+        Their number for each reason that there is, worded to stand behind it.
+
+    Example:
+        >>> not_judged(read_manifest("data"), label_errors("runs/first"))
+        {'not among the photographs that a run predicted without training on them': 144}
+    """
+    labelled = manifest[manifest["label"].notna()]
+    known = errors.attrs["classes"]
+    before = labelled["path"].map(errors.set_index("path")["label"])
+    foreign = ~labelled["label"].isin(known)
+    reasons = {
+        f"of a class that is not of the run's ({', '.join(known)})": foreign,
+        "labelled otherwise since the run": ~foreign
+        & before.notna()
+        & (before != labelled["label"]),
+        "not among the photographs that a run predicted without training on them": ~foreign
+        & before.isna(),
+    }
+    return {reason: int(rows.sum()) for reason, rows in reasons.items() if rows.any()}
 
 
 def doubted(audited: pd.DataFrame) -> pd.DataFrame:

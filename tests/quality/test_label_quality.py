@@ -7,6 +7,7 @@ import pytest
 from cervix_tf.data import folds
 from cervix_tf.errors import UserError
 from cervix_tf.quality import flag_label_errors, label_errors
+from cervix_tf.quality.label_quality import not_judged
 
 CLASSES = ["Type_1", "Type_2", "Type_3"]
 WRONG = tuple(range(7, 180, 14))
@@ -64,15 +65,33 @@ def test_one_run_speaks_of_its_validation_photographs_only(runs):
     assert set(label_errors(runs[0])["path"]) == set(own["path"])
 
 
+def test_why_others_are_not_judged(runs):
+    errors = label_errors(runs[:2])
+    given = photographs().drop(columns="true")
+    third = ~given["path"].isin(errors["path"])
+    outside = "not among the photographs that a run predicted without training on them"
+    assert not_judged(given, errors) == {outside: int(third.sum())}
+    one, two = np.flatnonzero(~third)[:2]
+    given.loc[one, "label"] = "Type_4"
+    given.loc[two, "label"] = "Type_1" if given.loc[two, "label"] != "Type_1" else "Type_2"
+    assert not_judged(given, errors) == {
+        "of a class that is not of the run's (Type_1, Type_2, Type_3)": 1,
+        "labelled otherwise since the run": 1,
+        outside: int(third.sum()),
+    }
+    judged = flag_label_errors(given, errors)["label_quality"].notna().sum()
+    assert judged == len(given) - sum(not_judged(given, errors).values())
+
+
 def test_classes_of_few_photographs_are_named(runs):
     """Cleanlab speaks of their numbers."""
     paths = [runs[0] / name for name in ("predictions.csv", "manifest.csv")]
     for path in paths:
         table = pd.read_csv(path)
-        rare = table["label"] == "Type_2"
+        rare = table["label"].isin(["Type_2", "Type_3"])
         validated = table["split"] == "validation" if "split" in table else rare | True
         table[~(rare & validated) | (rare & validated).cumsum().le(1)].to_csv(path, index=False)
-    with pytest.warns(UserWarning, match="to find every label error in: Type_2"):
+    with pytest.warns(UserWarning, match="fold1: too few .* label error in: Type_2, Type_3"):
         label_errors(runs[:1])
 
 
