@@ -20,6 +20,8 @@ _ARCHIVES = (
     b"\x28\xb5\x2f\xfd", b"\xd0\xcf\x11\xe0",
 )  # fmt: skip
 _HEAD = 4096  # bytes that tell an encoding
+# Python's strings, though Arrow is installed: its pool keeps what was read, 200 bytes a photograph.
+_STRINGS = ("mode.string_storage", "python")
 
 
 def read_table(
@@ -50,7 +52,7 @@ def read_table(
     encoding = encoding_of(path)
     try:
         names, delimiter = _header(path, encoding)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), pd.option_context(*_STRINGS):
             warnings.simplefilter("error", pd.errors.ParserWarning)
             table = pd.read_csv(
                 path,
