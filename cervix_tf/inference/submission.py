@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data.outputs import check_not_read
-from cervix_tf.data.tables import read_table
+from cervix_tf.data.tables import read_lines, read_table
 from cervix_tf.errors import UserError, listed
 from cervix_tf.files import check_output, write_csv
 from cervix_tf.inference.engines import engines
@@ -137,11 +137,15 @@ def check_submission(
         return images
     if not os.path.isfile(sample):
         raise UserError(f"The sample submission {sample} does not exist.")
-    wanted = read_table(sample)
-    if list(wanted.columns) != ["image_name", *sorted(classes)]:
+    header = ["image_name", *sorted(classes)]
+    first = next(filter(str.strip, read_lines(sample)), "")
+    without = (
+        first and "image_name" not in first
+    )  # its values may repeat, as no names of columns do
+    if without or (wanted := read_table(sample)).columns.tolist() != header:
         raise UserError(
-            f"{sample} has the columns {', '.join(wanted.columns)}; the run predicts "
-            f"image_name, {', '.join(sorted(classes))}."
+            f"{sample} begins with {first[:100]!r}: its first line must be the header "
+            f"{','.join(header)}, with the classes that the run predicts."
         )
     if wanted["image_name"].isna().any():
         row = int(wanted["image_name"].isna().argmax()) + 2

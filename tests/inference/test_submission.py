@@ -82,8 +82,9 @@ def refuse(*_, **__):
         ),
         (
             b"image_name,Type_1,Type_2\n0.jpg,1,0\n",
-            "the run predicts image_name, Type_1, Type_2, T",
+            "first line must be the header image_name,Type_1,Type_2,Type_3, with the classes",
         ),
+        (b"0.jpg,0.3,0.3,0.4\n1.jpg,1,0,0\n", "first line must be the header image_name,Type_1"),
         ("image_name;Type_1;Type_2;Type_3\n0.jpg;1;0;0\n".encode("utf-16"), "1 too many: 1.jpg"),
         (b"\x1f\x8b", "archive"),
         ("image_name,ä".encode("latin-1"), "neither UTF-8 nor UTF-16"),
