@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Data, Drop, Strict, apart, each_once, folder_out
+from cervix_tf.commands.options import Cache, Data, Drop, Strict, apart, folder_out
 from cervix_tf.commands.printing import import_tensorflow, print_table
 from cervix_tf.commands.training import photographs
 from cervix_tf.errors import need_package
@@ -31,7 +31,6 @@ def audit(
             "--run",
             "--runs",
             metavar="RUN",
-            callback=each_once,
             help="A run folder, repeatable: look for label errors among its validation photographs, "
             "or an ensemble's: among all (extra 'audit').",
         ),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Data, Strict, apart, folder_out, keys_once, outside
+from cervix_tf.commands.options import Cache, Data, Strict, apart, folder_out, outside
 from cervix_tf.commands.printing import import_tensorflow
 
 
@@ -28,7 +28,6 @@ def explore(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            callback=keys_once("--set"),
             help="An option of the backbone, such as alpha=0.25.",
         ),
     ] = None,
@@ -44,9 +43,9 @@ def explore(
     from cervix_tf.data import read_manifest, summary
     from cervix_tf.data.readers import find_data
     from cervix_tf.progress import bar
-    from cervix_tf.recipes.recipe_files import parse_setting
+    from cervix_tf.recipes.recipe_files import keys_once, parse_setting
 
-    options = dict(parse_setting(setting, "alpha=0.25") for setting in settings or [])
+    options = dict(parse_setting(setting, "alpha=0.25") for setting in keys_once(settings or []))
     source = find_data(data)
     outside(out, source)
     manifest = read_manifest(source, labelled=False, strict=strict)

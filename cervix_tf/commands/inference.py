@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cervix_tf.commands.options import Cache, Per, Raw, Ray, Strict, Views, each_once, named
+from cervix_tf.commands.options import Cache, Per, Raw, Ray, Strict, Views, named
 from cervix_tf.commands.printing import import_tensorflow, print_data
 
 
@@ -64,7 +64,6 @@ def predict(
     *runs, photographs = run
     if not runs:
         raise UserError("Give a run folder and then a folder or CSV of photographs.")
-    each_once(runs)
     from cervix_tf.runs.conformal import SET_LEVEL
 
     share = level if level is not None else SET_LEVEL if sets else None
@@ -82,9 +81,7 @@ def predict(
 
 
 def submit(
-    run: Annotated[
-        list[Path], typer.Argument(callback=each_once, help="Run folder; several are averaged.")
-    ],
+    run: Annotated[list[Path], typer.Argument(help="Run folder; several are averaged.")],
     test: Annotated[Path, typer.Option(help="Folder or CSV of the test photographs.")],
     out: Annotated[Path, typer.Option(callback=named(".csv"), help="The CSV to write.")] = Path(
         "kaggle_submission/submission.csv"

@@ -75,37 +75,6 @@ def apart(out: Path | None, photographs: Any, kind: Literal["file", "folder"] = 
         check_not_among(out, photographs["path"], photographs["label"], kind)
 
 
-def each_once(runs: list[Path] | None) -> list[Path] | None:
-    """Refuse a run that is given twice, under whatever name: it would count twice."""
-    from cervix_tf.errors import UserError
-
-    places = [run.resolve() for run in runs or []]
-    for number, place in enumerate(places):
-        if runs and place in places[:number]:
-            raise UserError(f"{runs[number]} is given twice: give every run once.")
-    return runs
-
-
-def keys_once(option: str) -> Callable[[list[str] | None], list[str] | None]:
-    """Make a check of words, some of them `KEY=VALUE`: no key has two values, and a repeat is dropped."""
-
-    def check(words: list[str] | None) -> list[str] | None:
-        from cervix_tf.errors import UserError
-
-        if words is None:
-            return None
-        values: dict[str, str] = {}
-        for word in words:
-            key, equals, value = word.partition("=")
-            if equals and values.setdefault(key, value) != value:
-                raise UserError(
-                    f"{option} {key} is given twice, as {values[key]} and as {value}: give it once."
-                )
-        return list(dict.fromkeys(words))
-
-    return check
-
-
 Verbose = Annotated[
     bool,
     typer.Option(
@@ -140,7 +109,6 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        callback=keys_once("--set"),
         help="Change a key of the recipe; may be repeated.",
     ),
 ]

@@ -20,7 +20,6 @@ from cervix_tf.commands.options import (
     Weights,
     apart,
     folder_out,
-    keys_once,
     outside,
 )
 from cervix_tf.commands.printing import import_tensorflow, print_estimate, print_table
@@ -34,7 +33,6 @@ def search(
     space: Annotated[
         list[str],
         typer.Option(
-            callback=keys_once("--space"),
             help="6.1, 6.2 or 6.3, the grids of the report's sections; a YAML file; or "
             "KEY=[VALUES], KEY={low: 0.1, high: 1, points: 3}. May be repeated.",
         ),
@@ -78,7 +76,6 @@ def search(
 
     loaded = read_recipe(model, recipe, weights, settings)
     ready = load_space(space)
-    _check_values(ready.space)
     manifest = photographs(data, additional, strict=strict)
     _quiet_tensorflow()
     if dry_run:
@@ -194,16 +191,6 @@ def _weights(given: list[str] | None) -> str | dict[str, str] | None:
         if paths.setdefault(name, path) != path:
             raise UserError(f"--weights {name} is given twice, as {paths[name]} and as {path}.")
     return paths or None
-
-
-def _check_values(space: dict) -> None:
-    """Refuse a value that a key has twice: its trials would be run twice."""
-    from cervix_tf.errors import UserError
-
-    for key, values in space.items():
-        for number, value in enumerate(values if isinstance(values, tuple) else ()):
-            if value in values[:number]:
-                raise UserError(f"--space {key}: {value} is there twice: give every value once.")
 
 
 def _shown(value) -> str:

@@ -19,6 +19,7 @@ from cervix_tf.errors import UserError, need_package, unknown
 from cervix_tf.inference.predictions import check_classes, mean_of_views, run_probabilities
 from cervix_tf.inference.runtimes import checksum, onnx_session
 from cervix_tf.runs import Run, load
+from cervix_tf.runs.ensembles import check_each_once
 from cervix_tf.runs.file_shapes import check_card, damaged, reading
 
 ENGINES = ("keras", "onnx")
@@ -68,11 +69,12 @@ def engines(runs: Runs, engine: str = "keras", raw: bool = False) -> list[Engine
         An engine each.
 
     Raises:
-        UserError: One cannot be opened, or they know different classes.
+        UserError: One cannot be opened or is given twice, or they know different classes.
     """
     if engine not in ENGINES:
         raise unknown("engine", str(engine), ENGINES)
     given: list = list(runs) if isinstance(runs, list | tuple) else [runs]
+    check_each_once(given)
     opened = [_onnx(one, raw) if engine == "onnx" else _keras(one, raw) for one in given]
     check_classes({one.name: one.class_names for one in opened})
     return opened

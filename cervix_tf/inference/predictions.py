@@ -17,6 +17,7 @@ from cervix_tf.errors import UserError
 from cervix_tf.inference.patients import group_means, group_names, group_table
 from cervix_tf.inference.photographs import as_photographs
 from cervix_tf.runs import Run, geometric_mean, load
+from cervix_tf.runs.ensembles import check_each_once
 
 if TYPE_CHECKING:
     import keras
@@ -155,6 +156,7 @@ def predictions_of(
         True
     """
     opened = [load(run) for run in (runs if isinstance(runs, list | tuple) else [runs])]
+    check_each_once(opened)
     check_views(tta, batch_size)
     check_classes({str(run.folder): run.class_names for run in opened})
     first = opened[0]

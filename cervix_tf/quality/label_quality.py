@@ -12,6 +12,7 @@ from cervix_tf.data.manifests import check_manifest, labels
 from cervix_tf.data.names import natural
 from cervix_tf.errors import UserError, listed, need_package
 from cervix_tf.runs import Ensemble, Run, load
+from cervix_tf.runs.ensembles import check_each_once
 
 BESIDE = ("image", "path", "label", "group", "fold")  # columns that are no class
 FEWEST = 1  # photographs of a class, up to which cleanlab looks for no label error among them
@@ -139,6 +140,7 @@ def _predicted(runs: list) -> tuple[pd.DataFrame, list[str]]:
     """The validation photographs of all runs, each once, and the classes."""
     if not runs:
         raise UserError("Give at least one run folder, such as --run runs/first.")
+    check_each_once(runs)
     parts: list[pd.DataFrame] = []
     classes: list[str] = []
     for run in map(load, runs):

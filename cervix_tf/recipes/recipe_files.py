@@ -90,8 +90,8 @@ def load_recipe(source: str | Path | dict, overrides: Iterable[str] = ()) -> Rec
         The validated recipe.
 
     Raises:
-        UserError: The file is missing or no YAML, a key is unknown (the nearest is named), or a value
-            is not allowed.
+        UserError: The file is missing or no YAML, a key is unknown (the nearest is named) or given two
+            values, or a value is not allowed.
 
     Example:
         >>> load_recipe("cervixnet2", ["batch_size=16", "model.dropout=0.4"]).batch_size
@@ -106,7 +106,7 @@ def load_recipe(source: str | Path | dict, overrides: Iterable[str] = ()) -> Rec
             raise UserError(
                 f"{path} is not a recipe: it must consist of keys such as model and stages."
             )
-    for setting in overrides:
+    for setting in keys_once(overrides):
         key, value = parse_setting(setting)
         keys = _replaced(keys, key.split("."), value, setting)
     try:
@@ -146,6 +146,34 @@ def parse_setting(setting: str, example: str = "batch_size=16") -> tuple[str, An
         raise UserError(
             f"--set {setting!r}: the value is not valid YAML: {one_line(error)}."
         ) from error
+
+
+def keys_once(words: Iterable[str], option: str = "--set") -> list[str]:
+    """Refuse two values for one key, and leave out what is repeated.
+
+    Args:
+        words: `KEY=VALUE`; others are let pass.
+        option: Where they come from, for the error.
+
+    Returns:
+        The words, each once.
+
+    Raises:
+        UserError: A key has two values.
+
+    Example:
+        >>> keys_once(["seed=1", "seed=1"])
+        ['seed=1']
+    """
+    words = list(dict.fromkeys(words))
+    values: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if equals and values.setdefault(key, value) != value:
+            raise UserError(
+                f"{option} {key} is given twice, as {values[key]} and as {value}: give it once."
+            )
+    return words
 
 
 def _replaced(node: Any, parts: list[str], value: Any, setting: str) -> Any:

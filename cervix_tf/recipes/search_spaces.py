@@ -10,7 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from cervix_tf.errors import UserError
-from cervix_tf.recipes.recipe_files import load_recipe
+from cervix_tf.recipes.recipe_files import keys_once, load_recipe
 from cervix_tf.recipes.schema import Recipe, _Frozen
 from cervix_tf.recipes.yaml_text import loaded, one_line, read_yaml, shown
 
@@ -84,6 +84,9 @@ class Space(_Frozen):
         for key, values in space.items():
             if not isinstance(values, Range) and not values:
                 raise ValueError(f"{key}: give at least one value")
+            for number, value in enumerate(values if isinstance(values, tuple) else ()):
+                if value in values[:number]:  # its trials would be run twice
+                    raise ValueError(f"{key}: {value} is there twice: give every value once")
         return space
 
     def choices(self, key: str) -> list:
@@ -108,7 +111,9 @@ class Space(_Frozen):
         self, recipe: Recipe | str | dict, settings: Iterable[str] = (), values: Mapping = {}
     ) -> Recipe:
         """Make the recipe of a trial: the recipe, the space's settings, `settings`, the values."""
-        shared = [f"{key}={as_text(value)}" for key, value in self.settings.items()]
+        settings = list(settings)
+        given = {setting.partition("=")[0] for setting in settings}
+        shared = [f"{k}={as_text(value)}" for k, value in self.settings.items() if k not in given]
         return with_values(recipe, [*shared, *settings], values)
 
 
@@ -127,6 +132,7 @@ def with_values(recipe: Recipe | str | dict, settings: Iterable[str], values: Ma
         # What was not given still follows from the values: the weight decay from the optimiser.
         recipe = recipe.model_dump(mode="json", exclude_unset=True)
     varied = [f"{k}={v if isinstance(v, str) else as_text(v)}" for k, v in values.items()]
+    settings = [setting for setting in settings if setting.partition("=")[0] not in values]
     return load_recipe(recipe, [*settings, *varied])
 
 
@@ -156,7 +162,8 @@ def load_space(source: "Space | str | Path | Mapping | Iterable[str]") -> Space:
         The validated space. Whether the keys are a recipe's shows when it is applied to one.
 
     Raises:
-        UserError: The name is unknown, the file missing or no YAML, or a range not allowed.
+        UserError: The name is unknown, the file missing or no YAML, a range not allowed, a value there
+            twice, or a key given twice by `KEY=VALUES`.
 
     Example:
         >>> load_space("6.3").space["model.l2"]
@@ -172,8 +179,8 @@ def load_space(source: "Space | str | Path | Mapping | Iterable[str]") -> Space:
     if isinstance(source, str | Path):
         source = [str(source)]
     merged: dict[str, dict] = {"settings": {}, "space": {}}
-    for word in source:
-        part = _part(str(word))
+    for word in keys_once(map(str, source), "--space"):
+        part = _part(word)
         for kind in merged:
             merged[kind].update(getattr(part, kind))
     return _validated(merged, "the search space")

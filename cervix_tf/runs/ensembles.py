@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,3 +144,25 @@ def load(run: Run | Path | str) -> Run:
         raise UserError(f"{folder} is not complete: {ensemble.how_to_go_on}.")
     ensemble.check_members()
     return ensemble
+
+
+def check_each_once(runs: Iterable[Any]) -> None:
+    """Refuse a run, or an exported file, that is given twice, under whatever name: it would count twice.
+
+    Args:
+        runs: Runs, or their places.
+
+    Raises:
+        UserError: One is there twice.
+
+    Example:
+        >>> check_each_once(["runs/first", "runs/second"])
+    """
+    seen: set[str] = set()
+    for run in runs:
+        place = run.folder if isinstance(run, Run) else run
+        if not isinstance(place, str | os.PathLike):
+            continue  # what it is instead is told where it is opened
+        if (real := os.path.realpath(place)) in seen:
+            raise UserError(f"{place} is given twice: give every run once.")
+        seen.add(real)

@@ -27,7 +27,7 @@ def test_weights_of_the_pretrained_networks():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["batch_size=[8, 16, 8]"], "--space batch_size: 8 is there twice"),
+        (["batch_size=[8, 16, 8]"], "batch_size: 8 is there twice"),
         (["batch_size=[8]", "--space", "batch_size=[16]"], "--space batch_size is given twice"),
     ],
 )

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ def exported(finished, tmp_path_factory):
     return cx.export(finished, path, format="onnx").path
 
 
-def test_an_exported_file_gives_the_runs_probabilities(finished, exported, phantoms):
+def test_an_exported_file_gives_the_runs_probabilities(finished, exported, phantoms, tmp_path):
     test = phantoms / "test"
     table = cx.predict(exported, test, engine="onnx", batch_size=2)
     keras = cx.predict(finished, test)
@@ -29,7 +30,8 @@ def test_an_exported_file_gives_the_runs_probabilities(finished, exported, phant
     assert list(table) == list(keras)
     np.testing.assert_allclose(table[TYPES], keras[TYPES], atol=1e-5)
     assert keras[TYPES].to_numpy().std(axis=0).min() > 3e-4
-    both = cx.predict([exported, exported], test, engine="onnx")
+    other = shutil.copy(exported, tmp_path / "other.onnx")
+    both = cx.predict([exported, other], test, engine="onnx")
     np.testing.assert_allclose(both[TYPES], keras[TYPES], atol=1e-5)
     turned, keras = (
         cx.predict(model, test, tta=8, engine=engine)[TYPES]
@@ -77,6 +79,8 @@ def test_mistakes(finished, exported, phantoms, tmp_path):
         (finished.folder, {"engine": "onnx"}, "is no file: --engine onnx takes"),
         (other, {"engine": "onnx"}, "no ONNX file that cervix-tf export wrote"),
         ([], {"engine": "onnx"}, "No run"),
+        ([exported, str(exported)], {"engine": "onnx"}, "first.onnx is given twice"),
+        ([finished, str(finished.folder)], {}, "run is given twice: give every run once"),
     ]:
         with pytest.raises(UserError, match=message):
             cx.predict(run, test, **given)

@@ -1,3 +1,4 @@
+import shutil
 import warnings
 
 import cv2
@@ -108,9 +109,10 @@ def test_pictures_over_the_limit_are_refused_before_they_are_decoded(tmp_path, m
             as_photographs([given]).squares(20)
 
 
-def test_several_runs_take_arrays_too(finished):
+def test_several_runs_take_arrays_too(finished, tmp_path):
     picture = np.full((20, 30, 3), 90, "uint8")
-    both = cx.predict([finished, finished], picture)
+    other = shutil.copytree(finished.folder, tmp_path / "other")
+    both = cx.predict([finished, other], picture)
     assert both[TYPES].to_numpy() == pytest.approx(cx.predict(finished, picture)[TYPES].to_numpy())
 
 

@@ -1,3 +1,5 @@
+import shutil
+
 import cv2
 import numpy as np
 import pytest
@@ -5,7 +7,7 @@ import pytest
 from cervix_tf.data import prepare, read_manifest
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation import evaluate
-from cervix_tf.inference import predict, probabilities
+from cervix_tf.inference import predict, predictions_of, probabilities
 from cervix_tf.inference.out_of_fold import held_out
 from cervix_tf.training import fit
 from tests.planted import shortcuts
@@ -45,9 +47,10 @@ def test_order_and_batch_size_do_not_matter(finished, test_photographs):
     assert one[TYPES].to_numpy() == pytest.approx(other[TYPES].to_numpy()[::-1], abs=1e-6)
 
 
-def test_several_runs_are_averaged(finished, test_photographs):
+def test_several_runs_are_averaged(finished, test_photographs, tmp_path):
     one = predict(finished, test_photographs)
-    both = predict([finished, finished.folder], test_photographs)
+    other = shutil.copytree(finished.folder, tmp_path / "other")
+    both = predict([finished, other], test_photographs)
     assert both[TYPES].to_numpy() == pytest.approx(one[TYPES].to_numpy(), abs=1e-9)
 
 
@@ -64,6 +67,9 @@ def test_mistakes(finished, test_photographs):
         predict(finished, test_photographs, tta=9)
     with pytest.raises(UserError, match="No run"):
         predict([], test_photographs)
+    for given in (predict, predictions_of):
+        with pytest.raises(UserError, match="run is given twice: give every run once"):
+            given([finished, finished.folder], test_photographs)
 
 
 @pytest.mark.slow

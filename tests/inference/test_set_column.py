@@ -50,11 +50,11 @@ def test_too_few_patients_hold_every_class_and_this_is_said_once(finished, photo
         predict(few, photographs, sets=0.8)
 
 
-def test_mistakes(finished, ensemble, photographs):
+def test_mistakes(finished, ensemble, photographs, tmp_path):
     with pytest.raises(UserError, match="is a single run, without out-of-fold .* crossfit"):
         predict(finished, photographs, sets=0.9)
     with pytest.raises(UserError, match="one ensemble.* 2 are given"):
-        predict([ensemble, ensemble], photographs, sets=0.9)
+        predict([ensemble, ensemble_of(finished, tmp_path / "b")], photographs, sets=0.9)
     with pytest.raises(UserError, match="level of 90: .*between 0 and 1"):
         predict(ensemble, photographs, sets=90)
 

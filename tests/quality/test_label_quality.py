@@ -1,3 +1,4 @@
+import shutil
 import sys
 
 import numpy as np
@@ -118,8 +119,11 @@ def test_flags_and_quality_go_into_the_manifest(runs):
 
 
 def test_faults(runs, tmp_path, monkeypatch):
-    with pytest.raises(UserError, match="predicted by .*fold1 and by .*fold1: give runs"):
+    with pytest.raises(UserError, match="fold1 is given twice"):
         label_errors([runs[0], runs[0]])
+    copied = shutil.copytree(runs[0], tmp_path / "copied")
+    with pytest.raises(UserError, match="predicted by .*fold1 and by .*copied: give runs"):
+        label_errors([runs[0], copied])
     manifest = pd.read_csv(runs[1] / "manifest.csv")
     manifest.assign(split="train").to_csv(runs[1] / "manifest.csv", index=False)
     with pytest.raises(UserError, match="fold2.predictions.csv: .* was trained on by this run"):

@@ -3,7 +3,7 @@ import yaml
 
 from cervix_tf.errors import UserError
 from cervix_tf.recipes import for_model, load_recipe, recipe_names, summary_line
-from cervix_tf.recipes.recipe_files import to_yaml
+from cervix_tf.recipes.recipe_files import keys_once, to_yaml
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -157,3 +157,11 @@ def test_a_key_that_stands_twice_in_a_file_is_refused(tmp_path):
     assert "\n" not in str(caught.value)
     path.write_text(path.read_text().replace("seed: 2\n", ""))
     assert load_recipe(path).seed == 1
+
+
+def test_a_key_has_one_value():
+    words = ["seed=1", "batch_size=8", "seed=1"]
+    assert keys_once([*words, "6.3", "6.3"]) == ["seed=1", "batch_size=8", "6.3"]
+    assert load_recipe("cervixnet2", words).seed == 1
+    with pytest.raises(UserError, match="--set seed is given twice, as 1 and as 2: give it once"):
+        load_recipe("cervixnet2", [*words, "seed=2"])

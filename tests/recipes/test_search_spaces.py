@@ -101,3 +101,18 @@ def test_mistakes_are_one_line(source, message):
 def test_a_grid_needs_points():
     with pytest.raises(UserError, match="has no points"):
         load_space({"model.l2": {"low": 0.1, "high": 1}}).grid()
+
+
+def test_no_trial_is_asked_for_twice():
+    for source in ({"batch_size": [8, 16, 8]}, ["batch_size=[8, 16, 8]"]):
+        with pytest.raises(UserError, match="batch_size: 8 is there twice: give every value once"):
+            load_space(source)
+    with pytest.raises(UserError, match="--space batch_size is given twice"):
+        load_space(["batch_size=[8]", "batch_size=[16]"])
+
+
+def test_later_settings_go_over_those_of_the_space():
+    space = load_space({"settings": {"seed": 1, "batch_size": 4}, "space": {"batch_size": [8, 16]}})
+    recipe = space.apply("cervixnet2", ["seed=2", "batch_size=2"], {"batch_size": 8})
+    assert (recipe.seed, recipe.batch_size) == (2, 8)
+    assert space.apply("cervixnet2").batch_size == 4

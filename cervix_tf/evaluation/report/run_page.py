@@ -17,6 +17,7 @@ from cervix_tf.pages.pictures import data_address
 from cervix_tf.pages.templates import render
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.runs import Run, load
+from cervix_tf.runs.ensembles import check_each_once
 
 PLOTS = {
     "curves.png": "Loss and accuracy by optimiser step: training on random views, validation on centre "
@@ -69,10 +70,7 @@ def report(
     runs = [load(r) for r in (run_or_runs if several else [run_or_runs])]  # type: ignore[union-attr]
     if not runs:
         raise UserError("No run to report on: give at least one run folder.")
-    folders = [run.folder.resolve() for run in runs]
-    for number, folder in enumerate(folders):
-        if folder in folders[:number]:
-            raise UserError(f"{runs[number].folder} is given twice: give every run once.")
+    check_each_once(runs)
     for run in runs:
         _check_finished(run)
     path = Path(path or (COMPARISON if len(runs) > 1 else runs[0].path("report.html")))
