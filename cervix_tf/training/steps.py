@@ -71,7 +71,8 @@ class Stepper:
         changing = [v for v in changing if v.dtype == "float32"]
         # What the network itself changes: BatchNorm's statistics, then counters of random numbers.
         self.moving = [v for v in (*changing, *counters) if v.path not in trained]
-        self._compiled = tf.function(self._step, reduce_retracing=True, autograph=False)
+        self._compiled = tf.function(self._step, autograph=False)
+        self._traced: dict[tuple, Callable] = {}  # by shape: `tf.function` looks longer for it
         self._network = self._differentiated
         if recipe.jit is True:
             self._network = tf.function(self._network, autograph=False, jit_compile=True)
@@ -109,7 +110,10 @@ class Stepper:
             The mean cross-entropy of the batch, and the share of photographs classified rightly.
         """
         try:
-            return self._compiled(images, keys, labels)
+            shape = tuple(images.shape)
+            if shape not in self._traced:
+                self._traced[shape] = self._compiled.get_concrete_function(images, keys, labels)
+            return self._traced[shape](images, keys, labels)
         except tf.errors.ResourceExhaustedError as error:
             size = self.model.input_shape[1]
             raise UserError(
