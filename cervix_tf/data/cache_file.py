@@ -39,7 +39,7 @@ from cervix_tf.data.square_rows import StoredSquares
 from cervix_tf.errors import UserError
 
 # To be raised when the pixels of a square come out otherwise than before.
-VERSION = 1
+VERSION = 2
 ROW = np.dtype([("key", "V16"), ("sum", "<u8")])
 _WRITTEN = 1 << 32  # tells a written record from an empty one, whatever its checksum
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}

@@ -7,10 +7,12 @@ reading is what tells a damaged file from a whole one: OpenCV and TensorFlow han
 part of a truncated JPEG as grey. Odd headers are no damage: `jpeg_headers` puts them in order first.
 """
 
+import math
 import os
 import re
 import struct
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -41,6 +43,27 @@ _UPRIGHT: dict[int, tuple[bool, tuple[int, ...]]] = {
 }
 
 
+class Decoded(NamedTuple):
+    """A photograph as it was decoded: its pixel (y, x) lies at (top + y * scale, left + x * scale).
+
+    Attributes:
+        picture: RGB, uint8, (H, W, 3), upright.
+        height: Of the whole photograph in pixels, upright.
+        width: Likewise.
+        scale: Of both sides, n/8. A scaled side that is no whole number is filled up to one, so
+            that `picture` shows up to a pixel more than the photograph at its right and lower edge.
+        top: 0, or what is filled up, below 1: turning a photograph may bring it to the other side.
+        left: Likewise.
+    """
+
+    picture: np.ndarray
+    height: int
+    width: int
+    scale: float = 1
+    top: float = 0
+    left: float = 0
+
+
 def decode(data: bytes, size: int = 1) -> np.ndarray:
     """Decode a photograph to the smallest scale whose shorter side still covers `size`.
 
@@ -57,19 +80,24 @@ def decode(data: bytes, size: int = 1) -> np.ndarray:
         UnreadableError: The file is empty, truncated, damaged or no picture, of a kind whose extra is
             not installed, or of more pixels than `max_pixels`, which its header tells.
     """
+    return decode_scaled(data, size).picture
+
+
+def decode_scaled(data: bytes, size: int) -> Decoded:
+    """Decode a photograph as `decode` does, and tell where it lies in the picture."""
     if not data:
         raise UnreadableError("the file is empty (zero bytes)")
     if data[:2] == JPEG:
         return _turn(_decode_jpeg(data, size), orientation(data))
     check_size(data)
-    other = decode_other(data)
-    if other is not None:
-        return other
-    picture = _by_opencv(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    picture = decode_other(data)
     if picture is None:
-        tiff = data.startswith(TIFF)
-        raise UnreadableError("damaged TIFF" if tiff else "not a picture, or damaged")
-    return rgb(picture)[..., ::-1]
+        picture = _by_opencv(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+        if picture is None:
+            tiff = data.startswith(TIFF)
+            raise UnreadableError("damaged TIFF" if tiff else "not a picture, or damaged")
+        picture = rgb(picture)[..., ::-1]
+    return Decoded(picture, *picture.shape[:2])
 
 
 def read_grey(path: Path) -> np.ndarray | None:
@@ -143,7 +171,7 @@ def dimensions(data: bytes) -> tuple[int, int]:
     return (width, height) if turned else (height, width)
 
 
-def _decode_jpeg(data: bytes, size: int) -> np.ndarray:
+def _decode_jpeg(data: bytes, size: int) -> Decoded:
     try:
         return _turbojpeg(data, size, strict=True)
     except ValueError as error:
@@ -164,16 +192,23 @@ def _decode_jpeg(data: bytes, size: int) -> np.ndarray:
         ) from error
 
 
-def _turbojpeg(data: bytes, size: int, strict: bool) -> np.ndarray:
-    scale = {"min_height": size, "min_width": size, "strict": strict}
+def _turbojpeg(data: bytes, size: int, strict: bool) -> Decoded:
     height, width, kind, _ = simplejpeg.decode_jpeg_header(data, strict=strict)
     check_pixels(height, width)
+    options: dict = {"strict": strict}
+    shorter = min(height, width)
+    # Below 8 pixels two scales may give the same shape, and nobody could tell which it was.
+    eighths = min(math.ceil(8 * size / shorter), 8) if shorter >= 8 else 8
+    if eighths < 8:
+        options["min_height"] = math.ceil(height * eighths / 8)
+        options["min_width"] = math.ceil(width * eighths / 8)
     if kind not in ("CMYK", "YCCK"):
-        return simplejpeg.decode_jpeg(data, **scale)
-    inks = simplejpeg.decode_jpeg(data, colorspace="CMYK", **scale).astype(np.uint16)
+        return Decoded(simplejpeg.decode_jpeg(data, **options), height, width, eighths / 8)
+    inks = simplejpeg.decode_jpeg(data, colorspace="CMYK", **options).astype(np.uint16)
     if b"Adobe" not in data[:65536]:
         inks = 255 - inks  # Adobe stores the light left by each ink, others the ink
-    return ((inks[..., :3] * inks[..., 3:] + 127) // 255).astype(np.uint8)
+    light = ((inks[..., :3] * inks[..., 3:] + 127) // 255).astype(np.uint8)
+    return Decoded(light, height, width, eighths / 8)
 
 
 def _padded(data: bytes, extra: int) -> bool:
@@ -207,8 +242,15 @@ def orientation(data: bytes) -> int:
         return 1
 
 
-def _turn(picture: np.ndarray, orientation: int) -> np.ndarray:
+def _turn(decoded: Decoded, orientation: int) -> Decoded:
     if orientation == 1:
-        return picture
+        return decoded
     transpose, axes = _UPRIGHT[orientation]
-    return np.flip(picture.swapaxes(0, 1) if transpose else picture, axes)
+    picture, height, width, scale = decoded[:4]
+    if transpose:
+        picture, height, width = picture.swapaxes(0, 1), width, height
+    top, left = (
+        whole - side * scale if axis in axes else 0
+        for axis, (whole, side) in enumerate(zip(picture.shape, (height, width), strict=False))
+    )
+    return Decoded(np.flip(picture, axes), height, width, scale, top, left)

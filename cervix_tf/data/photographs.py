@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data.crops import Region, centred_square, check_box, painted_out, square_around
-from cervix_tf.data.decoding import UnreadableError, decode, dimensions
+from cervix_tf.data.decoding import Decoded, UnreadableError, decode, decode_scaled, dimensions
 from cervix_tf.data.limits import check_bytes
 from cervix_tf.errors import UserError
 
@@ -99,10 +99,12 @@ def square(path: Path, size: int, region: Region = None, data: bytes | None = No
     """
     data = read_bytes(path) if data is None else data
     if isinstance(region, tuple):
-        picture = _resized(_around(data, size, region), size)
-    else:
-        picture = square_of(decode(data, size), size)
-    return painted_out(picture, region, *dimensions(data)) if isinstance(region, Path) else picture
+        return _around(data, size, region)
+    decoded = decode_scaled(data, size)
+    height, width = decoded.height, decoded.width
+    side = min(height, width)
+    picture = _cut(decoded, (height - side) // 2, (width - side) // 2, side, side, size)
+    return painted_out(picture, region, height, width) if isinstance(region, Path) else picture
 
 
 def square_of(picture: np.ndarray, size: int) -> np.ndarray:
@@ -129,7 +131,8 @@ def whole(path: Path, size: int) -> np.ndarray:
     Returns:
         RGB, uint8, (size, size, 3), upright.
     """
-    return _resized(decode(read_bytes(path), size), size)
+    decoded = decode_scaled(read_bytes(path), size)
+    return _cut(decoded, 0, 0, decoded.height, decoded.width, size)
 
 
 def scaled_down(picture: np.ndarray, scale: float) -> np.ndarray:
@@ -178,16 +181,59 @@ def _picture_size(path: Path) -> tuple[int, int, int]:
 
 
 def _around(data: bytes, size: int, box: tuple[float, float, float, float]) -> np.ndarray:
-    """Decode as small as lets the square around a box keep `size` pixels, and cut that out."""
+    """Cut out the square around a box, decoded as small as lets it keep `size` pixels."""
     height, width = dimensions(data)
     check_box(box, height, width)
     left, top, side = square_around(box, height, width)
-    picture = decode(data, min(math.ceil(size * min(height, width) / side), min(height, width)))
-    scale = min(picture.shape[:2]) / min(height, width)  # one for both sides, but for rounding
-    pixels = max(1, min(round(side * scale), *picture.shape[:2]))
-    column = min(round(left * scale), picture.shape[1] - pixels)
-    row = min(round(top * scale), picture.shape[0] - pixels)
-    return picture[row : row + pixels, column : column + pixels]
+    pixels = max(1, min(round(side), height, width))
+    row, column = min(round(top), height - pixels), min(round(left), width - pixels)
+    decoded = decode_scaled(data, math.ceil(size * min(height, width) / pixels))
+    return _cut(decoded, row, column, pixels, pixels, size)
+
+
+def _cut(decoded: Decoded, row: int, column: int, height: int, width: int, size: int) -> np.ndarray:
+    """Cut a rectangle, in pixels of the whole photograph, and shrink it to a square."""
+    picture, scale = decoded.picture, decoded.scale
+    if scale == 1:
+        return _resized(picture[row : row + height, column : column + width], size)
+    lengths = height * scale, width * scale
+    starts = decoded.top + row * scale, decoded.left + column * scale
+    skips: list[tuple[int, float]] = []
+    for start, length in zip(starts, lengths, strict=True):  # first along rows, then along columns
+        picture, skip, times = _begun(picture, start, length, size)
+        picture = picture.swapaxes(0, 1)
+        skips.append((skip, size / (length * times)))
+    (above, fy), (before, fx) = skips
+    picture = np.ascontiguousarray(picture)
+    picture = cv2.resize(picture, None, fx=fx, fy=fy, interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(picture[above : above + size, before : before + size])
+
+
+def _begun(
+    picture: np.ndarray, start: float, length: float, size: int
+) -> tuple[np.ndarray, int, int]:
+    """Take the rows that become `size` rows, though they begin within a row.
+
+    OpenCV averages over areas from a whole row on. So some more rows above become rows of the result
+    too, as many as make its first one begin nearly at a whole row; if none do, rows are repeated.
+
+    Returns:
+        The rows, of how many of the result's they are too many, and how often each is repeated.
+    """
+    pitch = length / size
+    for times in (1, 2, 4, 8):  # starts are whole eighths: the last leaves nothing over
+        beside, skip = 1.0, 0
+        for more in range(min(int(start / pitch), 16) + 1):
+            first = (start - more * pitch) * times
+            if beside > (over := abs(first - round(first)) / times):
+                beside, skip = over, more
+            if not beside:
+                break
+        if beside <= 1 / 16:
+            break
+    first = round((start - skip * pitch) * times)
+    rows = picture[first // times : math.ceil(start + length)]
+    return (np.repeat(rows, times, 0)[first % times :] if times > 1 else rows), skip, times
 
 
 def _resized(picture: np.ndarray, size: int) -> np.ndarray:

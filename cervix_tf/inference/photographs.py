@@ -11,12 +11,12 @@ import pandas as pd
 
 from cervix_tf.data import prepare, read_manifest
 from cervix_tf.data.crops import Crop
-from cervix_tf.data.decoding import UnreadableError, decode
+from cervix_tf.data.decoding import UnreadableError
 from cervix_tf.data.decoding_pass import UnreadablePhotographs
 from cervix_tf.data.limits import check_pixels
 from cervix_tf.data.manifests import COLUMNS, validated
 from cervix_tf.data.names import check_readable
-from cervix_tf.data.photographs import square_of
+from cervix_tf.data.photographs import square, square_of
 from cervix_tf.data.picture_values import of_pillow, rgb
 from cervix_tf.data.square_reader import Read, square_reader
 from cervix_tf.data.threads import spread
@@ -55,7 +55,7 @@ class Photographs:
 
         def shrink(row: int) -> None:
             try:
-                squares[row] = square_of(_rgb(self.pictures[row], size), size)
+                squares[row] = _square(self.pictures[row], size)
             except UnreadableError as error:
                 raise self.unreadable({row: str(error)}) from error
 
@@ -76,11 +76,7 @@ class Photographs:
         place = {row: number for number, row in enumerate(on_disk.index)}
         with square_reader(on_disk, size, cache if len(on_disk) else "none") as read:
             yield (
-                lambda row: (
-                    read(place[row])
-                    if row in place
-                    else square_of(_rgb(self.pictures[row], size), size)
-                )
+                lambda row: read(place[row]) if row in place else _square(self.pictures[row], size)
             )
 
     def of_rows(self, rows: range) -> "Photographs":
@@ -191,9 +187,13 @@ def _check(picture: Any, name: str) -> None:
             )
 
 
-def _rgb(picture: Any, size: int) -> np.ndarray:
+def _square(picture: Any, size: int) -> np.ndarray:
     if isinstance(picture, bytes):
-        return decode(picture, size)
+        return square(Path(), size, data=picture)
+    return square_of(_rgb(picture), size)
+
+
+def _rgb(picture: Any) -> np.ndarray:
     if isinstance(picture, np.ndarray):
         return rgb(picture)
     check_pixels(picture.height, picture.width)

@@ -3,9 +3,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import simplejpeg
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
 
 from cervix_tf.data import phantom, read_square, unreadable
-from cervix_tf.data.photographs import picture_sizes
+from cervix_tf.data.decoding import decode
+from cervix_tf.data.photographs import picture_sizes, square, whole
 from cervix_tf.errors import UserError
 
 
@@ -33,6 +37,43 @@ def test_square_is_that_of_a_full_decode_and_area_resize(tmp_path, size):
         assert square.dtype == np.uint8
         assert square.flags.c_contiguous
         assert psnr(square, slow_square(path, size)) > 35
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    height=st.integers(1, 180),
+    width=st.integers(1, 180),
+    size=st.integers(1, 100),
+    orientation=st.integers(1, 8),
+    place=st.tuples(*[st.floats(0, 0.6)] * 2),
+)
+def test_scaled_decode_shows_the_same_region(
+    tmp_path_factory, height, width, size, orientation, place
+):
+    """Colours tell the place, as in a PNG of the same pixels: a region that moves changes all of them."""
+    rows, columns = np.mgrid[:height, :width]
+    pixels = np.stack([columns + 30, rows + 30, 0 * rows], 2).astype("uint8")
+    tag = Image.Exif()
+    tag[0x0112] = orientation
+    folder = tmp_path_factory.mktemp("turned")
+    Image.fromarray(pixels).save(folder / "a.jpg", quality=98, subsampling=0, exif=tag)
+    full = decode((folder / "a.jpg").read_bytes(), 1000)
+    Image.fromarray(np.ascontiguousarray(full)).save(folder / "a.png")
+    tall, wide = full.shape[:2]
+    box = (place[0] * wide, place[1] * tall, 0.4 * wide, 0.4 * tall)
+    for region in (None, box):
+        one, other = (square(folder / name, size, region) for name in ("a.jpg", "a.png"))
+        shift = (one.astype(float) - other).mean((0, 1))  # in pixels of the photograph
+        assert np.abs(shift).max() < 1.6  # by half a pixel of an eighth: 4
+    one, other = (whole(folder / name, size).astype(float) for name in ("a.jpg", "a.png"))
+    assert np.abs(one.mean((0, 1)) - other.mean((0, 1))).max() < 1.6
+
+
+@pytest.mark.parametrize("shape", [(120, 160), (163, 121)])
+def test_square_of_a_small_jpeg_is_that_of_its_full_decode(tmp_path, shape):
+    for path in phantom(tmp_path, per_class=1, seed=1, sizes=[shape])["path"]:
+        for size in (36, 48, 64, 72):
+            assert psnr(read_square(path, size), slow_square(path, size)) > 35, (path, size)
 
 
 def test_scaled_decode_keeps_the_quality_of_real_photographs(shared, tmp_path):
