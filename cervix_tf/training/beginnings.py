@@ -1,10 +1,13 @@
 """What a run begins from: a split, an untrained network, its views, and how long its stages are."""
 
+from pathlib import Path
+
 import keras
 import pandas as pd
 
 from cervix_tf.data import STILL, RandomView, split
 from cervix_tf.data.splits import check_split
+from cervix_tf.data.squares import cache_folder
 from cervix_tf.errors import UserError
 from cervix_tf.models import build, set_trainable
 from cervix_tf.recipes import Recipe
@@ -73,6 +76,27 @@ def trainable(recipe: Recipe, classes: int) -> keras.Model:
                 "layer. Leave out the stage {train: probe}, or take another network."
             )
     return model
+
+
+def check_beginning(recipe: Recipe, classes: int, cache: str | Path | None) -> None:
+    """Find what no fit of a crossfit or search could begin with, before anything of it is written.
+
+    Args:
+        recipe: The recipe of one of the fits.
+        classes: How many classes.
+        cache: Where prepared squares are kept, as `data.prepare` takes it.
+
+    Raises:
+        UserError: As of `trainable`, or the cache cannot be written.
+
+    Example:
+        >>> check_beginning(load_recipe("cervixnet2"), 3, "memory")
+    """
+    trainable(recipe, classes)
+    keras.backend.clear_session()  # the model is not needed
+    if cache not in ("memory", "none"):
+        with cache_folder(cache):
+            pass
 
 
 def view_of(recipe: Recipe, size: int) -> RandomView:

@@ -32,7 +32,7 @@ from cervix_tf.runs.provenance import samples, warn_of_copies, with_content
 from cervix_tf.tracking.contents import parameters_of
 from cervix_tf.tracking.sending import check_tracker, open_tracker
 from cervix_tf.tracking.sending import track as send
-from cervix_tf.training.beginnings import untrained
+from cervix_tf.training.beginnings import check_beginning, untrained
 from cervix_tf.training.callbacks import Callbacks, check_maker, unswayed
 from cervix_tf.training.devices import Asked, devices_of
 from cervix_tf.training.hosts import alone
@@ -104,7 +104,7 @@ def crossfit(
     size = recipe.image_size or spec(recipe.model.name).image_size
     recipe = recipe.model_copy(update={"image_size": size, "keep": "last", "patience": None})
     manifest = validated(manifest)
-    class_names(manifest)  # what cannot be trained is refused here
+    classes = class_names(manifest)  # what cannot be trained is refused here
     check_maker(callbacks, "crossfit")
     check_tracker(track)
     alone("crossfit", "start it on each, and they share out the folds", devices)
@@ -114,6 +114,8 @@ def crossfit(
     divisions = [divided(manifest, folds, recipe.seed + repeat) for repeat in range(repeats)]
     ensemble = Ensemble(Path(out))
     check_ours(ensemble.folder, ENSEMBLE, _UNMARKED, "--out")
+    if not ensemble.path(ENSEMBLE).is_file():
+        check_beginning(recipe, len(classes), cache)
     with disk_errors(ensemble.folder):
         (ensemble.folder / "locks").mkdir(parents=True, exist_ok=True)
     whole = Lease(ensemble.path("locks/crossfit"))

@@ -16,6 +16,7 @@ from cervix_tf.errors import UserError, unknown
 from cervix_tf.evaluation.estimates import uncalibrated
 from cervix_tf.files import write_csv, write_text
 from cervix_tf.models import spec
+from cervix_tf.models.weights import find
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Range, Recipe, Space, load_space
 from cervix_tf.recipes.recipe_files import to_yaml
@@ -23,6 +24,7 @@ from cervix_tf.recipes.search_spaces import with_values
 from cervix_tf.runs import Run, fingerprint
 from cervix_tf.tracking.contents import Contents, Figures, parameters_of
 from cervix_tf.tracking.sending import check_tracker, finish, open_tracker
+from cervix_tf.training.beginnings import check_beginning, divided
 from cervix_tf.training.callbacks import Callbacks, check_maker
 from cervix_tf.training.hosts import alone
 from cervix_tf.training.leases import LeaseLost
@@ -106,10 +108,17 @@ def search(
     settings, space = list(settings), load_space(space)
     base = with_values(recipe, settings, {})
     _check(space, base, settings)
+    if sampler == "grid":
+        space.grid()  # a range without points ends here
     if sampler != "grid" and trials is None:
         raise UserError(f"A {sampler} search has no end of its own: give --trials N.")
     manifest = validated(manifest)
-    class_names(manifest)  # what cannot be trained is refused here
+    classes = class_names(manifest)  # what cannot be trained is refused here
+    if not (Path(study) / "study.yaml").is_file():
+        values = {key: ends[0] for key, ends in _ends(space).items()}
+        first = space.apply(base, settings, values)
+        divided(manifest, first)  # too few groups end here
+        check_beginning(first, len(classes), cache)
     same = {
         "recipe": base.model_dump(mode="json"),
         "space": space.model_dump(mode="json"),
@@ -267,10 +276,11 @@ def _table(study: Study) -> pd.DataFrame:
 
 def _check(space: Space, base: Recipe, settings: list[str]) -> None:
     """Find a key or value that no trial could take before the first of them."""
-    for key, values in space.space.items():
-        ends = [values.low, values.high] if isinstance(values, Range) else space.choices(key)
+    for key, ends in _ends(space).items():
         for value in ends:
-            space.apply(base, settings, {key: value})
+            model = space.apply(base, settings, {key: value}).model
+            if key == "model.weights" and "://" not in str(value):
+                find(spec(model.name), model.weights)
         option = key.removeprefix("model.")
         if key.startswith("model.") and option not in ("name", "weights"):
             taken = spec(base.model.name).all_options
@@ -279,6 +289,14 @@ def _check(space: Space, base: Recipe, settings: list[str]) -> None:
                     f"The space varies {key}, which {base.model.name} does not have; it has "
                     f"{', '.join(f'model.{name}' for name in taken)}."
                 )
+
+
+def _ends(space: Space) -> dict[str, list]:
+    """The values of each key, of a range its ends."""
+    return {
+        key: [values.low, values.high] if isinstance(values, Range) else space.choices(key)
+        for key, values in space.space.items()
+    }
 
 
 def _worded(values: Mapping) -> str:

@@ -198,6 +198,19 @@ def test_numbers_out_of_range_name_their_option(pictures, quick, tmp_path, asked
     assert not (tmp_path / "e").exists()
 
 
+def test_what_no_fold_could_begin_with_leaves_no_folder(pictures, quick, tmp_path):
+    manifest, out = cx.read_manifest(pictures), tmp_path / "e"
+    for changes, message in [
+        ({"model": {**NETWORK, "weights": "nofile"}}, "nofile"),
+        ({"stages": [{"train": "nolayer", "steps": 1}]}, "nolayer"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            cx.crossfit(manifest, quick(**changes), out, folds=3, cache="memory")
+    with pytest.raises(UserError, match="cannot keep the prepared squares"):
+        cx.crossfit(manifest, quick(), out, folds=3, cache=pictures)
+    assert not out.exists()
+
+
 @pytest.mark.slow
 def test_an_ensemble_that_is_not_complete_says_how_to_go_on(ensemble, tmp_path):
     half = tmp_path / "half"

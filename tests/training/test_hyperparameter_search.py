@@ -153,6 +153,9 @@ def test_an_interrupted_trial_is_gone_on_with(curves, recipe, phantoms, tmp_path
         ({"space": {"batch_size": [8, 0]}}, "'batch_size'.*received 0"),
         ({"space": {"model.dropuot": [0.1]}}, "varies model.dropuot, which cervixnet1 does not"),
         ({"space": {"model.dropout": {"low": 0, "high": 1}}}, "has no points"),
+        ({"settings": ["model.weights=nofile"]}, "nofile"),
+        ({"space": {"model.weights": ["none", "nofile"]}}, "nofile"),
+        ({"cache": "/dev/null/squares"}, "cannot keep the prepared squares"),
     ],
 )
 def test_mistakes_before_any_trial(recipe, phantoms, tmp_path, changes, message):
@@ -160,7 +163,7 @@ def test_mistakes_before_any_trial(recipe, phantoms, tmp_path, changes, message)
     with pytest.raises(UserError, match=message) as caught:
         search(read_manifest(phantoms), recipe(), **given)
     assert "\n" not in str(caught.value)
-    assert not (tmp_path / "study/trials").exists()
+    assert not (tmp_path / "study").exists()
 
 
 SPACE = {"optimizer.learning_rate": [1e-3, 1e-2], "model.l2": [0.0, 1e-4]}
