@@ -107,11 +107,12 @@ def read_grey(path: Path) -> np.ndarray | None:
         path: A PNG, or whatever else OpenCV reads.
 
     Returns:
-        uint8, (H, W), as `marked` makes it; None if it is missing, damaged or no picture.
+        uint8, (H, W), as `marked` makes it; None if it is missing or no picture.
 
     Raises:
         UserError: It has more pixels than `max_pixels`.
-        UnreadableError: Its values are of no range that `marked` knows.
+        UnreadableError: It is damaged, of numbers that OpenCV does not read, or its values are of no
+            range that `marked` knows.
     """
     try:
         data = path.read_bytes()
@@ -121,6 +122,11 @@ def read_grey(path: Path) -> np.ndarray | None:
     except UnreadableError as error:
         raise UserError(f"{path} cannot be read: {error}.") from error
     grey = _by_opencv(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+    if grey is None and (data.startswith(TIFF) or declared_size(data)):
+        raise UnreadableError(
+            "damaged, or of numbers that are not read, such as 16-bit floats or colours of 32 bits: "
+            "write grey of 8 bits, 0 and 255"
+        )
     return None if grey is None else marked(grey)
 
 

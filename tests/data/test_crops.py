@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -161,6 +162,21 @@ def test_masks_of_no_known_range_are_named(tmp_path, values, kind, reason):
     whole[2:6, 3:7] = values
     assert cv2.imwrite(str(path), whole.astype(kind))
     with pytest.raises(UnreadableError, match=rf"its mask .*mask\.tif cannot be read: .*{reason}"):
+        painted_out(np.full((8, 8, 3), 7, np.uint8), path, 8, 12)
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4", "i4", "damaged"])
+def test_masks_of_numbers_that_are_not_read_are_not_called_missing(tmp_path, kind):
+    path = tmp_path / "mask.tif"
+    if kind == "damaged":
+        path = tmp_path / "mask.png"
+        cv2.imwrite(str(path), np.eye(64, dtype=np.uint8))
+        path.write_bytes(path.read_bytes()[:60])
+    else:
+        tifffile.imwrite(path, np.ones((8, 12) if kind == "f2" else (8, 12, 3), kind))
+    with pytest.raises(
+        UnreadableError, match=r"cannot be read: damaged, or of numbers that are not"
+    ):
         painted_out(np.full((8, 8, 3), 7, np.uint8), path, 8, 12)
 
 
