@@ -14,7 +14,7 @@ from cervix_tf.data.crops import Crop
 from cervix_tf.data.manifests import class_names, labels, validated
 from cervix_tf.data.square_rows import SquareArray, SquareRows, aligned
 from cervix_tf.data.squares import Squares, prepare, square_size
-from cervix_tf.data.views import RandomView
+from cervix_tf.data.views import random_view
 
 # Batches whose photographs are drawn at a time, since each call of Python holds up the others; of
 # large batches fewer.
@@ -174,7 +174,7 @@ def batches(
         rows = slice(None) if training else labelled
         targets[rows] = labels(manifest[rows], class_names(manifest))
     count, random = len(targets), training and augment is not None
-    view = RandomView(image_size, seed=seed, **(augment or {}))
+    view = random_view(image_size, augment or {}, seed)
     read = _reader(array, array.shape[1] if random else image_size)
 
     def loaded(number, rows, epoch):

@@ -1,6 +1,8 @@
 """A layer that takes a random view of each photograph in one resampling, or cuts out the centre."""
 
+import inspect
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -24,6 +26,8 @@ COLOURS = "brightness", "contrast", "hue", "saturation"
 STILL: dict[str, Any] = {
     "flip": False, "quarter_turns": False, "rotation": 0.0, "scale": (1.0, 1.0), "crop": 0.0,
 }  # fmt: skip
+
+_OWN = "size", "seed", "jit", "kwargs"  # what an augmentation does not choose
 
 # What random erasing covers, as Zhong et al. chose it.
 ERASED_AREA = 0.02, 0.4  # share of the view
@@ -221,6 +225,33 @@ class RandomView(keras.layers.Layer):
         o = self.options
         moved = o["flip"] or o["quarter_turns"] or o["rotation"] or o["scale"] != (1.0, 1.0)
         return not (moved or o["crop"] or o["erase"] or any(o[name] for name in COLOURS))
+
+
+def random_view(size: int, augment: Mapping[str, Any], seed: int) -> RandomView:
+    """Make a `RandomView` of options that a user gave.
+
+    Args:
+        size: Side S of the images handed out, in pixels.
+        augment: Options of `RandomView` by name.
+        seed: Decides the views.
+
+    Returns:
+        The layer.
+
+    Raises:
+        UserError: That are no options, one is not known, or its value is none of its kind.
+    """
+    known = [name for name in inspect.signature(RandomView).parameters if name not in _OWN]
+    given = augment if isinstance(augment, Mapping) else [augment]
+    for name in given:
+        if given is not augment or name not in known:
+            raise UserError(f"augment: {name!r} is no option: give a dict of {', '.join(known)}.")
+    try:
+        return RandomView(size, seed=seed, **augment)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"augment={augment}: {error}; give numbers, and two of them as scale."
+        ) from error
 
 
 def _check(options: dict[str, Any]) -> None:

@@ -158,11 +158,24 @@ def mass_inside(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
         float64 (N,), in [0, 1]. Chance is the mask's share of the area, `masks.mean(axis=(1, 2))`; a
         map of zeros points nowhere and counts as spread evenly.
 
+    Raises:
+        UserError: Maps and masks are of two shapes or no pictures, or their values leave these ranges.
+
     Example:
         >>> mass_inside(np.ones((1, 2, 2)), np.array([[[1, 0], [0, 0]]]))
         array([0.25])
     """
     maps, masks = np.asarray(maps, "float64"), np.asarray(masks, "float64")
+    if maps.ndim != 3 or maps.shape != masks.shape or 0 in maps.shape:
+        raise UserError(
+            f"Maps and masks are (N, H, W) both; received {maps.shape} and {masks.shape}."
+        )
+    # A comparison with NaN is false.
+    if not ((maps >= 0) & (maps < np.inf)).all() or not ((masks >= 0) & (masks <= 1)).all():
+        raise UserError(
+            f"Maps are 0 or more and masks from 0 to 1 (divide those of uint8 by 255); received "
+            f"{maps.min():g} to {maps.max():g} and {masks.min():g} to {masks.max():g}."
+        )
     total = maps.sum(axis=(1, 2))
     inside = (maps * masks).sum(axis=(1, 2))
     share = np.divide(inside, total, out=np.zeros_like(total), where=total > 0)

@@ -152,6 +152,21 @@ def test_mass_inside(inside, outside):
     assert mass_inside(maps, masks) == pytest.approx([chance])
 
 
+@pytest.mark.parametrize(
+    ("maps", "masks", "reason"),
+    [
+        (np.ones((1, 4, 4)), np.ones((4, 4)), r"\(1, 4, 4\) and \(4, 4\)"),
+        (np.ones((2, 4, 4)), np.ones((1, 4, 4)), "both"),
+        (np.ones((1, 4, 4)), np.full((1, 4, 4), 255), "divide those of uint8"),
+        (np.ones((1, 4, 4)), np.full((1, 4, 4), np.nan), "nan to nan"),
+        (-np.ones((1, 4, 4)), np.ones((1, 4, 4)), "0 or more"),
+    ],
+)
+def test_mass_inside_of_what_is_no_mask(maps, masks, reason):
+    with pytest.raises(UserError, match=reason):
+        mass_inside(maps, masks)
+
+
 def test_mistakes(small, noise):
     images = noise(2, 32)
     with pytest.raises(UserError, match="did you mean 'gradcam'"):

@@ -1,6 +1,7 @@
 """The network of the localiser: for each pixel, whether it belongs to the cervix."""
 
 import keras
+import numpy as np
 
 from cervix_tf.errors import UserError
 
@@ -54,7 +55,7 @@ def localizer_network(size: int = 128, width: int = 48) -> keras.Model:
         A Keras model: RGB (N, S, S, 3) in [0, 255] in, logits (N, S/4, S/4, 1) out.
 
     Raises:
-        UserError: The size is no multiple of 4 or below 32, or the width is below 2.
+        UserError: The size is no whole multiple of 4 or below 32, or the width is below 2.
 
     Following: section 8 of the report (a dilated convolutional network that determines for each pixel
     whether it belongs to the cervix); Yu and Koltun, Multi-Scale Context Aggregation by Dilated
@@ -64,8 +65,8 @@ def localizer_network(size: int = 128, width: int = 48) -> keras.Model:
         >>> localizer_network(128).output_shape
         (None, 32, 32, 1)
     """
-    if size % SHRINK or size < 32:
-        raise UserError(f"size={size}: give a multiple of {SHRINK} from 32 on.")
+    if not isinstance(size, int | np.integer) or size % SHRINK or size < 32:
+        raise UserError(f"size={size!r}: give a whole multiple of {SHRINK} from 32 on.")
     if width < 2:
         raise UserError(f"width={width}: give at least 2.")
     layers = keras.layers

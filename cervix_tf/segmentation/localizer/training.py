@@ -15,6 +15,7 @@ from cervix_tf.data.decoding import UnreadableError
 from cervix_tf.data.decoding_pass import UnreadablePhotographs
 from cervix_tf.data.manifests import photographs_or_phantoms, validated
 from cervix_tf.data.photographs import Progress, picture_sizes
+from cervix_tf.data.views import random_view
 from cervix_tf.errors import UserError
 from cervix_tf.files import check_output
 from cervix_tf.segmentation.localizer.model import Localizer, keras_file, squeezed
@@ -93,6 +94,7 @@ def fit_localizer(
             raise UserError(f"{name}={share!r}: give a number above 0 and at most {most}.")
     keras.utils.set_random_seed(seed)
     network = localizer_network(size)
+    view = random_view(size, AUGMENT if augment is None else augment, seed)
     photographs = _learnable(validated(manifest), validation, seed)
     pictures, reasons = squeezed(photographs["path"].tolist(), size)
     masks = np.empty(pictures.shape[:3], np.uint8)
@@ -111,7 +113,6 @@ def fit_localizer(
     # --- training
     squares = np.concatenate([pictures, masks[..., None]], axis=3)[~held_out]
     stream = training_stream(squares, np.zeros(len(squares), "int32"), batch_size, seed)
-    view = RandomView(size, seed=seed, **(AUGMENT if augment is None else augment))
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
     step = _stepper(network, view, keras.optimizers.Adam(rate))
     losses = []

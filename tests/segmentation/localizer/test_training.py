@@ -129,6 +129,17 @@ def test_mistakes(drawn, tmp_path):
     for name, value in [(name, value) for name, values in wrong.items() for value in values]:
         with pytest.raises(UserError, match=f"{name}={value!r}: give a"):
             fit_localizer(drawn, path, **{name: value})
+    for size in (128.0, "128", 127):
+        with pytest.raises(UserError, match=f"size={size!r}: give a whole multiple of 4"):
+            fit_localizer(drawn, path, size=size)
+    for augment, reason in (
+        ({"bogus": 1}, "'bogus' is no option: give a dict of flip"),
+        ("none", "'none' is no option"),
+        ({"scale": 1}, "two of them as scale"),
+        ({"hue": 9}, "hue is out of its range"),
+    ):
+        with pytest.raises(UserError, match=reason):
+            fit_localizer(drawn, path, augment=augment)
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="file"):
         fit_localizer(drawn, tmp_path / "file/a.keras")
