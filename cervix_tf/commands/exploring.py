@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cervix_tf.commands.options import Cache, Data, Strict, apart, folder_out, outside
+from cervix_tf.commands.options import Cache, Data, Strict, folder_out, outside
 from cervix_tf.commands.printing import import_tensorflow
 
 
@@ -49,7 +49,6 @@ def explore(
     source = find_data(data)
     outside(out, source)
     manifest = read_manifest(source, labelled=False, strict=strict)
-    apart(out, manifest)
     if backbone:
         from cervix_tf.models import spec
 

@@ -12,7 +12,7 @@ from cervix_tf.data.outputs import check_not_among
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation.estimates import agreement_figures, metrics_of
 from cervix_tf.evaluation.operating_points import check_point, operating_figures
-from cervix_tf.evaluation.outputs import write_evaluation
+from cervix_tf.evaluation.outputs import check_free, write_evaluation
 from cervix_tf.evaluation.seen_photographs import least_seen
 from cervix_tf.evaluation.strata import check_column, figures_by
 from cervix_tf.files import check_output
@@ -69,8 +69,9 @@ def evaluate(
 
     Raises:
         UserError: There is no labelled photograph, or one of a class the run does not know, or `out` is
-            a run's folder; the photographs of one group have different labels (`per="group"`); there is
-            no such column, class or operating point, or nothing to choose the threshold by.
+            a run's folder or holds files of other work; the photographs of one group have different
+            labels (`per="group"`); there is no such column, class or operating point, or nothing to
+            choose the threshold by.
 
     Warns:
         UserWarning: Photographs were left out, or the run trained on those evaluated or on others of
@@ -85,6 +86,7 @@ def evaluate(
         raise UserError(f"{out} is a run's folder, with figures of its own: give another folder.")
     if out is not None:
         check_output(out, "folder")
+        check_free(Path(out))
     predictions = run if isinstance(run, Predictions) else None
     opened = run.run if isinstance(run, Predictions) else load(run)
     if predictions is not None:

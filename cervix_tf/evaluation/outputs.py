@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from cervix_tf.errors import UserError
 from cervix_tf.evaluation.plots import plot_confusion, plot_prevalence, plot_reliability
 from cervix_tf.evaluation.prediction_sheets import plot_mistakes, plot_predictions
 from cervix_tf.evaluation.ranking_curves import plot_precision_recall, plot_roc
 from cervix_tf.inference import Predictions
 from cervix_tf.runs import Run
 from cervix_tf.runs.checked_folder import RECORDED
+from cervix_tf.runs.file_shapes import read_object
 
 
 def labelled_table(predictions: Predictions) -> pd.DataFrame:
@@ -36,6 +38,29 @@ def labelled_table(predictions: Predictions) -> pd.DataFrame:
     return table
 
 
+def check_free(folder: Path) -> None:
+    """Refuse a folder in which an evaluation would write over figures or predictions of other work.
+
+    Args:
+        folder: Where an evaluation shall go; it need not exist.
+
+    Raises:
+        UserError: It holds a `metrics.json` or `predictions.csv` that no evaluation wrote.
+
+    Example:
+        >>> check_free(Path("runs/first/test"))
+    """
+    files = [folder / name for name in ("metrics.json", "predictions.csv")]
+    if there := [file for file in files if file.exists()]:
+        try:
+            read_object(files[0])
+        except UserError as error:
+            raise UserError(
+                f"{folder} holds a {there[0].name} that no evaluation wrote: name another folder, so "
+                "that it stays."
+            ) from error
+
+
 def write_evaluation(predictions: Predictions, figures: dict, folder: Path) -> None:
     """Write `predictions.csv`, `metrics.json` and the plots of an evaluation.
 
@@ -54,8 +79,8 @@ def write_evaluation(predictions: Predictions, figures: dict, folder: Path) -> N
     """
     target = Run(folder)
     own = folder == predictions.run.folder
+    target.write_json("metrics.json", figures)  # first: by it the predictions are known as ours
     target.write_table(predictions.run.table if own else Run.table, labelled_table(predictions))
-    target.write_json("metrics.json", figures)
     target.seal(RECORDED if own else ("predictions.csv", "metrics.json"))
     plot_confusion(figures, target.path("plots/confusion.png"))
     plot_reliability(figures, target.path("plots/reliability.png"))

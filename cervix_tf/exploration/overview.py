@@ -11,6 +11,7 @@ import pandas as pd
 
 from cervix_tf.data import prepare, summary
 from cervix_tf.data.manifests import photographs_or_phantoms, validated
+from cervix_tf.data.outputs import check_not_among
 from cervix_tf.data.photographs import Progress, picture_sizes
 from cervix_tf.errors import UserError
 from cervix_tf.exploration import embedding, plots, sample_sheets
@@ -19,6 +20,7 @@ from cervix_tf.files import check_output, write_csv, write_text
 from cervix_tf.pages.pictures import data_address
 from cervix_tf.pages.templates import render
 
+TABLES = ("classes.csv", "sizes.csv", "embedding.csv")
 FEWEST = 4  # photographs, below which neither components nor neighbours mean anything
 
 
@@ -65,7 +67,8 @@ def explore(
 
     Raises:
         UserError: There are fewer than four photographs, some cannot be read (all are named), a
-            setting is out of range, or the backbone's weights cannot be had.
+            setting is out of range, or the backbone's weights cannot be had; or `out` lies among the
+            photographs or holds tables that no exploration wrote.
 
     Following: section 4 of the report, Table 1 and Figures 2 to 4.
 
@@ -76,6 +79,8 @@ def explore(
     manifest = validated(manifest)
     _check(manifest, components, backbone, weights, size, options)
     check_output(out, "folder")
+    check_not_among(out, manifest["path"], manifest["label"])
+    _check_free(Path(out))
     manifest = manifest.sort_values("path", kind="stable").reset_index(drop=True)
     out = Path(out)
     table = summary(manifest)
@@ -116,10 +121,9 @@ def explore(
         )
     sizes = picture_sizes(manifest)
 
-    write_csv(table, path("classes.csv"), index=True)
+    tables = [path(name) for name in TABLES]
     extents = _size_table(manifest, sizes)
     findings["sizes"] = extents[["width", "height", "photographs"]].head(10).to_dict("records")
-    write_csv(extents, path("sizes.csv"))
     plots.plot_classes(manifest, shown, about, path("classes.png"))
     plots.plot_sizes(sizes, shown, about, path("sizes.png"))
     sample_sheets.plot_samples(manifest, shown, about, path("samples.png"), seed)
@@ -129,8 +133,11 @@ def explore(
         stem = re.sub(r"\W+", "_", of)
         files = (path(f"{stem}_pca.png"), path(f"{stem}_tsne.png"))
         _embed(findings, of, rows, manifest, shown, about, files, points)
-    write_csv(points, path("embedding.csv"))
     page, record = path("explore.html"), path("explore.json")
+    write_text(record, json.dumps(findings, indent=2))  # first: by it the others are known as ours
+    write_csv(table, tables[0], index=True)
+    write_csv(extents, tables[1])
+    write_csv(points, tables[2])
     pictures = {name: data_address(out / name) for name in findings["files"] if ".png" in name}
     html = render(
         "exploration.html", findings=findings, about=about, table=table.to_html(border=0),
@@ -138,7 +145,6 @@ def explore(
         percent=lambda share: f"{100 * share:.1f} %",
     )  # fmt: skip
     write_text(page, html)
-    write_text(record, json.dumps(findings, indent=2))
     return findings
 
 
@@ -214,6 +220,16 @@ def _check(manifest, components, backbone, weights, size, options) -> None:
         from cervix_tf.models import spec
 
         spec(backbone)  # an unknown name ends here, with the nearest one
+
+
+def _check_free(out: Path) -> None:
+    """Refuse to write over tables of other work."""
+    foreign = [name for name in TABLES if (out / name).exists()]
+    if foreign and not (out / "explore.json").exists():
+        raise UserError(
+            f"{out} holds a {foreign[0]} that no exploration wrote: name another folder, so that it "
+            "stays."
+        )
 
 
 def _size_table(manifest: pd.DataFrame, sizes: pd.DataFrame) -> pd.DataFrame:

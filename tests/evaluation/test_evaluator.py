@@ -153,6 +153,15 @@ def test_new_photographs_and_where_they_go(finished, photograph, tmp_path):
     assert plots >= {"confusion.png", "reliability.png", "prevalence.png", "predictions.png"}
     with pytest.raises(UserError, match="is a run's folder"):
         evaluate(finished, table, out=finished.folder)
+    again = evaluate(finished, table, out=tmp_path / "test")
+    assert json.loads((tmp_path / "test/metrics.json").read_text()) == again
+    for name in ("metrics.json", "predictions.csv"):
+        mine = tmp_path / f"mine {name}" / name
+        mine.parent.mkdir()
+        mine.write_text("{}")
+        with pytest.raises(UserError, match=f"holds a {name} that no evaluation wrote"):
+            evaluate(finished, table, out=mine.parent)
+        assert mine.read_text() == "{}"
 
 
 def test_per_group_by_column_and_at_a_point(finished, photograph, tmp_path):

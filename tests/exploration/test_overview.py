@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -28,8 +29,6 @@ def found(manifest, tmp_path_factory):
 
 
 def page_of(found) -> str:
-    from pathlib import Path
-
     return Path(found["files"]["explore.html"]).read_text(encoding="utf-8")
 
 
@@ -122,6 +121,14 @@ def test_mistakes_end_before_anything_is_written(manifest, tmp_path, photograph)
         explore(manifest, out, weights="imagenet")
     with pytest.raises(UserError, match="did you mean 'keras:MobileNet'"):
         explore(manifest, out, backbone="keras:MobileNett")
+    with pytest.raises(UserError, match="among the photographs"):
+        explore(manifest, Path(manifest["path"].iloc[0]).parent)
+    mine = tmp_path / "mine/classes.csv"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    with pytest.raises(UserError, match=r"mine holds a classes\.csv that no exploration wrote"):
+        explore(manifest, mine.parent)
+    assert mine.read_text() == "mine"
     good = [photograph(tmp_path / f"{k}.jpg", seed=k) for k in range(4)]
     broken = [tmp_path / "empty.jpg", tmp_path / "text.jpg"]
     broken[0].touch()
