@@ -179,7 +179,8 @@ def _dicom_picture(found: Any) -> np.ndarray:
     except Exception as error:  # pydicom's decoders raise whatever theirs do
         stored = getattr(found.file_meta.get("TransferSyntaxUID"), "name", "nothing known")
         raise UnreadableError(
-            f"damaged DICOM, or one that is not read: colours {kind or 'unknown'}, stored as {stored}"
+            f"damaged DICOM, or one that is not read: colours {kind or 'unknown'} of "
+            f"{found.get('BitsStored', 'unknown')} bits, stored as {stored}"
         ) from error
     known = kind in ("RGB", "PALETTE COLOR") or kind.startswith("YBR_")
     if not known or values.ndim != 3 or values.shape[2] < 3:

@@ -122,6 +122,7 @@ def test_dicom_as_it_is_meant_to_be_shown(pixels, kind, more, expected):
         (PICTURE, "MONOCHROME2", {}, "colours MONOCHROME2 with 3 values a pixel"),
         (PICTURE, "HSV", {}, "colours HSV with 3 values a pixel"),
         (GREY, "RGB", {}, "colours RGB"),
+        (PICTURE.astype("u2") * 257, "YBR_FULL", {}, "not read: colours YBR_FULL of 16 bits"),
     ],
 )
 def test_dicom_that_cannot_be_shown_rightly_is_named(pixels, kind, more, reason):
