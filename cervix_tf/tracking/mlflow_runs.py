@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cervix_tf.errors import UserError
@@ -36,6 +37,8 @@ class MlflowRun(Tracker):
             pairs = [Param(key, str(value)[:LONGEST]) for key, value in parameters.items()]
             for first in range(0, len(pairs), 100):
                 client.log_batch(made.info.run_id, params=pairs[first : first + 100])
+        except UserError:
+            raise
         except Exception as error:
             raise UserError(f"MLflow at {without_passwords(uri)}: {said(error)}") from error
         return {"uri": without_passwords(uri), "run": made.info.run_id}
@@ -104,9 +107,49 @@ def _uri(kept: str | None) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or kept or mlflow.get_tracking_uri()
 
 
+def check_store(uri: str | None = None) -> None:
+    """Refuse a store in a file that cannot be opened, for which MLflow would try again for minutes.
+
+    Args:
+        uri: The store; by default the one that a new run goes to.
+
+    Raises:
+        UserError: It is a folder, or a file of SQLite that is none or cannot be written.
+
+    Example:
+        >>> check_store("sqlite:///mlflow.db")
+    """
+    uri = uri or _uri(None)
+    scheme, _, place = uri.partition(":///")
+    path, why = Path(place.partition("?")[0]), ""
+    if scheme == "file" or ("/" in uri and ":" not in uri):
+        if os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() not in ("true", "1"):
+            why = "it takes a folder only where MLFLOW_ALLOW_FILE_STORE=true is set"
+    elif scheme.startswith("sqlite") and place and place != ":memory:":
+        if not path.parent.is_dir():
+            why = f"there is no folder {path.parent}"
+        elif not os.access(path if path.exists() else path.parent, os.W_OK):
+            why = f"{path} may not be written"
+        elif path.exists() and not _is_database(path):
+            why = f"{path} is no database of SQLite"
+    if why:
+        raise UserError(
+            f"MLflow at {without_passwords(uri)}: {why}; name another store by MLFLOW_TRACKING_URI, such "
+            "as sqlite:///mlflow.db."
+        )
+
+
+def _is_database(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(16) in (b"", b"SQLite format 3\0")
+
+
 def _client(uri: str) -> "MlflowClient":
     import mlflow
 
+    check_store(uri)
     return mlflow.MlflowClient(tracking_uri=uri)
 
 

@@ -51,7 +51,7 @@ def track(run: Run | Path | str, tracker: str | None = None) -> None:
 
 
 def check_tracker(asked: str | None) -> None:
-    """Refuse a tracker that is not known or not installed.
+    """Refuse a tracker that is not known or not installed, or whose store is a file that cannot be had.
 
     Args:
         asked: Its name, or None.
@@ -61,6 +61,14 @@ def check_tracker(asked: str | None) -> None:
     """
     if asked is None:
         return
+    _check_library(asked)
+    if asked == "mlflow":
+        from cervix_tf.tracking.mlflow_runs import check_store
+
+        check_store()
+
+
+def _check_library(asked: str) -> None:
     if asked not in KINDS:
         raise unknown("tracker", asked, KINDS)
     *_, library, title = KINDS[asked]
@@ -96,7 +104,7 @@ def open_tracker(run: Run, asked: str | None, parameters: dict[str, Any]) -> Tra
     kind = card["tracker"] if card else asked
     if kind is None:
         return None
-    check_tracker(kind)
+    _check_library(kind)
     module, name, *_ = KINDS[kind]
     made = getattr(importlib.import_module(module), name)
     if card is None:

@@ -13,7 +13,7 @@ from cervix_tf.errors import UserError
 from cervix_tf.runs import Run
 from cervix_tf.tracking.contents import CURVES, figures_of, parameters_of
 from cervix_tf.tracking.event_files import EventFiles, events
-from cervix_tf.tracking.sending import open_tracker, track
+from cervix_tf.tracking.sending import check_tracker, open_tracker, track
 from tests.planted import shortcuts
 
 
@@ -108,10 +108,22 @@ def test_parts_of_an_ensemble_or_study_hang_on_its_run(store, recipe, tmp_path):
 
 def test_a_store_that_is_not_there_is_named(tmp_path, monkeypatch):
     pytest.importorskip("mlflow")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/none/mlflow.db")
     (tmp_path / "none").write_text("a file")
-    with pytest.raises(UserError, match=r"MLflow at sqlite:///.*mlflow.db: "):
-        open_tracker(Run(tmp_path / "run"), "mlflow", {})
+    (tmp_path / "text.db").write_text("no database, but a text")
+    for uri, message in [
+        (
+            f"sqlite:///{tmp_path}/none/mlflow.db",
+            r"MLflow at sqlite:///.*mlflow.db: there is no folder .*none; name",
+        ),
+        (f"sqlite:///{tmp_path}/text.db", "text.db is no database of SQLite"),
+        (f"sqlite:///{tmp_path}", "is no database of SQLite"),
+        (f"file://{tmp_path}/mlruns", "takes a folder only where"),
+    ]:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        with pytest.raises(UserError, match=message):
+            check_tracker("mlflow")
+        with pytest.raises(UserError, match=message):
+            open_tracker(Run(tmp_path / "run"), "mlflow", {})
     assert not (tmp_path / "run").exists()
 
 
