@@ -1,6 +1,7 @@
 """Images a second of every part of a training run, and which part holds the others up."""
 
 import itertools
+import logging
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,12 +18,14 @@ from cervix_tf.data.manifests import check_manifest
 from cervix_tf.data.photographs import Progress
 from cervix_tf.errors import UserError
 from cervix_tf.models import build, spec
+from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.training.beginnings import stage_lengths, view_of
 from cervix_tf.training.determinism import repeatable
 from cervix_tf.training.loop import LOG_EVERY
 from cervix_tf.training.steps import Stepper
 
+log = logging.getLogger(__name__)
 ROUNDS = 5  # turns that the parts take, so that a machine busy for a while slows all alike
 DAY = 86_400  # seconds
 DECODED = 64  # photographs that one turn of the first pass decodes at least, if there are so many
@@ -124,6 +127,9 @@ def bench(
         "viewed": partial(train, real, itertools.repeat(constant)),
         "fit": partial(train, real, iter(stream)),
     }
+    log.info(
+        f"Measuring {len(parts)} parts in {ROUNDS} turns, none shorter than a batch of {batch} takes"
+    )
     with repeatable():  # as `fit` trains
         rates = _measured(parts, seconds, fetch)
         small, photographs = _smallest(recipe)
@@ -172,15 +178,18 @@ def _measured(
     A turn ends when `settle` has waited for the work that is still under way.
     """
     rates: dict[str, list[float]] = {name: [] for name in parts}
-    for work in parts.values():  # compiled, and its memory taken
-        work()
-        work()
-    settle()
-    for _ in range(ROUNDS):
-        for name, work in parts.items():
+    turns = (1 + ROUNDS) * len(parts)
+    with bar("Measuring", turns) as shown:
+        for done, (name, work) in enumerate(parts.items()):
+            shown(done, turns, note=name)
+            work()  # compiled, and its memory taken
+            work()
+        settle()
+        for done, name in enumerate(ROUNDS * list(parts), len(parts)):
+            shown(done, turns, note=name)
             images, began = 0, time.perf_counter()
             while time.perf_counter() - began < seconds / ROUNDS or not images:
-                images += work()
+                images += parts[name]()
             settle()
             rates[name].append(images / (time.perf_counter() - began))
     return {name: float(np.median(turns)) for name, turns in rates.items()}
