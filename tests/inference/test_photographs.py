@@ -55,6 +55,16 @@ def test_one_photograph_and_a_batch(finished, files):
     )
 
 
+def test_the_content_of_a_scaled_jpeg_is_the_square_of_its_file(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    file = tmp_path / "odd.jpg"
+    pixels = np.random.default_rng(0).integers(0, 256, (121, 163, 3), "uint8")
+    Image.fromarray(pixels).save(file, exif=exif)
+    given = as_photographs(file.read_bytes())
+    assert np.array_equal(given.squares(48)[0], cx.data.read_square(file, 48))
+
+
 def test_a_pil_image_is_turned_upright(finished, files, tmp_path):
     upright = Image.open(files[3])
     exif = Image.Exif()
