@@ -84,8 +84,9 @@ class Space(_Frozen):
         for key, values in space.items():
             if not isinstance(values, Range) and not values:
                 raise ValueError(f"{key}: give at least one value")
-            for number, value in enumerate(values if isinstance(values, tuple) else ()):
-                if value in values[:number]:  # its trials would be run twice
+            given = () if isinstance(values, Range) else values
+            for number, value in enumerate(given):
+                if value in given[:number]:  # its trials would be run twice
                     raise ValueError(f"{key}: {value} is there twice: give every value once")
         return space
 
