@@ -18,14 +18,21 @@ from cervix_tf.data.crops import regions
 from cervix_tf.data.outputs import check_not_read
 from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError, need_package
-from cervix_tf.files import check_output, disk_errors, is_temporary, replacing, write_csv
+from cervix_tf.files import (
+    check_output,
+    disk_errors,
+    is_temporary,
+    replacing,
+    write_csv,
+    write_text,
+)
 from cervix_tf.inference.engines import Runs
 from cervix_tf.inference.prediction_cluster import made_parts
 from cervix_tf.inference.prediction_stream import PredictionStream, Progress, prediction_stream
 from cervix_tf.inference.prediction_table import check_row, per_group
 
 ERRORS = ("image", "path", "reason")
-_PART = re.compile(r"\d{9}-[0-9a-f]{16}(\.errors)?\.csv")
+_PART = re.compile(r"\d{9}-[0-9a-f]{16}(\.errors\.csv|\.csv|\.sha256)")
 TEXT = ("image", "path", "set", "flags", "group", "reason")
 
 
@@ -66,8 +73,9 @@ def write_predictions(
     """Predict photographs on disk into a file; the same call goes on after a kill where it stopped.
 
     Parts of 1024 photographs lie in the folder `FILE.parts` until the file is whole. A part counts only
-    for the same runs, options and photographs (path, size and times of change), so that nothing is mixed
-    up. Memory does not grow with the number of photographs, but for some hundred bytes for each name.
+    for the same runs, options and photographs (path, size and times of change), and as it was written, by
+    the checksums beside it, so that nothing is mixed up. Memory does not grow with the number of
+    photographs, but for some hundred bytes for each name.
 
     Args:
         runs: As `predict` takes them.
@@ -187,7 +195,7 @@ def _predict(
     stream: PredictionStream, files: dict[range, Path], progress: Progress | None, ray: str | None
 ) -> None:
     """Predict the parts that are not there yet, each written whole before the next one's table."""
-    left = [part for part, file in files.items() if not file.is_file()]
+    left = [part for part, file in files.items() if not _is_whole(file)]
     count = len(stream.photographs.table)
     before = count - sum(map(len, left))
 
@@ -197,13 +205,40 @@ def _predict(
 
     with closing(made_parts(stream, left, ray, shown)) as made:
         for part, table in made:
-            if stream.recorded:
-                write_csv(stream.errors(part), _errors_of(files[part]))
-            write_csv(table, files[part])
+            file, errors = files[part], stream.errors(part)
+            _errors_of(file).unlink(missing_ok=True)  # of a part that does not count
+            if len(errors):
+                write_csv(errors, _errors_of(file))
+            write_csv(table, file)
+            write_text(_checksums_of(file), _checksums(file))  # last: a kill before leaves no part
 
 
 def _errors_of(file: Path) -> Path:
     return file.with_name(f"{file.stem}.errors.csv")
+
+
+def _checksums_of(file: Path) -> Path:
+    return file.with_suffix(".sha256")
+
+
+def _checksums(file: Path) -> str:
+    """The checksums of a part and of its table of errors if it has one, a line each as of `sha256sum`."""
+    lines = []
+    for one in (file, _errors_of(file)):
+        if one.is_file():
+            with disk_errors(one), one.open("rb") as written:
+                digest = hashlib.file_digest(written, "sha256").hexdigest()
+            lines.append(f"{digest}  {one.name}\n")
+    return "".join(lines)
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a part is there as it was written, and its table of errors too."""
+    noted = _checksums_of(file)
+    if not (file.is_file() and noted.is_file()):
+        return False
+    with disk_errors(noted):
+        return noted.read_bytes() == _checksums(file).encode()
 
 
 def _is_table_of_errors(path: Path) -> bool:

@@ -14,6 +14,7 @@ from cervix_tf.data import read_manifest
 from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError
 from cervix_tf.inference import prediction_stream, write_predictions
+from tests.planted.damages import DAMAGES
 from tests.planted.engines import CLASSES, colours, plant
 from tests.planted.ensembles import ensemble_of
 
@@ -143,6 +144,36 @@ def test_nothing_else_is_mixed_in(
     assert sum(interrupted) == predicted
     write_predictions("run", folder, tmp_path / "new.csv", **given)
     assert (tmp_path / "out.csv").read_text() == (tmp_path / "new.csv").read_text()
+
+
+@pytest.mark.parametrize("name", ["{}.csv", "{}.errors.csv", "{}.sha256"])
+@pytest.mark.parametrize("damage", [*DAMAGES, "deleted", "altered"])
+def test_a_damaged_part_is_predicted_anew(folder, tmp_path, monkeypatch, name, damage):
+    (folder / "3.jpg").write_bytes(b"")
+    whole = write_predictions("run", folder, tmp_path / "whole.csv", **GIVEN)
+
+    def stop(done, _):
+        if done > 16:  # two parts are written
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_predictions("run", folder, tmp_path / "out.csv", progress=stop, **GIVEN)
+    (noted,) = tmp_path.glob("out.csv.parts/000000000-*.sha256")
+    file = noted.with_name(name.format(noted.stem))
+    if damage == "deleted":
+        file.unlink()
+    elif damage == "altered":
+        file.write_text(file.read_text().translate(str.maketrans("0123456789", "1234567890")))
+    else:
+        file.write_bytes(DAMAGES[damage](file.read_bytes()))
+    batches = []
+    plant(monkeypatch, colours(folder / "0.jpg", batches.append))
+    again = write_predictions("run", folder, tmp_path / "out.csv", **GIVEN)
+    assert sum(batches) == COUNT - 2 - 8, "the other part is kept"
+    assert again.path.read_bytes() == whole.path.read_bytes()
+    assert again.errors.read_bytes() == whole.errors.read_bytes()
+    assert (again.rows, again.unreadable) == (COUNT - 2, 2)
+    assert not (tmp_path / "out.csv.parts").exists()
 
 
 def test_stopped_by_unreadable_photographs_it_goes_on_when_they_are_gone(folder, tmp_path):
