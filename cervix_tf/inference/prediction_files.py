@@ -2,37 +2,28 @@
 
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from cervix_tf.data.cache_file import photograph_keys
 from cervix_tf.data.crops import regions
 from cervix_tf.data.outputs import check_not_read
 from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError, need_package
-from cervix_tf.files import (
-    check_output,
-    disk_errors,
-    is_temporary,
-    replacing,
-    write_csv,
-    write_text,
-)
+from cervix_tf.files import check_output, disk_errors, replacing, write_csv
 from cervix_tf.inference.engines import Runs
 from cervix_tf.inference.prediction_cluster import made_parts
+from cervix_tf.inference.prediction_parts import errors_of, is_whole, parts_folder, write_part
 from cervix_tf.inference.prediction_stream import PredictionStream, Progress, prediction_stream
 from cervix_tf.inference.prediction_table import check_row, per_group
 
 ERRORS = ("image", "path", "reason")
-_PART = re.compile(r"\d{9}-[0-9a-f]{16}(\.errors\.csv|\.csv|\.sha256)")
 TEXT = ("image", "path", "set", "flags", "group", "reason")
 
 
@@ -119,15 +110,15 @@ def write_predictions(
     if stream.photographs.pictures:
         raise UserError("Pictures in memory cannot be told from others later: give paths.")
     if on_error == "record":
-        _check_table_of_errors(_errors_of(target))
+        _check_table_of_errors(errors_of(target))
     options = [tta, batch_size, raw, stream.threshold, flags, engine, on_error]
-    with _parts_folder(target) as folder:
+    with parts_folder(target) as folder:
         names = _names(stream, options)
         files = {part: folder / name for part, name in zip(stream.parts(), names, strict=True)}
         _predict(stream, files, progress, ray)
-        kept = [_errors_of(file) for file in files.values()]
+        kept = [errors_of(file) for file in files.values()]
         lost = [read_table(errors) for errors in kept if errors.is_file()]
-        errors, errors_path = pd.concat(lost) if lost else None, _errors_of(target)
+        errors, errors_path = pd.concat(lost) if lost else None, errors_of(target)
         if per == "group":
             rows = _write_groups(stream, files.values(), errors, target)
         else:
@@ -139,38 +130,6 @@ def write_predictions(
             return Written(target, rows)
         write_csv(errors, errors_path)
         return Written(target, rows, len(errors), errors_path)
-
-
-@contextmanager
-def _parts_folder(target: Path) -> Iterator[Path]:
-    """The folder of the parts, this process's alone; they are removed when all went well.
-
-    What else lies in it stays.
-    """
-    folder = target.with_name(f"{target.name}.parts")
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "lock")
-    try:
-        lock.acquire(timeout=1)  # as `runs.claims` waits
-    except Timeout:
-        raise UserError(
-            f"{target} is being written by another process: give another file."
-        ) from None
-    try:
-        yield folder
-        for part in _parts_in(folder):
-            part.unlink()
-    finally:
-        if not _parts_in(folder):
-            Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
-        with suppress(OSError):  # not empty
-            folder.rmdir()
-
-
-def _parts_in(folder: Path) -> list[Path]:
-    return [f for f in folder.iterdir() if _PART.fullmatch(f.name) or is_temporary(f)]
 
 
 def _names(stream: PredictionStream, options: list) -> Iterator[str]:
@@ -195,7 +154,7 @@ def _predict(
     stream: PredictionStream, files: dict[range, Path], progress: Progress | None, ray: str | None
 ) -> None:
     """Predict the parts that are not there yet, each written whole before the next one's table."""
-    left = [part for part, file in files.items() if not _is_whole(file)]
+    left = [part for part, file in files.items() if not is_whole(file)]
     count = len(stream.photographs.table)
     before = count - sum(map(len, left))
 
@@ -205,40 +164,7 @@ def _predict(
 
     with closing(made_parts(stream, left, ray, shown)) as made:
         for part, table in made:
-            file, errors = files[part], stream.errors(part)
-            _errors_of(file).unlink(missing_ok=True)  # of a part that does not count
-            if len(errors):
-                write_csv(errors, _errors_of(file))
-            write_csv(table, file)
-            write_text(_checksums_of(file), _checksums(file))  # last: a kill before leaves no part
-
-
-def _errors_of(file: Path) -> Path:
-    return file.with_name(f"{file.stem}.errors.csv")
-
-
-def _checksums_of(file: Path) -> Path:
-    return file.with_suffix(".sha256")
-
-
-def _checksums(file: Path) -> str:
-    """The checksums of a part and of its table of errors if it has one, a line each as of `sha256sum`."""
-    lines = []
-    for one in (file, _errors_of(file)):
-        if one.is_file():
-            with disk_errors(one), one.open("rb") as written:
-                digest = hashlib.file_digest(written, "sha256").hexdigest()
-            lines.append(f"{digest}  {one.name}\n")
-    return "".join(lines)
-
-
-def _is_whole(file: Path) -> bool:
-    """Whether a part is there as it was written, and its table of errors too."""
-    noted = _checksums_of(file)
-    if not (file.is_file() and noted.is_file()):
-        return False
-    with disk_errors(noted):
-        return noted.read_bytes() == _checksums(file).encode()
+            write_part(files[part], table, stream.errors(part))
 
 
 def _is_table_of_errors(path: Path) -> bool:

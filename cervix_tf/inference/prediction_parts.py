@@ -1,0 +1,85 @@
+"""The parts of a prediction, each with its checksums, in a folder beside the file to be."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from cervix_tf.errors import UserError
+from cervix_tf.files import disk_errors, is_temporary, write_csv, write_text
+
+_PART = re.compile(r"\d{9}-[0-9a-f]{16}(\.errors\.csv|\.csv|\.sha256)")
+
+
+@contextmanager
+def parts_folder(target: Path) -> Iterator[Path]:
+    """The folder of the parts, this process's alone; they are removed when all went well.
+
+    What else lies in it stays.
+    """
+    folder = target.with_name(f"{target.name}.parts")
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=1)  # as `runs.claims` waits
+    except Timeout:
+        raise UserError(
+            f"{target} is being written by another process: give another file."
+        ) from None
+    try:
+        yield folder
+        for part in _parts_in(folder):
+            part.unlink()
+    finally:
+        if not _parts_in(folder):
+            Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+        with suppress(OSError):  # not empty
+            folder.rmdir()
+
+
+def _parts_in(folder: Path) -> list[Path]:
+    return [f for f in folder.iterdir() if _PART.fullmatch(f.name) or is_temporary(f)]
+
+
+def write_part(file: Path, table: pd.DataFrame, errors: pd.DataFrame) -> None:
+    """Write a part, its table of unreadable photographs if there are any, and both checksums."""
+    errors_of(file).unlink(missing_ok=True)  # of a part that does not count
+    if len(errors):
+        write_csv(errors, errors_of(file))
+    write_csv(table, file)
+    write_text(_checksums_of(file), _checksums(file))  # last: a kill before it leaves no part
+
+
+def errors_of(file: Path) -> Path:
+    """Name the table of a file's photographs that cannot be read."""
+    return file.with_name(f"{file.stem}.errors.csv")
+
+
+def _checksums_of(file: Path) -> Path:
+    return file.with_suffix(".sha256")
+
+
+def _checksums(file: Path) -> str:
+    """The checksums of a part and of its table of errors if it has one, a line each as of `sha256sum`."""
+    lines = []
+    for one in (file, errors_of(file)):
+        if one.is_file():
+            with disk_errors(one), one.open("rb") as written:
+                digest = hashlib.file_digest(written, "sha256").hexdigest()
+            lines.append(f"{digest}  {one.name}\n")
+    return "".join(lines)
+
+
+def is_whole(file: Path) -> bool:
+    """Whether a part is there as it was written, and its table of errors too."""
+    noted = _checksums_of(file)
+    if not (file.is_file() and noted.is_file()):
+        return False
+    with disk_errors(noted):
+        return noted.read_bytes() == _checksums(file).encode()
