@@ -90,7 +90,7 @@ def verbs(counts: list[int], folder: Path) -> tuple[str, list[tuple[str, ...]]]:
             print(verb, count, found[verb, count], flush=True)
     rows = []
     for verb in ("fit", "predict"):
-        first = found[verb, counts[0]]["own"]
+        first = found[verb, counts[0]]
         for count in counts:
             this = found[verb, count]
             rows.append(
@@ -100,7 +100,8 @@ def verbs(counts: list[int], folder: Path) -> tuple[str, list[tuple[str, ...]]]:
                     f"{this['own'] - bare['own']:.2f} GB",
                     f"{this['all']:.2f} GB",
                     f"{this['seconds']:.0f}",
-                    f"{this['own'] / first:.2f}",
+                    f"{this['own'] / first['own']:.2f}",
+                    f"{this['all'] / first['all']:.2f}",
                 )
             )
     return f"TensorFlow's own: {bare['own']:.2f} GB.", rows
@@ -171,8 +172,9 @@ def main():
                 "On hard links to 12 phantoms of 144 x 192, prepared for 96 pixels, seed 1; a small "
                 f"CervixNet-2; one run. {machine(packages)} {own}"
             )
-            last = f"compared with {chosen.photographs[0]:,}"
-            tables["memory"] = markdown(head, rows, (*VERBS, last))
+            first = f"compared with {chosen.photographs[0]:,}"
+            last = (f"own, {first}", f"resident, {first}")
+            tables["memory"] = markdown(head, rows, (*VERBS, *last))
         if chosen.rows:
             head = (
                 f"On {chosen.rows:,} names of no files, a third as many groups, seed 0; one run. "

@@ -22,7 +22,6 @@ import io
 import os
 import shutil
 import threading
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -35,13 +34,12 @@ import simplejpeg
 
 from cervix_tf.data.crops import MARGIN, Region
 from cervix_tf.data.photographs import cores
-from cervix_tf.data.square_rows import StoredSquares
+from cervix_tf.data.square_rows import StoredSquares, checksum
 from cervix_tf.errors import UserError
 
 # To be raised when the pixels of a square come out otherwise than before.
 VERSION = 2
 ROW = np.dtype([("key", "V16"), ("sum", "<u8")])
-_WRITTEN = 1 << 32  # tells a written record from an empty one, whatever its checksum
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _SPARE = 16 << 20  # bytes left free on the disk for the records and for others
 
@@ -83,11 +81,6 @@ def _state(path: Path | str) -> str:
     except OSError:
         return f"{path}\0missing"
     return f"{path}\0{state.st_size}\0{state.st_mtime_ns}\0{state.st_ctime_ns}"
-
-
-def checksum(pixels: bytes | memoryview) -> int:
-    """Compute the checksum of one square; never 0."""
-    return _WRITTEN | zlib.crc32(pixels)
 
 
 @contextmanager
@@ -155,7 +148,7 @@ class CacheFile:
         with suppress(OSError):  # a file system without locks, or of others
             fcntl.flock(handle, fcntl.LOCK_SH)  # as long as the squares are open
             os.utime(self.rows)  # when the set was last used
-        return StoredSquares(path, handle, start, rows, self.shape[1])
+        return StoredSquares(path, handle, start, self.sums()[:rows], self.shape[1])
 
     @contextmanager
     def writing(self, missing: np.ndarray) -> Iterator[Callable[[int, np.ndarray], None]]:

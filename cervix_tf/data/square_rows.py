@@ -2,6 +2,7 @@
 
 import os
 import weakref
+import zlib
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,13 @@ import numpy as np
 from cervix_tf.errors import UserError
 
 _AT_ONCE = 2**26  # bytes of one call; the system takes less than 2**31
+_WRITTEN = 1 << 32  # tells a written record from an empty one, whatever its checksum
 _ALIGNED = 64  # bytes between the places where TensorFlow takes an array as it lies
+
+
+def checksum(pixels: bytes | memoryview) -> int:
+    """Compute the checksum of one square; never 0."""
+    return _WRITTEN | zlib.crc32(pixels)
 
 
 def aligned(shape: tuple[int, ...]) -> np.ndarray:
@@ -69,11 +76,19 @@ class StoredSquares(SquaresOnDemand):
     """The squares in a file, which is not mapped into memory.
 
     Where another process cuts the file meanwhile, a map would end this one by a signal (SIGBUS).
+
+    Args:
+        path: The file's name, for messages.
+        handle: The open file, closed with this.
+        start: Where the first square lies.
+        sums: The squares' checksums, looked at once the file has changed.
+        size: P.
     """
 
-    def __init__(self, path: Path, handle: int, start: int, count: int, size: int):
-        super().__init__(count, size)
-        self._path, self._handle, self._start = path, handle, start
+    def __init__(self, path: Path, handle: int, start: int, sums: np.ndarray, size: int):
+        super().__init__(len(sums), size)
+        self._path, self._handle, self._start, self._sums = path, handle, start, sums
+        self._changed = os.fstat(handle).st_mtime_ns
         weakref.finalize(self, os.close, handle)
 
     def _fill(self, squares: np.ndarray, numbers: np.ndarray) -> None:
@@ -84,6 +99,13 @@ class StoredSquares(SquaresOnDemand):
             for first in range(begin, end, most):
                 self._read(squares[first : min(first + most, end)], int(numbers[first]))
             begin = end
+        if os.fstat(self._handle).st_mtime_ns != self._changed:
+            found = [checksum(square.data) for square in squares]
+            if found != self._sums[numbers].tolist():
+                raise UserError(
+                    f"{self._path} was changed while its squares were read: go on, and what is damaged "
+                    "is decoded anew."
+                )
 
     def _read(self, squares: np.ndarray, first: int) -> None:
         start, left = self._start + first * squares[0].nbytes, squares.data.cast("B")

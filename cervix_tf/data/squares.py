@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.caches import user_cache
-from cervix_tf.data.cache_file import CacheFile, checksum, origin, photograph_keys, working_in
+from cervix_tf.data.cache_file import CacheFile, origin, photograph_keys, working_in
 from cervix_tf.data.clusters import check_cluster
 from cervix_tf.data.crops import Crop, regions
 from cervix_tf.data.decoding_pass import Photograph, PhotographList, See, Store, decode_all
 from cervix_tf.data.limits import max_pixels
 from cervix_tf.data.manifests import check_manifest
 from cervix_tf.data.photographs import Progress
-from cervix_tf.data.square_rows import SquareArray, SquaresOnDemand
+from cervix_tf.data.square_rows import SquareArray, SquaresOnDemand, checksum
 from cervix_tf.errors import UserError
 
 

@@ -249,6 +249,23 @@ def test_a_file_system_that_gives_less_at_a_time(manifest, cache, monkeypatch):
     assert np.array_equal(squares.array, expected(manifest))
 
 
+def test_a_file_that_is_changed_while_it_is_read_is_told(manifest, cache):
+    squares = prepare(manifest, SIZE, cache)
+    first = squares.array[0]
+    content = bytearray(squares.path.read_bytes())
+    os.utime(squares.path)  # by another process, to the same
+    assert (squares.array[0] == first).all()
+    content[-1] ^= 1
+    squares.path.write_bytes(content)
+    assert (squares.array[0] == first).all()
+    with pytest.raises(
+        UserError, match=f"{squares.path} was changed while its squares were read: go on"
+    ):
+        squares.array[:]
+    with pytest.warns(UserWarning, match="damaged"):
+        assert np.array_equal(prepare(manifest, SIZE, cache).array, expected(manifest))
+
+
 def test_a_file_that_is_cut_while_it_is_read_is_told(manifest, cache):
     squares = prepare(manifest, SIZE, cache)
     os.truncate(squares.path, squares.path.stat().st_size // 2)
