@@ -19,7 +19,7 @@ import numpy as np
 import simplejpeg
 
 from cervix_tf.data.jpeg_headers import mended, odd_progression
-from cervix_tf.data.limits import check_pixels
+from cervix_tf.data.limits import check_bytes, check_pixels
 from cervix_tf.data.picture_formats import TIFF, UnreadableError, decode_other
 from cervix_tf.data.picture_headers import declared_size, orientation_tag, upright_size
 from cervix_tf.data.picture_values import marked, rgb
@@ -115,6 +115,7 @@ def read_grey(path: Path) -> np.ndarray | None:
             range that `marked` knows.
     """
     try:
+        check_bytes(path)
         data = path.read_bytes()
         check_size(data)
     except OSError:

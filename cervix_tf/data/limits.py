@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cervix_tf.data.picture_formats import UnreadableError
 from cervix_tf.errors import UserError
+from cervix_tf.given import is_special
 
 VARIABLE = "CERVIX_TF_MAX_PIXELS"
 MAX_PIXELS = 200_000_000
@@ -50,15 +51,17 @@ def check_pixels(height: int, width: int) -> None:
 
 
 def check_bytes(path: Path) -> None:
-    """Refuse a file larger than the largest picture is when not compressed.
+    """Refuse a pipe, and a file larger than the largest picture is when not compressed.
 
     Args:
         path: The file.
 
     Raises:
-        UnreadableError: It has more than eight bytes for each of `max_pixels`.
+        UnreadableError: It is no ordinary file, or has more than eight bytes for each of `max_pixels`.
         OSError: It is not there, or may not be looked at.
     """
+    if is_special(path):
+        raise UnreadableError("a pipe, a socket or a device")
     size, most = path.stat().st_size, _BYTES * max_pixels()
     if size > most:
         raise UnreadableError(

@@ -169,6 +169,7 @@ def picture_sizes(manifest: pd.DataFrame) -> pd.DataFrame:
 
 def _picture_size(path: Path) -> tuple[int, int, int]:
     try:
+        check_bytes(path)
         with path.open("rb") as file:
             head = file.read(_HEAD)
         try:

@@ -12,6 +12,7 @@ import pandas as pd
 from cervix_tf import cells
 from cervix_tf.data.names import normal
 from cervix_tf.errors import UserError, listed
+from cervix_tf.given import check_ordinary
 
 DELIMITERS = ",;\t"
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -123,12 +124,13 @@ def encoding_of(path: Path | str) -> str:
         A name of Python's.
 
     Raises:
-        UserError: There is no such file, it may not be read, or is an archive or no text.
+        UserError: There is no such file, it may not be read, or is a pipe, an archive or no text.
 
     Example:
         >>> encoding_of("boxes.tsv")
         'utf-8-sig'
     """
+    check_ordinary(path)
     try:
         with open(path, "rb") as file:
             head = file.read(_HEAD)

@@ -13,6 +13,7 @@ import pandas as pd
 from cervix_tf.data.crops import Crop
 from cervix_tf.data.names import BESIDE_CLASSES, check_class_names
 from cervix_tf.errors import UserError
+from cervix_tf.given import check_ordinary
 
 NUMBER = (int, float)
 ROUNDING = 1e-3  # by which probabilities may fail to sum to 1
@@ -71,6 +72,7 @@ def read_object(path: Path) -> dict[str, Any]:
     Example:
         >>> read_object(Path("runs/first/metrics.json"))["log_loss"]
     """
+    check_ordinary(path)
     with reading(path):
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
     check_object(path, content)

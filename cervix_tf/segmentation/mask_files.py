@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from cervix_tf.data.decoding import UnreadableError, read_grey
 from cervix_tf.files import replacing
+from cervix_tf.given import check_ordinary
 
 _KEYWORD = "cervix_tf"  # of the text chunk that holds the note
 
@@ -42,6 +43,7 @@ def write_png(path: Path, picture: np.ndarray, note: Mapping[str, Any]) -> None:
 
 def read_note(path: Path) -> dict[str, Any]:
     """Read the note of a PNG; empty where there is no such file, or no note of ours in it."""
+    check_ordinary(path)
     try:
         with Image.open(path, formats=["PNG"]) as picture:
             note = json.loads(picture.info[_KEYWORD])

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from cervix_tf import errors
+from cervix_tf.given import check_ordinary
 from cervix_tf.models import fine_tuning
 
 Arrays = list[np.ndarray] | list[h5py.Dataset]  # the weights of one layer
@@ -109,6 +110,7 @@ def _listed(arrays: Iterable[Any]) -> str:
 def _file_layers(path: Path, model: keras.Model) -> Iterator[list[tuple[str, Arrays]]]:
     """Open the layers that have weights, in the network's order; an array is read when it is indexed."""
     try:
+        check_ordinary(path)
         with h5py.File(path) as file:
             root = _own(file, "model_weights") if "model_weights" in file else file
             if "layer_names" in root.attrs:

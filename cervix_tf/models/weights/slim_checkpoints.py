@@ -1,5 +1,6 @@
 """TF-Slim checkpoints: read in every format they come in, matched by name, and written."""
 
+import glob
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,6 +10,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import trackable_object_graph_pb2
 
 from cervix_tf import errors
+from cervix_tf.given import check_ordinary
 
 if TYPE_CHECKING:
     import keras
@@ -49,8 +51,13 @@ class Checkpoint:
         self.path = Path(path)
         self.is_saved_model = (self.path / "saved_model.pb").exists()
         try:
-            self._reader = tf.train.load_checkpoint(self._prefix())
+            prefix = self._prefix()
+            for file in glob.glob(glob.escape(prefix) + "*"):
+                check_ordinary(file)
+            self._reader = tf.train.load_checkpoint(prefix)
             shapes = self._reader.get_variable_to_shape_map()
+        except errors.UserError:
+            raise
         except (ValueError, tf.errors.OpError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise errors.UserError(
@@ -67,6 +74,7 @@ class Checkpoint:
         if self.is_saved_model:
             return str(self.path / "variables" / "variables")
         if self.path.is_dir():
+            check_ordinary(self.path / "checkpoint")
             latest = tf.train.latest_checkpoint(str(self.path))
             if latest is None:
                 raise ValueError("the folder has neither saved_model.pb nor a file `checkpoint`")
