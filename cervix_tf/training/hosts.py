@@ -3,15 +3,27 @@
 import json
 import logging
 import os
+import re
 import socket
 import time
 from dataclasses import dataclass
+from itertools import product
 
 from cervix_tf.errors import UserError
 
 log = logging.getLogger(__name__)
 SAY_EVERY = 60  # seconds between two lines on hosts that have not come
 PORTS = (10000, 20000)  # on Slurm: the first, and how many; the job's number chooses one
+_SLURM = (
+    "SLURM_PROCID",
+    "SLURM_JOB_ID",
+    "SLURM_STEP_NUM_TASKS",
+    "SLURM_STEP_NODELIST",
+    "SLURM_STEP_TASKS_PER_NODE",
+)
+_ADDRESS = re.compile(  # labels as long as a name's may be; an address of IPv6 in brackets
+    r"([\w-]{1,63}(?:\.[\w-]{1,63})*\.?|\[[\w:.%]+\]):([0-9]{1,5})", re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -42,16 +54,14 @@ class Hosts:
         TensorFlow waits for them too, but without a word, and deaf to Ctrl-C and SIGTERM.
 
         Raises:
-            UserError: The port of this host is taken.
+            UserError: The port of this host is taken, or another's address is this process's own.
         """
-        _, _, port = self.addresses[self.number].rpartition(":")
+        port = int(self.addresses[self.number].rpartition(":")[2])
         missing = [address for k, address in enumerate(self.addresses) if k != self.number]
         said = time.monotonic()
         try:
-            with socket.create_server(
-                ("", int(port))
-            ):  # what the others find until TensorFlow listens
-                while missing := [address for address in missing if not _answers(address)]:
+            with socket.create_server(("", port)):  # what the others find until TensorFlow listens
+                while missing := [address for address in missing if not _answers(address, port)]:
                     if time.monotonic() - said >= SAY_EVERY:
                         said = time.monotonic()
                         log.warning("Waiting for hosts that have not come: %s", ", ".join(missing))
@@ -63,13 +73,21 @@ class Hosts:
             ) from error
 
 
-def _answers(address: str) -> bool:
+def _answers(address: str, own: int) -> bool:
+    """Whether a host listens there; one that is this process, which has the port `own`, is refused."""
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
-        return True
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=5) as found:
+            there, here = found.getpeername()[0], found.getsockname()[0]
     except OSError:
         return False
+    # Whoever asks a machine from itself has the address that it asks, or one of the loopback.
+    if int(port) == own and (there == here or there.startswith("127.")):
+        raise UserError(
+            f"{address}, another host's address, is this process itself: give each host an address and "
+            "an index of its own in TF_CONFIG."
+        )
+    return True
 
 
 ALONE = Hosts()
@@ -137,40 +155,96 @@ def _of_tf_config(text: str) -> Hosts | None:
     """The hosts that the variable's JSON names, the chief first; None where it names none."""
     try:
         config = json.loads(text)
-        cluster, task = config.get("cluster") or {}, config.get("task") or {}
-        jobs = {job: [str(address) for address in cluster[job]] for job in cluster}
+        jobs, task = config.get("cluster") or {}, config.get("task") or {}
+        lists = [isinstance(addresses, list) for addresses in jobs.values()]
         if not jobs:
             return None
-        kind, index = task["type"], int(task["index"])
-        if kind not in ("chief", "worker"):
-            raise UserError(
-                f"TF_CONFIG calls this process {kind} {index}: only chief and worker train; start "
-                "no other."
-            )
-        before = len(jobs.get("chief", [])) if kind == "worker" else 0
-        if not 0 <= index < len(jobs[kind]):
-            raise IndexError(index)
-        return Hosts((*jobs.get("chief", ()), *jobs.get("worker", ())), before + index)
-    except (ValueError, AttributeError, KeyError, TypeError, IndexError) as error:
-        if isinstance(error, UserError):
-            raise
+        kind, index = str(task["type"]), str(task["index"])
+        if not (all(lists) and re.fullmatch("[0-9]{1,9}", index)):
+            raise TypeError(text)
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
         raise UserError(
             'TF_CONFIG cannot be read: give {"cluster": {"worker": ["HOST:PORT", ...]}, "task": '
             '{"type": "worker", "index": NUMBER}}, or unset it.'
         ) from error
+    if others := [job for job in (*jobs, kind) if job not in ("chief", "worker")]:
+        raise UserError(
+            f"TF_CONFIG names {others[0]!r}, and only chief and worker train: name no other."
+        )
+    if int(index) >= len(jobs.get(kind, ())):
+        raise UserError(
+            f"TF_CONFIG calls this process {kind} {index}, and names {len(jobs.get(kind, ()))} of that "
+            "kind, counted from 0: mend the index, or the list."
+        )
+    chiefs = jobs.get("chief", [])
+    addresses = (*chiefs, *jobs.get("worker", ()))
+    _check_addresses(addresses)
+    return Hosts(addresses, int(index) + (len(chiefs) if kind == "worker" else 0))
+
+
+def _check_addresses(addresses: tuple) -> None:
+    """Refuse what is no address, and two hosts of one: each would take itself for the other."""
+    known = set()
+    for address in addresses:
+        found = _ADDRESS.fullmatch(address) if isinstance(address, str) else None
+        if not found or not 1 <= int(found[2]) <= 65535:
+            raise UserError(
+                f"TF_CONFIG names the address {address!r}: give HOST:PORT, the port from 1 to 65535."
+            )
+        one = found[1].lower(), int(found[2])
+        if one in known:
+            raise UserError(
+                f"TF_CONFIG names {address} twice: give each host an address of its own."
+            )
+        known.add(one)
 
 
 def _of_slurm() -> Hosts:
-    """The tasks of this step of a Slurm job, in the order of their numbers."""
-    import tensorflow as tf
+    """The tasks of this step of a Slurm job, in the order of their numbers.
 
-    # Only what it reads of the environment: its own addresses are sorted by the hosts' names, which
-    # gives node10 the number of node9, and it finds none without GPUs.
-    resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
-        gpus_per_node=0, gpus_per_task=0, auto_set_gpu=False
-    )
+    TensorFlow's resolver is not taken: it reads no list of several brackets, sorts hosts by their names,
+    which gives node10 the number of node9, and finds none without GPUs.
+    """
+    given = {name: os.environ.get(name, "") for name in _SLURM}
+    own, job, count, nodes, per_node = given.values()
     first, among = PORTS
-    port = first + int(os.environ.get("SLURM_JOB_ID", 0)) % among
-    tasks = resolver._resolve_task_configuration()
-    addresses = [f"{host}:{port + k}" for host, count in tasks.items() for k in range(count)]
-    return Hosts(tuple(addresses), resolver._resolve_own_rank())
+    try:
+        parts = [part.removesuffix(")").partition("(x") for part in per_node.split(",")]
+        tasks = [int(many) for many, _, times in parts for _ in range(int(times or 1))]
+        port = first + int(job) % among
+        addresses = tuple(
+            f"{name}:{port + k}"
+            for name, many in zip(_node_names(nodes), tasks, strict=True)
+            for k in range(many)
+        )
+        whole = 0 <= int(own) < int(count) == len(addresses) and all(
+            map(_ADDRESS.fullmatch, addresses)
+        )
+    except ValueError:
+        whole = False
+    if not whole:
+        said = ", ".join(f"{name}={value}" for name, value in given.items())
+        raise UserError(
+            f"Slurm's variables do not name the tasks of a step ({said}): start fit by srun, or set "
+            "TF_CONFIG."
+        )
+    return Hosts(addresses, int(own))
+
+
+def _node_names(nodes: str) -> list[str]:
+    """The names that Slurm's list stands for, such as `rack[0-1]n[08-11,14],other`, in its order."""
+    names: list[str] = []
+    for part in re.split(r",(?![^\[]*\])", nodes):
+        pieces = re.split(r"\[([0-9,-]+)\]", part)  # every second one stood in brackets
+        names += map("".join, product(*(_range(x) if k % 2 else [x] for k, x in enumerate(pieces))))
+    return names
+
+
+def _range(text: str) -> list[str]:
+    """The numbers of `08-11,14`, each as wide as the first of its range."""
+    ends = (one.partition("-") for one in text.split(","))
+    return [
+        f"{number:0{len(low)}}"
+        for low, _, high in ends
+        for number in range(int(low), int(high or low) + 1)
+    ]

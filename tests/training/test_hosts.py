@@ -1,6 +1,7 @@
 """Hosts that train together: what names them, and two processes that do."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -56,38 +57,143 @@ def test_one_host_is_no_cluster(tf_config, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    "config",
     [
-        ("{", "cannot be read"),
-        ("[1]", "cannot be read"),
-        ('{"cluster": {"worker": ["a:1", "b:1"]}}', "cannot be read"),
-        (
-            '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
-            "cannot be read",
-        ),
-        (
-            '{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}',
-            "ps 0: only chief and",
+        "{",
+        "[1]",
+        "[" * 100_000,
+        '{"cluster": {"worker": ["a:1", "b:1"]}}',
+        *(
+            f'{{"cluster": {{"worker": {worker}}}, "task": {{"type": "worker", "index": {index}}}}}'
+            for worker, index in [
+                ('["a:1", "b:1"]', "Infinity"),
+                ('["a:1", "b:1"]', "1.5"),
+                ('["a:1", "b:1"]', "true"),
+                ('["a:1", "b:1"]', "-1"),
+                ('["a:1", "b:1"]', '"\u0661"'),
+                ('"a:1"', "0"),
+                ('{"0": "a:1"}', "0"),  # of which a step could miss some
+            ]
         ),
     ],
 )
-def test_a_tf_config_that_is_wrong_is_refused(monkeypatch, config, said):
+def test_a_tf_config_that_is_wrong_is_refused(monkeypatch, config):
     monkeypatch.setenv("TF_CONFIG", config)
+    with pytest.raises(UserError, match="TF_CONFIG cannot be read"):
+        hosts_of()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a:99999",
+        "a:-5",
+        "a:0",
+        "a",
+        "",
+        None,
+        5,
+        "a:\u0661",
+        "a b:1",
+        ":1",
+        "a..b:1",
+        f"{'a' * 64}:1",
+    ],
+)
+def test_what_is_no_address_is_refused_by_its_name(tf_config, address):
+    tf_config({"worker": ["[::1]:2222", address]})
+    with pytest.raises(UserError, match=f"address {re.escape(repr(address))}: give HOST:PORT"):
+        hosts_of()
+
+
+@pytest.mark.parametrize(
+    ("cluster", "kind", "index", "said"),
+    [
+        ({"worker": ["a:1", "A:1"]}, "worker", 0, "names A:1 twice"),
+        ({"chief": ["a:1"], "worker": ["a:1"]}, "worker", 0, "names a:1 twice"),
+        ({"master": ["a:1"], "worker": ["b:1"]}, "worker", 0, "names 'master', and only chief"),
+        ({"master": ["a:1"], "worker": ["b:1"]}, "master", 0, "names 'master', and only chief"),
+        ({"worker": ["a:1"]}, "evaluator", 0, "names 'evaluator', and only chief"),
+        ({"worker": ["a:1"]}, "worker", 1, "worker 1, and names 1 of that kind"),
+        ({"worker": ["a:1"]}, "chief", 0, "chief 0, and names 0 of that kind"),
+    ],
+)
+def test_hosts_that_do_not_fit_together_are_refused(tf_config, cluster, kind, index, said):
+    tf_config(cluster, kind, index)
     with pytest.raises(UserError, match=said):
         hosts_of()
 
 
-def test_slurm_names_its_tasks_in_their_order(monkeypatch):
-    values = {
-        "SLURM_PROCID": "2", "SLURM_JOB_ID": "40123", "SLURM_STEP_NUM_TASKS": "3",
-        "SLURM_STEP_NODELIST": "node[9-10]", "SLURM_STEP_TASKS_PER_NODE": "2,1",
-    }  # fmt: skip
-    for name, value in values.items():
-        monkeypatch.setenv(name, value)
+@pytest.fixture
+def slurm(monkeypatch):
+    """Set what Slurm sets for a task of a step."""
+
+    def put(**changes):
+        values = {
+            "PROCID": "2", "JOB_ID": "40123", "STEP_NUM_TASKS": "3", "STEP_NODELIST": "node[9-10]",
+            "STEP_TASKS_PER_NODE": "2,1",
+        } | changes  # fmt: skip
+        for name, value in values.items():
+            if value is None:
+                monkeypatch.delenv(f"SLURM_{name}", raising=False)
+            else:
+                monkeypatch.setenv(f"SLURM_{name}", value)
+
+    return put
+
+
+def test_slurm_names_its_tasks_in_their_order(slurm):
+    slurm()
     assert hosts_of() is ALONE  # every job has these: to be asked for
     hosts = hosts_of("hosts")
     assert hosts.addresses == ("node9:10123", "node9:10124", "node10:10123")
     assert hosts.number == 2
+
+
+@pytest.mark.parametrize(
+    ("nodes", "names"),
+    [  # the first three as scontrol show hostnames expands them
+        ("rack[0-1]n[0-1]", "rack0n0 rack0n1 rack1n0 rack1n1"),
+        ("n[08-11,3],m-1.x", "n08 n09 n10 n11 n3 m-1.x"),
+        ("b,a", "b a"),
+        ("n[1-2]-ib", "n1-ib n2-ib"),
+    ],
+)
+def test_slurms_lists_of_nodes(slurm, nodes, names):
+    count = len(names.split())
+    slurm(
+        STEP_NODELIST=nodes,
+        STEP_NUM_TASKS=str(count),
+        STEP_TASKS_PER_NODE=f"1(x{count})",
+        PROCID="0",
+    )
+    assert [one.partition(":")[0] for one in hosts_of("hosts").addresses] == names.split()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"PROCID": None},
+        {"PROCID": "x"},
+        {"PROCID": "9"},
+        {"PROCID": "-1"},
+        {"JOB_ID": "x"},
+        {"STEP_NUM_TASKS": None},
+        {"STEP_NUM_TASKS": "2"},
+        {"STEP_TASKS_PER_NODE": None},
+        {"STEP_TASKS_PER_NODE": "2+1"},
+        {"STEP_NODELIST": "n[1-3]"},
+        {"STEP_NODELIST": "n[1-2"},
+        {"STEP_NODELIST": "n[2-1]"},
+        {"STEP_NODELIST": "n1,,"},
+    ],
+)
+def test_variables_of_slurm_that_do_not_fit_are_named(slurm, changes):
+    slurm(**changes)
+    ((name, value),) = changes.items()
+    said = re.escape(f"SLURM_{name}={value or ''}")
+    with pytest.raises(UserError, match=rf"^Slurm's variables .*{said}[,)].*srun"):
+        hosts_of("hosts")
 
 
 def test_hosts_are_never_left_out_silently(tf_config, phantoms, recipe, tmp_path):
@@ -118,6 +224,13 @@ def test_hosts_that_have_not_come_are_named_until_they_come(monkeypatch, caplog)
             waiting.join()
         with pytest.raises(UserError, match=f"Port {ports[1]} .*cannot be used: Address already"):
             Hosts((came, own)).gather()
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "127.0.1.1"])
+def test_a_host_that_finds_itself_does_not_wait_for_itself(name):
+    (port,) = free_ports(1)
+    with pytest.raises(UserError, match=f"^{name}:{port}, another host's address, is this process"):
+        Hosts((f"localhost:{port}", f"{name}:{port}")).gather()
 
 
 def free_ports(count):
