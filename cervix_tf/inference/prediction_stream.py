@@ -1,5 +1,6 @@
 """Photographs decoded ahead while the network works, and the table of what it makes of them, in parts."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -184,9 +185,10 @@ def shard_rows(shard: str, count: int) -> range:
     Raises:
         UserError: It is no such share, or there are more shares than rows.
     """
-    number, slash, of = shard.partition("/") if isinstance(shard, str) else ("", "", "")
-    if not (slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+    found = re.fullmatch("([0-9]{1,18})/([0-9]{1,18})", shard) if isinstance(shard, str) else None
+    number, of = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= number <= of:
         raise UserError(f"--shard {shard}: give I/N, such as 1/4 for the first of four shares.")
-    if int(of) > count:
+    if of > count:
         raise UserError(f"--shard {shard}: there are only {count} photographs to share out.")
-    return range(count * (int(number) - 1) // int(of), count * int(number) // int(of))
+    return range(count * (number - 1) // of, count * number // of)

@@ -268,10 +268,12 @@ def _numbers(asked: str | int | Sequence[int], there: int) -> list[int]:
     if text == "all":
         return list(range(there))
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts or not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
+    # Not isdecimal, which takes the digits of every alphabet.
+    numbers = [int(part) for part in parts if re.fullmatch("[0-9]{1,18}", part)]
+    if not parts or len(set(numbers)) < len(parts):
         raise UserError(f"devices {asked}: give all, how many, or numbers from 0 such as 0,2.")
     if "," in text or not isinstance(asked, str | int):
-        return [int(part) for part in parts]
-    if int(text) < 1:
+        return numbers
+    if numbers[0] < 1:
         raise UserError("devices 0: give how many, from 1; the first alone is '0,'.")
-    return list(range(int(text)))
+    return list(range(min(numbers[0], there + 1)))  # one too many is enough to be missed

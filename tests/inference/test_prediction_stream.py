@@ -113,7 +113,9 @@ def test_shares_make_the_whole(folder):
         assert pd.concat(parts).reset_index(drop=True).equals(whole)
 
 
-@pytest.mark.parametrize("shard", ["", "1", "0/4", "5/4", "1/0", "a/b", "-1/4", "1/4/2"])
+@pytest.mark.parametrize(
+    "shard", ["", "1", "0/4", "5/4", "1/0", "a/b", "-1/4", "1/4/2", "\u0663/\u0664"]
+)
 def test_what_is_no_share(shard):
     with pytest.raises(UserError, match="1/4 for the first"):
         shard_rows(shard, 100)

@@ -52,10 +52,17 @@ def test_devices_are_counted_or_named(two):
     assert two["uneven"].startswith("batch_size 7 cannot be shared equally by 2 devices: ")
 
 
-@pytest.mark.parametrize("asked", ["0", "gpu", "0,0", "", "1.5", "-1"])
+@pytest.mark.parametrize(
+    "asked", ["0", "gpu", "0,0", "0,00", "0,gpu", "", "1.5", "-1", "\u0661", "9" * 5000]
+)
 def test_what_names_no_devices_is_refused(asked):
     with pytest.raises(UserError, match=f"^devices {asked}: give "):
         devices_of(asked)
+
+
+def test_more_devices_than_a_list_can_hold():
+    with pytest.raises(UserError, match=r"^devices 999999999999: there is no device 1 here"):
+        devices_of("999999999999")
 
 
 @pytest.mark.parametrize("verb", [fit, crossfit])
