@@ -1,5 +1,6 @@
 """Verbs that get, draw and decode photographs."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -82,7 +83,7 @@ def prepare(
 def _size(text: str) -> tuple[int, int]:
     from cervix_tf.errors import UserError
 
-    height, _, width = text.lower().partition("x")
-    if not (height.isdecimal() and width.isdecimal()):
+    found = re.fullmatch("([0-9]{1,9})x([0-9]{1,9})", text.lower())
+    if not found:
         raise UserError(f"--size {text!r}: write HEIGHTxWIDTH, such as 2448x3264.")
-    return int(height), int(width)
+    return int(found[1]), int(found[2])

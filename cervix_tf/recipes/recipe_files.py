@@ -181,7 +181,7 @@ def _replaced(node: Any, parts: list[str], value: Any, setting: str) -> Any:
         return value
     first, rest = parts[0], parts[1:]
     if isinstance(node, list | tuple):
-        if not first.isdecimal() or int(first) >= len(node):
+        if first not in map(str, range(len(node))):
             raise UserError(f"--set {setting!r}: {first!r} is not one of 0 to {len(node) - 1}.")
         copy = list(node)
         copy[int(first)] = _replaced(copy[int(first)], rest, value, setting)

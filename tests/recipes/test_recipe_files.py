@@ -61,6 +61,7 @@ def test_overrides():
         ("stages.0.trainn=all", r"did you mean 'stages\.0\.train'"),
         ("augment.flipp=true", r"did you mean 'augment\.flip'"),
         ("stages.7.steps=1", "'7' is not one of 0 to 1"),
+        ("stages.٠.steps=1", "'٠' is not one of 0 to 1"),
         ("batch_size=0", "'batch_size'.*received 0"),
         ("stages=[]", "'stages'"),
         ("stages=[{train: all}]", "give either steps or epochs"),
