@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, NoReturn
 
 import typer
+from typer.core import TyperCommand
 
 from cervix_tf.commands import (
     audits,
@@ -116,8 +117,25 @@ def _command(verb: Callable) -> Callable:
     return run
 
 
+class _Command(TyperCommand):
+    """A command that refuses an empty word, such as that of a variable of the shell that is not set.
+
+    Of a path it would mean the current folder.
+    """
+
+    def parse_args(self, context, words: list[str]) -> list[str]:
+        from cervix_tf.errors import UserError
+
+        given, _, order = self.make_parser(context).parse_args(list(words))
+        for one in order if not context.resilient_parsing else ():
+            value = given[one.name]
+            if "" in (value if isinstance(value, list | tuple) else [value]):
+                raise UserError(f"{one.opts[0]} is empty: give a value, or leave it out.")
+        return super().parse_args(context, words)
+
+
 for verb in VERBS:  # in the order in which --help lists them
-    app.command()(_command(verb))
+    app.command(cls=_Command)(_command(verb))
 
 
 def _print_version(asked: bool) -> None:

@@ -47,6 +47,22 @@ def test_phantom_draws_and_counts(run, tmp_path):
     assert len(list(tmp_path.glob("test/*.jpg"))) == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["audit", "--data="], "--data"),
+        (["audit", "--decisions", ""], "--decisions"),
+        (["fit", "--resume", ""], "--resume"),
+        (["fit", "--run", "", "--model", "inception"], "--run"),
+        (["audit", "--run", "runs/first", "--run", ""], "--run"),
+        (["predict", "runs/first", ""], "run"),
+        (["models", "--check", ""], "--check"),
+    ],
+)
+def test_an_empty_word_is_not_taken_for_the_current_folder(mistake, words, named):
+    assert f"{named} is empty" in mistake(*words)
+
+
 def test_recipes(run, mistake):
     code, out, _ = run("recipes")
     assert code == 0
