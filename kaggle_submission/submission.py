@@ -12,10 +12,12 @@ several lie there, SAMPLE chooses.
 """
 
 import argparse
+import glob
 import logging
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 RECIPE = "inception"  # a recipe of `cervix-tf recipes`, used where no run is attached
 FOLDS = 5  # runs of the ensemble that is trained then
@@ -45,7 +47,13 @@ def main() -> None:
     try:
         submit(chosen)
     except UserError as error:
-        sys.exit(f"Error: {error}")
+        fail(error)
+
+
+def fail(error: object) -> NoReturn:
+    """End with one line and exit code 2, as cervix-tf does."""
+    print(f"Error: {error}", file=sys.stderr)
+    sys.exit(2)
 
 
 def install(attached: Path) -> None:
@@ -55,11 +63,11 @@ def install(attached: Path) -> None:
     except ImportError:
         wheels = sorted(attached.rglob("cervix_tf-*.whl"))
         if not wheels:
-            sys.exit(f"Error: no cervix_tf-*.whl under {attached}: attach the dataset of wheels.")
+            fail(f"no cervix_tf-*.whl under {attached}: attach the dataset of wheels.")
         here = ["--no-index", "--find-links", str(wheels[-1].parent)]
-        subprocess.run(
-            [sys.executable, "-m", "pip", "install", "-q", *here, wheels[-1]], check=True
-        )
+        pip = [sys.executable, "-m", "pip", "install", "-q", *here, wheels[-1]]
+        if subprocess.run(pip).returncode:
+            fail(f"{wheels[-1]} was not installed, as pip says above: attach the wheels it lacks.")
 
 
 def submit(chosen: argparse.Namespace) -> None:
@@ -137,6 +145,21 @@ def test_photographs(attached: Path, data: Path, sample: Path | None):
     return test.assign(label=None).reset_index(drop=True)
 
 
+def weights_file(attached: Path, name: str) -> str:
+    """The attached file of that name; a whole path, and "none", stay as they are."""
+    from cervix_tf import UserError
+
+    if name == "none" or Path(name).is_absolute():
+        return name
+    found = sorted(attached.rglob(glob.escape(name)))
+    if not found:
+        raise UserError(f"No {name} under {attached}: attach the weights.")
+    if len(found) > 1:
+        names = ", ".join(str(path.relative_to(attached)) for path in found)
+        raise UserError(f"Several {name} are attached: {names}. Choose one by more of its path.")
+    return str(found[0])
+
+
 def trained(chosen: argparse.Namespace, data: Path) -> Path:
     """Train an ensemble in the working folder, or go on with one that was killed."""
     import cervix_tf as cx
@@ -144,10 +167,7 @@ def trained(chosen: argparse.Namespace, data: Path) -> Path:
 
     settings = list(chosen.settings)
     if chosen.weights:
-        found = sorted(chosen.input.rglob(chosen.weights))
-        if not found and chosen.weights != "none":
-            raise cx.UserError(f"No {chosen.weights} under {chosen.input}: attach the weights.")
-        settings.append(f"model.weights={found[0] if found else 'none'}")
+        settings.append(f"model.weights={weights_file(chosen.input, chosen.weights)}")
     manifest = cx.data.read_kaggle(data, drop_known_faults=True)
     manifest = manifest[manifest["split"] != "test"].reset_index(drop=True)
     recipe = load_recipe(chosen.recipe, settings)

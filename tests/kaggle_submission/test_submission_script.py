@@ -180,6 +180,30 @@ def test_trains_where_no_run_is_attached(attached, script, tmp_path):
 def test_what_is_not_attached_is_named(tmp_path, script):
     (tmp_path / "empty").mkdir()
     code, out = script(tmp_path / "empty")
-    assert code != 0
+    assert code == 2
     assert "attach the competition's data" in out
+    assert "Traceback" not in out
+
+
+def test_the_weights_are_one_file(attached, script, tmp_path):
+    code, out = script(attached, "--weights", tmp_path / "gone.keras")
+    assert code == 2
+    assert f"{tmp_path}/gone.keras: there is no such file" in out
+    for place in ("a", "b"):
+        (attached / place).mkdir()
+        (attached / place / "x.keras").touch()
+    code, out = script(attached, "--weights", "x.keras")
+    assert code == 2
+    assert "Several x.keras are attached: a/x.keras, b/x.keras." in out
+    code, out = script(attached, "--weights", "b/x.keras")
+    assert code == 2
+    assert "b/x.keras cannot be read" in out
+
+
+def test_a_wheel_that_cannot_be_installed_is_told_in_a_line(attached, script, monkeypatch):
+    (attached / "cervix_tf-9-py3-none-any.whl").touch()
+    monkeypatch.setitem(sys.modules, "cervix_tf", None)
+    code, out = script(attached)
+    assert code == 2
+    assert "cervix_tf-9-py3-none-any.whl was not installed" in out
     assert "Traceback" not in out
