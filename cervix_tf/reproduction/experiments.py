@@ -20,7 +20,9 @@ from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.reproduction.page import write_page
 from cervix_tf.reproduction.report_tables import FULL_DATA, PARTS
 from cervix_tf.runs import Run, load
+from cervix_tf.runs.provenance import samples
 from cervix_tf.segmentation import segment
+from cervix_tf.training.begun_runs import check_data, check_recipe
 from cervix_tf.training.estimates import Estimate
 from cervix_tf.training.hosts import alone
 from cervix_tf.training.job_estimates import estimate
@@ -78,11 +80,14 @@ def reproduce(
     recipes = plan(parts, steps_scale, weights, settings)
     names = list(recipes)
     manifest = validated(manifest)
+    full = manifest if full is None else validated(full)
+    given = {name: full if name in FULL_DATA else manifest for name in names}
+    _check_begun(out / "runs", recipes, given)
     runs: dict[str, Run] = {}
     with bar("Experiments", len(names), progress=progress) as shown:
         for number, name in enumerate(names):
             shown(number, len(names), note=name)
-            photographs = full if full is not None and name in FULL_DATA else manifest
+            photographs = given[name]
             log.info(f"{name}, {number + 1} of {len(names)}")
             if recipes[name].crop == "mask":
                 with bar("Segmenting", len(photographs)) as masks:
@@ -91,7 +96,7 @@ def reproduce(
                     )
             runs[name] = _run(out / "runs" / name, recipes[name], photographs, cache)
             keras.backend.clear_session()
-    notes = {name: _differences(name, runs[name], full is not None) for name in names}
+    notes = {name: _differences(name, runs[name], full is not manifest) for name in names}
     return write_page(out, parts, manifest, runs, notes, steps_scale, cache)
 
 
@@ -185,11 +190,25 @@ def scaled(
     return load_recipe(keys, settings)
 
 
+def _check_begun(folder: Path, recipes: dict[str, Recipe], given: dict[str, pd.DataFrame]) -> None:
+    """Refuse runs of other recipes or photographs, before anything is trained."""
+    mend = "choose another --out"
+    looked: dict[int, list[str]] = {}
+    for name, recipe in recipes.items():
+        if not (folder / name / "recipe.yaml").is_file():
+            continue
+        run, photographs = load(folder / name), given[name]
+        check_recipe(run, recipe, mend)
+        if set(run.manifest["path"]) != set(photographs["path"]):  # the page reads them there
+            raise UserError(f"{run.folder} was run on other photographs: {mend}.")
+        if id(photographs) not in looked:  # one table serves many runs
+            looked[id(photographs)] = samples(photographs)
+        check_data(run, recipe, photographs, looked[id(photographs)], mend)
+
+
 def _run(folder: Path, recipe: Recipe, manifest: pd.DataFrame, cache) -> Run:
     """The finished run of a recipe: the one that is there, gone on with if need be, or a new one."""
     begun = (folder / "recipe.yaml").is_file()
-    if begun:
-        _same(load(folder), recipe, manifest)
     try:
         run = resume(folder, cache) if begun else fit(manifest, recipe, folder, cache)
     except KeyboardInterrupt:  # the same command goes on, not one fit
@@ -198,16 +217,6 @@ def _run(folder: Path, recipe: Recipe, manifest: pd.DataFrame, cache) -> Run:
     if len(test) and not run.path("test/metrics.json").is_file():
         evaluate(run, test, out=run.path("test"))
     return run
-
-
-def _same(run: Run, recipe: Recipe, manifest: pd.DataFrame) -> None:
-    """Refuse a run of another recipe or other photographs."""
-    if recipe.image_size is None:  # which a run has filled in
-        recipe = recipe.model_copy(update={"image_size": run.recipe.image_size})
-    if run.recipe != recipe:
-        raise UserError(f"{run.folder} was run with other settings: choose another --out.")
-    if set(run.manifest["path"]) != set(manifest["path"]):
-        raise UserError(f"{run.folder} was run on other photographs: choose another --out.")
 
 
 def _differences(name: str, run: Run, full: bool) -> list[str]:

@@ -99,8 +99,17 @@ def test_runs_are_made_once_and_gone_on_with(phantoms, tmp_path, caplog):
 
     with pytest.raises(UserError, match="was run with other settings: choose another --out"):
         reproduce(manifest, **{**given, "settings": [*tiny, "seed=1"]})
-    with pytest.raises(UserError, match="was run on other photographs"):
-        reproduce(manifest[manifest["split"] != "test"].iloc[:-1], **given)
+    shutil.rmtree(gone)
+    swapped = manifest["label"].map({"Type_1": "Type_2", "Type_2": "Type_1", "Type_3": "Type_3"})
+    for changed in (
+        manifest[manifest["split"] != "test"].iloc[:-1],
+        manifest.assign(label=swapped),
+        manifest.assign(group=manifest["group"].where(manifest.index != 0, manifest["group"][1])),
+        manifest.assign(split=manifest["split"].where(manifest.index != 0, "test")),
+    ):
+        with pytest.raises(UserError, match="was run on other photographs"):
+            reproduce(changed, **given)
+        assert not gone.exists(), "nothing is trained before all are looked at"
 
 
 @pytest.mark.slow
