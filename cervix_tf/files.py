@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cervix_tf.cells import as_csv, written_table
 from cervix_tf.errors import UserError
+from cervix_tf.given import as_path
 from cervix_tf.screen import printable
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def check_output(path: Path | str, kind: Literal["file", "folder"] = "file") -> 
     Example:
         >>> check_output("predictions.csv")
     """
-    path = Path(path)
+    path = as_path(path, "path")
     for name in path.parts:
         if len(os.fsencode(name)) > LONGEST:
             raise UserError(

@@ -66,6 +66,16 @@ def as_path(given: Any, what: str) -> Path:
     return Path(given)
 
 
+def is_whole(number: Any) -> bool:
+    """Tell whether a number is a whole one, of Python or NumPy, and no truth value."""
+    return isinstance(number, numbers.Integral) and not isinstance(number, bool)
+
+
+def is_number(number: Any) -> bool:
+    """Tell whether something is a number, of Python or NumPy, and no truth value."""
+    return isinstance(number, numbers.Real) and not isinstance(number, bool)
+
+
 def check_whole(number: Any, what: str, least: int, most: int | None = None) -> None:
     """Refuse what is no whole number of a range.
 
@@ -81,7 +91,6 @@ def check_whole(number: Any, what: str, least: int, most: int | None = None) -> 
     Example:
         >>> check_whole(5, "folds", 2)
     """
-    whole = isinstance(number, numbers.Integral) and not isinstance(number, bool)
-    if not whole or number < least or (most is not None and number > most):
+    if not is_whole(number) or number < least or (most is not None and number > most):
         ends = f"from {least} up" if most is None else f"from {least} to {most}"
         raise UserError(f"{what}={number!r}: give a whole number {ends}.")

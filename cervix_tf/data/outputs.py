@@ -10,6 +10,7 @@ from cervix_tf.data.class_folders import SPLIT_FOLDERS
 from cervix_tf.data.folder_walk import is_run, walk
 from cervix_tf.data.readers import LISTS
 from cervix_tf.errors import UserError
+from cervix_tf.given import as_path
 
 
 def check_not_read(path: Path | str, inputs: Iterable[Any]) -> None:
@@ -26,7 +27,7 @@ def check_not_read(path: Path | str, inputs: Iterable[Any]) -> None:
     Example:
         >>> check_not_read("predictions.csv", ["photographs", "sample_submission.csv"])
     """
-    if not os.path.exists(path):
+    if not os.path.exists(as_path(path, "path")):
         return
     for given in inputs:
         if not isinstance(given, str | Path):

@@ -14,6 +14,7 @@ from cervix_tf.data.left_out import accounted, left_out_words
 from cervix_tf.data.manifests import read_csv, validated
 from cervix_tf.data.names import check_class_names, check_readable, warn_of_spellings
 from cervix_tf.errors import UserError
+from cervix_tf.given import as_path
 
 LISTS = ("manifest.csv", "metadata.csv", "phantom.csv")
 
@@ -56,7 +57,7 @@ def read_manifest(path: Path | str, labelled: bool = True, strict: bool = False)
     Example:
         >>> read_manifest("audit/manifest.csv")["label"].value_counts()
     """
-    path = Path(path)
+    path = as_path(path, "path")
     check_readable([os.path.abspath(path)])
     if not os.path.exists(path):  # not Path.exists, which fails on a name too long
         raise UserError(f"{path} does not exist: give a CSV or a folder of photographs.")

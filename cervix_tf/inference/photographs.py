@@ -1,5 +1,6 @@
 """Photographs in whatever form they are at hand: a manifest, paths, bytes, arrays, PIL images."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from cervix_tf.data.threads import spread
 from cervix_tf.errors import UserError
 
 _CONTENTS = (bytes, bytearray, memoryview)
+_LONGEST = 4096  # bytes of a path
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,8 @@ def as_photographs(given: Any) -> Photographs:
             content of a file as bytes; an array, (H, W, 3) RGB, (H, W) grey, with or without a channel
             of opacity, or a stack (N, H, W, C), of values as `picture_values.rgb` takes them, but no
             floats up to 1; a PIL image of any mode, turned upright by its EXIF tag; or a list of
-            paths of photographs, bytes, arrays and PIL images. The same photograph gives the same
-            values whichever way it comes in.
+            paths of photographs (or an array of them), bytes, arrays and PIL images. The same photograph
+            gives the same values whichever way it comes in.
 
     Returns:
         The photographs; those on disk are not read yet.
@@ -135,7 +137,7 @@ def as_photographs(given: Any) -> Photographs:
         return Photographs(read_manifest(given, labelled=False).reset_index(drop=True))
     several = isinstance(given, Iterable) and not isinstance(given, _CONTENTS)
     if isinstance(given, np.ndarray):
-        several = given.ndim == 4
+        several = given.ndim == 4 or (given.ndim == 1 and given.dtype.kind in "OU")
     given = list(given) if several else [given]
     given = [bytes(one) if isinstance(one, _CONTENTS) else one for one in given]
     if not given:
@@ -163,6 +165,8 @@ def _file(one: Any) -> Any:
 def _check(picture: Any, name: str) -> None:
     from PIL import Image
 
+    if isinstance(picture, bytes) and len(picture) < _LONGEST and os.path.exists(picture):
+        raise UserError(f"{os.fsdecode(picture)} is a path as bytes: give it as text.")
     if isinstance(picture, Image.Image | bytes):
         return
     if not isinstance(picture, np.ndarray):

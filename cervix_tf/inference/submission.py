@@ -1,6 +1,5 @@
 """Kaggle's submission file."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from cervix_tf.data.outputs import check_not_read
 from cervix_tf.data.tables import read_lines, read_table
 from cervix_tf.errors import UserError, listed
 from cervix_tf.files import check_output, write_csv
+from cervix_tf.given import as_path, is_number
 from cervix_tf.inference.engines import engines
 from cervix_tf.inference.photographs import as_photographs
 from cervix_tf.inference.prediction_table import predict
@@ -127,15 +127,16 @@ def check_submission(
     Example:
         >>> check_submission(["Type_1", "Type_2", "Type_3"], ["0.jpg"], "sample_submission.csv")
     """
-    if not 0 <= floor <= 0.1:
-        raise UserError(f"floor={floor}: give a probability from 0 to 0.1.")
+    if not is_number(floor) or not 0 <= floor <= 0.1:
+        raise UserError(f"floor={floor!r}: give a probability from 0 to 0.1.")
     if not images:
         raise UserError("There is no photograph to submit.")
     if repeated := _repeated(images):
         raise UserError(f"These photographs are there twice: {listed(repeated)}.")
     if sample is None:
         return images
-    if not os.path.isfile(sample):
+    sample = as_path(sample, "sample")
+    if not sample.is_file():
         raise UserError(f"The sample submission {sample} does not exist.")
     header = ["image_name", *sorted(classes)]
     first = next(filter(str.strip, read_lines(sample)), "")

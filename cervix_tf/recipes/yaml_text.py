@@ -1,5 +1,6 @@
 """YAML as people write it, read so that no text can do more than be refused."""
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ MOST = 10**6
 
 def read_yaml(kind: str, source: str | Path, folder: Path) -> tuple[Path, Any]:
     """Read a YAML file, or the one of that name in a folder of the package; `kind` is for errors."""
+    if not isinstance(source, str | os.PathLike):
+        raise UserError(
+            f"A {type(source).__name__} is no {kind}: give the name of one, or a YAML file's path."
+        )
     path = Path(source)
     if path.suffix not in (".yaml", ".yml"):
         names = sorted(shipped.stem for shipped in folder.glob("*.yaml"))

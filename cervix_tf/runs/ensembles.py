@@ -11,6 +11,7 @@ import pandas as pd
 from cervix_tf.data.manifests import TEXT
 from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError
+from cervix_tf.given import as_path
 from cervix_tf.runs.file_shapes import damaged, read_columns, read_object
 from cervix_tf.runs.folders import Run
 
@@ -130,7 +131,7 @@ def load(run: Run | Path | str) -> Run:
         raise UserError(
             f"A {type(run).__name__} is no run: give the folder that fit or crossfit wrote."
         )
-    folder = Path(run)
+    folder = as_path(run, "run")
     if not folder.is_dir():
         raise UserError(f"The run folder {folder} does not exist.")
     if not (folder / "recipe.yaml").is_file():

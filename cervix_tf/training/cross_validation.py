@@ -20,6 +20,7 @@ from cervix_tf.evaluation.learning_curves import plot_curves
 from cervix_tf.evaluation.outputs import write_evaluation
 from cervix_tf.evaluation.report import report
 from cervix_tf.files import disk_errors
+from cervix_tf.given import as_path, check_whole
 from cervix_tf.inference import Predictions, calibrated
 from cervix_tf.inference.out_of_fold import stored
 from cervix_tf.models import spec
@@ -109,10 +110,9 @@ def crossfit(
     check_tracker(track)
     alone("crossfit", "start it on each, and they share out the folds", devices)
     devices_of(devices).check(recipe.batch_size)
-    if repeats < 1:
-        raise UserError(f"--repeats {repeats}: give at least 1.")
+    check_whole(repeats, "repeats", 1)
     divisions = [divided(manifest, folds, recipe.seed + repeat) for repeat in range(repeats)]
-    ensemble = Ensemble(Path(out))
+    ensemble = Ensemble(as_path(out, "out"))
     check_ours(ensemble.folder, ENSEMBLE, _UNMARKED, "--out")
     if not ensemble.path(ENSEMBLE).is_file():
         check_beginning(recipe, len(classes), cache)

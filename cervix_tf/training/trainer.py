@@ -18,6 +18,7 @@ from cervix_tf.errors import UserError
 from cervix_tf.evaluation import log_loss, metrics_of, plot_curves, write_evaluation
 from cervix_tf.evaluation.report import report
 from cervix_tf.explanation import explain
+from cervix_tf.given import as_path
 from cervix_tf.inference import Predictions, calibrated, probabilities
 from cervix_tf.inference.familiarity import evenly_chosen, write_references
 from cervix_tf.models import spec
@@ -87,17 +88,18 @@ def fit(
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     check_callbacks(callbacks)
     check_tracker(track)
+    run = None if run is None else as_path(run, "run")
     hosts = hosts_of(devices)
     if hosts.count > 1 and run is None:
         raise UserError(f"{hosts.count} hosts write one run: name its folder with --run.")
     if run and hosts.chief:
-        check_free(Path(run))
+        check_free(run)
     size = recipe.image_size or spec(recipe.model.name).image_size
     recipe = recipe.model_copy(update={"image_size": size})
     team = devices_of(devices)
     team.check(recipe.batch_size)
     manifest = divided(validated(manifest), recipe)
-    begun = Run(Path(run) if run else new_folder(recipe.model.name))
+    begun = Run(run or new_folder(recipe.model.name))
     with claimed(begun.folder) if hosts.chief else nullcontext(), _together(team, run):
         if hosts.chief:
             check_free(begun.folder)  # another process may have been faster

@@ -83,6 +83,12 @@ def test_one_photograph_has_no_label(tmp_path, photograph):
         read_manifest(photograph(tmp_path / "1.jpg"))
 
 
+@pytest.mark.parametrize("path", [None, b"data", 3, ""])
+def test_what_is_no_path_is_called_so(path):
+    with pytest.raises(UserError, match="path is .*: give a path"):
+        read_manifest(path)
+
+
 def test_a_path_too_long_does_not_exist(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         read_manifest(tmp_path / f"{'x' * 300}.csv")

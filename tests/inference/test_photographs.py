@@ -147,6 +147,14 @@ def test_mistakes(finished, given, message):
         cx.predict(finished, given)
 
 
+def test_paths_in_an_array_are_paths_and_paths_as_bytes_are_called_so(files):
+    paths = np.array([str(file) for file in files[:2]])
+    for given in (paths, paths.astype(object)):
+        assert as_photographs(given).table["path"].tolist() == paths.tolist()
+    with pytest.raises(UserError, match="is a path as bytes: give it as text"):
+        as_photographs(str(files[0]).encode())
+
+
 def test_a_damaged_pil_image_is_named(finished, files, tmp_path):
     whole = files[0].read_bytes()
     (tmp_path / "broken.png").write_bytes(whole[: len(whole) // 2])

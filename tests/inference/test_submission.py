@@ -42,6 +42,20 @@ def test_floor(tmp_path):
         write_submission(table(["0.jpg"]), tmp_path / "s.csv", floor=0.5)
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"floor": "0"}, "floor='0': give a probability"),
+        ({"sample": pd.DataFrame()}, "sample is of type DataFrame: give a path"),
+        ({"path": None}, "path is of type NoneType: give a path"),
+        ({"path": ""}, "path is empty: give a path"),
+    ],
+)
+def test_what_is_no_number_or_path_is_called_so(tmp_path, given, message):
+    with pytest.raises(UserError, match=message):
+        write_submission(table(["0.jpg"]), **{"path": tmp_path / "s.csv"} | given)
+
+
 def test_sample_gives_names_and_order(tmp_path):
     sample = tmp_path / "sample.csv"
     table(["2.jpg", "0.jpg"]).rename(columns={"image": "image_name"}).to_csv(sample, index=False)

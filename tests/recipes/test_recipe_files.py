@@ -143,6 +143,12 @@ def test_files(tmp_path):
     assert load_recipe(tmp_path / "good.yaml") == load_recipe("resnet")
 
 
+@pytest.mark.parametrize("source", [None, ["cervixnet2"], 3])
+def test_what_is_no_recipe_is_called_so(source):
+    with pytest.raises(UserError, match="is no recipe: give the name of one"):
+        load_recipe(source)
+
+
 def test_a_recipe_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         load_recipe("resnet").seed = 3

@@ -189,7 +189,9 @@ def test_a_folder_of_other_things_is_refused_and_left_as_it_is(pictures, quick):
     [
         ({"folds": 1}, "^1 folds cannot be made: give 2 to 24,"),
         ({"folds": -1}, "^-1 folds cannot be made: give 2 to 24"),
-        ({"repeats": 0}, "^--repeats 0: give at least 1"),
+        ({"repeats": 0}, "^repeats=0: give a whole number from 1 up"),
+        ({"repeats": "1"}, "^repeats='1': give a whole number"),
+        ({"repeats": 1.5}, "^repeats=1.5: give a whole number"),
     ],
 )
 def test_numbers_out_of_range_name_their_option(pictures, quick, tmp_path, asked, message):

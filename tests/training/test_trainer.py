@@ -126,6 +126,12 @@ def test_a_run_is_never_overwritten(finished, recipe, phantoms):
         fit(read_manifest(phantoms), recipe(), run=finished.folder)
 
 
+@pytest.mark.parametrize("run", ["", 3, b"run"])
+def test_a_run_folder_is_a_path(recipe, phantoms, run):
+    with pytest.raises(UserError, match="^run is .*: give a path"):
+        fit(read_manifest(phantoms), recipe(), run)
+
+
 def test_unreadable_photographs_are_named_before_training(recipe, phantoms, tmp_path):
     table = read_manifest(phantoms)
     broken = {}
