@@ -3,6 +3,7 @@
 import numbers
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,28 @@ def as_path(given: Any, what: str) -> Path:
     if given == "":
         raise UserError(f"{what} is empty: give a path.")
     return Path(given)
+
+
+def as_list(given: Iterable[Any], what: str) -> list:
+    """Take several things.
+
+    Args:
+        given: They.
+        what: What the error calls them.
+
+    Returns:
+        They, in their order.
+
+    Raises:
+        UserError: It is a single text, which Python would take for a list of letters, or no list.
+
+    Example:
+        >>> as_list(("table1", "table3"), "only")
+        ['table1', 'table3']
+    """
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise UserError(f"{what}={given!r}: give a list.")
+    return list(given)
 
 
 def is_whole(number: Any) -> bool:

@@ -10,7 +10,7 @@ from cervix_tf.archives import check_archive
 from cervix_tf.data.decoding import read_grey
 from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError
-from cervix_tf.given import as_path, check_whole
+from cervix_tf.given import as_list, as_path, check_whole
 from cervix_tf.keras_card import load_card
 from cervix_tf.models.weights.keras_files import load_weights_file
 from cervix_tf.runs.file_shapes import read_object
@@ -50,6 +50,13 @@ def test_a_path_is_text_or_a_path_and_not_empty():
     for wrong in ("", b"a", None, 3, ["a"], zipfile):
         with pytest.raises(UserError, match="out is "):
             as_path(wrong, "out")
+
+
+def test_several_are_no_text():
+    assert as_list(("a", "b"), "only") == ["a", "b"]
+    for wrong in ("ab", 3, None):
+        with pytest.raises(UserError, match="only=.*: give a list"):
+            as_list(wrong, "only")
 
 
 def test_a_whole_number_is_one_of_python_or_numpy():

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from cervix_tf.given import check_whole
+
 
 def group_folds(label: np.ndarray, group: np.ndarray, number: int, seed: int) -> list[np.ndarray]:
     """Put photographs into the folds that scikit-learn's `StratifiedGroupKFold` puts them into.
@@ -16,11 +18,16 @@ def group_folds(label: np.ndarray, group: np.ndarray, number: int, seed: int) ->
         label: (N,) class of each photograph.
         group: (N,) group of each photograph.
         number: How many folds, at most as many as groups.
-        seed: Seed of the order.
+        seed: Seed of the order, from 0.
 
     Returns:
         The photographs of each fold: ascending positions.
+
+    Raises:
+        UserError: Number or seed are no whole numbers, or the seed is below 0 or not below 2^32.
     """
+    check_whole(number, "number of folds", 1)
+    check_whole(seed, "seed", 0, 2**32 - 1)
     classes, label = np.unique(label, return_inverse=True)
     names, group = np.unique(group, return_inverse=True)
     counts = np.bincount(group * len(classes) + label, minlength=len(names) * len(classes))

@@ -96,8 +96,8 @@ def write_predictions(
     Example:
         >>> write_predictions("runs/first", "photographs", "predictions.csv").rows
     """
+    check_output(path)
     target = Path(path)
-    check_output(target)
     check_not_read(target, [photographs])
     if target.suffix not in (".csv", ".parquet"):
         raise UserError(f"{target}: name a file that ends in .csv or .parquet.")

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from cervix_tf.errors import UserError, unknown
+from cervix_tf.given import as_list
 from cervix_tf.recipes.schema import Recipe
 from cervix_tf.recipes.yaml_text import loaded, one_line, read_yaml, shown
 
@@ -165,7 +166,7 @@ def keys_once(words: Iterable[str], option: str = "--set") -> list[str]:
         >>> keys_once(["seed=1", "seed=1"])
         ['seed=1']
     """
-    words = list(dict.fromkeys(words))
+    words = list(dict.fromkeys(as_list(words, "settings")))
     values: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")

@@ -13,6 +13,7 @@ import pandas as pd
 from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.evaluation import evaluate
+from cervix_tf.given import as_list, as_path, is_number
 from cervix_tf.models import spec
 from cervix_tf.models.weights import find
 from cervix_tf.progress import bar
@@ -76,7 +77,7 @@ def reproduce(
         >>> reproduce(manifest, only=["table3"], steps_scale=0.05, weights="none")
     """
     alone("reproduce", "start it on one")
-    out, parts = Path(out), list(only) or list(PARTS)
+    out, parts = as_path(out, "out"), as_list(only, "only") or list(PARTS)
     recipes = plan(parts, steps_scale, weights, settings)
     names = list(recipes)
     manifest = validated(manifest)
@@ -107,12 +108,12 @@ def plan(
     settings: Iterable[str],
 ) -> dict[str, Recipe]:
     """The recipes that `reproduce` runs, by their names; arguments and errors as its own."""
-    parts = list(only) or list(PARTS)
+    parts = as_list(only, "only") or list(PARTS)
     for part in parts:
         if part not in PARTS:
             raise unknown("part", part, PARTS)
-    if not 0 < steps_scale <= 1:
-        raise UserError(f"steps_scale is {steps_scale}: give a share above 0 and up to 1.")
+    if not is_number(steps_scale) or not 0 < steps_scale <= 1:
+        raise UserError(f"steps_scale is {steps_scale!r}: give a share above 0 and up to 1.")
     for network in weights if isinstance(weights, Mapping) else ():
         if network not in PRETRAINED:
             raise unknown("pretrained network", str(network), PRETRAINED)

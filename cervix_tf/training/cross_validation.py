@@ -110,6 +110,7 @@ def crossfit(
     check_tracker(track)
     alone("crossfit", "start it on each, and they share out the folds", devices)
     devices_of(devices).check(recipe.batch_size)
+    check_whole(folds, "folds", 2)
     check_whole(repeats, "repeats", 1)
     divisions = [divided(manifest, folds, recipe.seed + repeat) for repeat in range(repeats)]
     ensemble = Ensemble(as_path(out, "out"))

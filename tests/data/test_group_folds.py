@@ -1,11 +1,13 @@
 import warnings
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedGroupKFold
 
 from cervix_tf.data.group_folds import group_folds
+from cervix_tf.errors import UserError
 
 
 @settings(deadline=None, max_examples=25)
@@ -32,3 +34,9 @@ def test_folds_are_those_of_scikit_learn(seed, photographs, classes, groups, num
             return
     mine = group_folds(label, names, number, seed)
     assert [part.tolist() for part in mine] == [part.tolist() for part in wanted]
+
+
+@pytest.mark.parametrize(("number", "seed"), [(2.0, 0), (2, -1), (2, 1.5), (2, None), (2, 2**32)])
+def test_number_and_seed_are_whole_numbers(number, seed):
+    with pytest.raises(UserError, match="give a whole number from"):
+        group_folds(np.array([0, 1] * 4), np.arange(8), number, seed)

@@ -271,6 +271,12 @@ def test_parquet(folder, tmp_path, monkeypatch):
         assert done.errors == tmp_path / "out.errors.csv"
 
 
+@pytest.mark.parametrize("path", [None, "", b"out.csv"])
+def test_what_is_no_path_is_called_so(folder, path):
+    with pytest.raises(UserError, match="^path is .*: give a path"):
+        write_predictions("run", folder, path)
+
+
 def test_parquet_needs_pyarrow(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r'pyarrow is not installed: .*"cervix-tf\[parquet\]"'):

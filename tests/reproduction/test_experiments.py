@@ -148,6 +148,9 @@ def test_every_table_and_figure_on_one_page(finished, phantoms, tmp_path, monkey
     [
         ({"only": ["table6"]}, "Unknown part 'table6': did you mean 'table"),
         ({"steps_scale": 0}, "above 0 and up to 1"),
+        ({"steps_scale": "1"}, "above 0 and up to 1"),
+        ({"only": "table3"}, "only='table3': give a list"),
+        ({"settings": "batch_size=3"}, "settings='batch_size=3': give a list"),
         ({"settings": ["bath_size=3"]}, "did you mean 'batch_size'"),
     ],
 )

@@ -187,8 +187,10 @@ def test_a_folder_of_other_things_is_refused_and_left_as_it_is(pictures, quick):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"folds": 1}, "^1 folds cannot be made: give 2 to 24,"),
-        ({"folds": -1}, "^-1 folds cannot be made: give 2 to 24"),
+        ({"folds": 25}, "^25 folds cannot be made: give 2 to 24,"),
+        ({"folds": 1}, "^folds=1: give a whole number from 2 up"),
+        ({"folds": "2"}, "^folds='2': give a whole number"),
+        ({"folds": 2.5}, "^folds=2.5: give a whole number"),
         ({"repeats": 0}, "^repeats=0: give a whole number from 1 up"),
         ({"repeats": "1"}, "^repeats='1': give a whole number"),
         ({"repeats": 1.5}, "^repeats=1.5: give a whole number"),
