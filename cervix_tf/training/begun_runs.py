@@ -46,7 +46,7 @@ def check_data(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # `fit` has warned of the split
         given = divided(manifest, recipe)
-    stored = run.environment.get("data_fingerprint", "")
+    stored = run.environment["data_fingerprint"]
     content = len(stored) > 16  # earlier versions knew sizes alone
     if fingerprint(given, content, looked if content else None) != stored:
         raise UserError(

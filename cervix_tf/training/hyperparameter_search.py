@@ -15,13 +15,12 @@ from cervix_tf.data.manifests import class_names, validated
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.evaluation.estimates import uncalibrated
 from cervix_tf.files import write_csv, write_text
-from cervix_tf.models import spec
-from cervix_tf.models.weights import find
 from cervix_tf.progress import bar
-from cervix_tf.recipes import Range, Recipe, Space, load_space
+from cervix_tf.recipes import Recipe, Space, load_space
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.recipes.search_spaces import with_values
 from cervix_tf.runs import Run, fingerprint
+from cervix_tf.runs.provenance import samples
 from cervix_tf.tracking.contents import Contents, Figures, parameters_of
 from cervix_tf.tracking.sending import check_tracker, finish, open_tracker
 from cervix_tf.training.beginnings import check_beginning, divided
@@ -29,10 +28,12 @@ from cervix_tf.training.callbacks import Callbacks, check_maker
 from cervix_tf.training.hosts import alone
 from cervix_tf.training.leases import LeaseLost
 from cervix_tf.training.loop import Diverged
+from cervix_tf.training.space_checks import check_space, ends_of
 from cervix_tf.training.storages import Database, optuna
 from cervix_tf.training.study import SAMPLERS, Claim, Study
 from cervix_tf.training.trainer import fit, quiet_fits, resume
 from cervix_tf.training.trial_plots import plot_trials
+from cervix_tf.training.trial_runs import check_begun, check_told
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +94,8 @@ def search(
         `seconds`, `run` (its folder) and a column a key of the space.
 
     Raises:
-        UserError: Recipe, space, sampler or photographs are wrong, or the folder holds another search;
-            or the storage cannot be reached, or Optuna is not installed.
+        UserError: Recipe, space, sampler or photographs are wrong, or the folder holds another search
+            or other runs than its trials'; or the storage cannot be reached, or Optuna is not installed.
 
     Example:
         >>> space = ["model.dropout=[0.3, 0.5]"]
@@ -107,7 +108,7 @@ def search(
         raise unknown("sampler", sampler, SAMPLERS)
     settings, space = list(settings), load_space(space)
     base = with_values(recipe, settings, {})
-    _check(space, base, settings)
+    check_space(space, base, settings)
     if sampler == "grid":
         space.grid()  # a range without points ends here
     if sampler != "grid" and trials is None:
@@ -115,19 +116,21 @@ def search(
     manifest = validated(manifest)
     classes = class_names(manifest)  # what cannot be trained is refused here
     if not (Path(study) / "study.yaml").is_file():
-        values = {key: ends[0] for key, ends in _ends(space).items()}
+        values = {key: ends[0] for key, ends in ends_of(space).items()}
         first = space.apply(base, settings, values)
         divided(manifest, first)  # too few groups end here
         check_beginning(first, len(classes), cache)
+    looked = samples(manifest)
     same = {
         "recipe": base.model_dump(mode="json"),
         "space": space.model_dump(mode="json"),
         "settings": settings,
-        "photographs": fingerprint(manifest),
+        "photographs": fingerprint(manifest, looked=looked),
     }
     database = None if storage is None else Database(storage)
     with database.errors() if database else nullcontext():
         opened = Study(Path(study), space, same, database)
+        check_told(opened, base, settings)
         with opened.lock:
             varied = {f"space.{key}": str(values) for key, values in same["space"]["space"].items()}
             tracker = open_tracker(Run(opened.folder), track, {**parameters_of(base), **varied})
@@ -138,6 +141,7 @@ def search(
                 trial_recipe = space.apply(base, settings, claim.values)
                 log.info(f"trial {claim.trial.number:03d} of {wanted}: {_worded(claim.values)}")
                 try:
+                    check_begun(opened, claim.trial.number, trial_recipe, manifest, looked)
                     given = (cache, callbacks, tracker.name if tracker else None)
                     log.info(_run(opened, claim, manifest, trial_recipe, prune, *given))
                 except LeaseLost as lost:
@@ -168,7 +172,7 @@ def _run(
     track: str | None,
 ) -> str:
     """Fit one trial, tell its end to the study, and say it in a line."""
-    trial, run = claim.trial, Run(study.folder / "trials" / f"{claim.trial.number:03d}")
+    trial, run = claim.trial, study.run(claim.trial.number)
     reported = study.optuna.trials[trial.number].intermediate_values
     study.optuna.pruner = (
         optuna.pruners.MedianPruner(5, n_warmup_steps=recipe.validate_every + 1)
@@ -267,36 +271,11 @@ def _table(study: Study) -> pd.DataFrame:
                 "accuracy": trial.user_attrs.get("accuracy"),
                 "step": trial.last_step,
                 "seconds": trial.user_attrs.get("seconds"),
-                "run": str(study.folder / "trials" / f"{trial.number:03d}"),
+                "run": str(study.run(trial.number).folder),
                 **{key: values.get(key) for key in study.space.space},
             }
         )
     return pd.DataFrame(rows)
-
-
-def _check(space: Space, base: Recipe, settings: list[str]) -> None:
-    """Find a key or value that no trial could take before the first of them."""
-    for key, ends in _ends(space).items():
-        for value in ends:
-            model = space.apply(base, settings, {key: value}).model
-            if key == "model.weights" and "://" not in str(value):
-                find(spec(model.name), model.weights)
-        option = key.removeprefix("model.")
-        if key.startswith("model.") and option not in ("name", "weights"):
-            taken = spec(base.model.name).all_options
-            if option not in taken:
-                raise UserError(
-                    f"The space varies {key}, which {base.model.name} does not have; it has "
-                    f"{', '.join(f'model.{name}' for name in taken)}."
-                )
-
-
-def _ends(space: Space) -> dict[str, list]:
-    """The values of each key, of a range its ends."""
-    return {
-        key: [values.low, values.high] if isinstance(values, Range) else space.choices(key)
-        for key, values in space.space.items()
-    }
 
 
 def _worded(values: Mapping) -> str:

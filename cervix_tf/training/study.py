@@ -15,6 +15,7 @@ from cervix_tf.errors import UserError, listed
 from cervix_tf.files import disk_errors, write_text
 from cervix_tf.recipes import Range, Space
 from cervix_tf.recipes.yaml_text import loaded
+from cervix_tf.runs import Run
 from cervix_tf.runs.file_shapes import check_object, reading
 from cervix_tf.training.leases import Lease, check_ours
 from cervix_tf.training.storages import Database, journal, optuna
@@ -53,6 +54,9 @@ class Study:
         same: What must be the same whenever the study is opened: its text is kept in `study.yaml`.
         database: Where Optuna keeps the trials; by default in a journal in the folder.
 
+    Attributes:
+        where: The storage, as it may be shown.
+
     Raises:
         UserError: The folder holds another search, or the database lacks the folder's trials.
     """
@@ -68,8 +72,9 @@ class Study:
         with self.lock:
             optuna.logging.set_verbosity(optuna.logging.WARNING)
             storage = database.open() if database else None  # may fail, and leave nothing behind
-            where = database.shown if database else None
-            name = _same(folder / "study.yaml", {**same, "storage": where})
+            shown = database.shown if database else None
+            self.where = shown or str(folder / "journal.log")
+            name = _same(folder / "study.yaml", {**same, "storage": shown})
             self.optuna = optuna.create_study(
                 storage=storage or journal(folder),
                 study_name=name if database else "study",
@@ -78,9 +83,13 @@ class Study:
             )
             if (folder / "trials").exists() and not self.optuna.get_trials(deepcopy=False):
                 raise UserError(
-                    f"The trials of {folder} are not in {where or 'its journal'} "
+                    f"The trials of {folder} are not in {shown or 'its journal'} "
                     "any more: bring them back, or choose another --study folder."
                 )
+
+    def run(self, number: int) -> Run:
+        """Where the run of a trial lies, or will."""
+        return Run(self.folder / "trials" / f"{number:03d}")
 
     def enqueue_grid(self, trials: int | None, seed: int) -> int:
         """Queue what the study lacks of the grid, or of `trials` of it, in an order drawn by `seed`.

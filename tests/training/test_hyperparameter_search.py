@@ -15,9 +15,10 @@ import pytest
 from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
 from cervix_tf.recipes import load_recipe
-from cervix_tf.recipes.recipe_files import to_yaml
+from cervix_tf.runs import Run, environment
 from cervix_tf.tracking.event_files import events
 from cervix_tf.training import hyperparameter_search, loop, search
+from cervix_tf.training.beginnings import divided
 from tests.planted import shortcuts
 from tests.planted.forks import forked
 
@@ -130,8 +131,8 @@ def test_an_interrupted_trial_is_gone_on_with(curves, recipe, phantoms, tmp_path
     fake = hyperparameter_search.fit
 
     def interrupted(manifest, recipe, run, cache, on_validation, **_):
-        Path(run).mkdir(parents=True)
-        (Path(run) / "recipe.yaml").write_text(to_yaml(recipe))
+        begun = divided(manifest, recipe)
+        Run(Path(run)).write_inputs(recipe, begun, environment(begun, recipe.seed))
         on_validation(2, 0.7)
         raise KeyboardInterrupt
 
