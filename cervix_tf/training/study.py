@@ -5,6 +5,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,14 +74,16 @@ class Study:
             optuna.logging.set_verbosity(optuna.logging.WARNING)
             storage = database.open() if database else None  # may fail, and leave nothing behind
             shown = database.shown if database else None
-            self.where = shown or str(folder / "journal.log")
+            path = folder / "journal.log"
+            self.where = shown or str(path)
             name = _same(folder / "study.yaml", {**same, "storage": shown})
-            self.optuna = optuna.create_study(
-                storage=storage or journal(folder),
-                study_name=name if database else "study",
-                load_if_exists=True,
-                direction="minimize",
-            )
+            with nullcontext() if database else reading(path), disk_errors(path):
+                self.optuna = optuna.create_study(
+                    storage=storage or journal(folder),
+                    study_name=name if database else "study",
+                    load_if_exists=True,
+                    direction="minimize",
+                )
             if (folder / "trials").exists() and not self.optuna.get_trials(deepcopy=False):
                 raise UserError(
                     f"The trials of {folder} are not in {shown or 'its journal'} "

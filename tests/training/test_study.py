@@ -122,3 +122,13 @@ def test_a_damaged_study_is_told(study, tmp_path, damage):
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
     with pytest.raises(UserError, match=r"study\.yaml is damaged"):
         study()
+
+
+@pytest.mark.parametrize("damage", ["garbage", "null", "list"])
+def test_a_damaged_journal_is_told(study, tmp_path, damage):
+    study().enqueue_grid(None, seed=0)
+    path = tmp_path / "study/journal.log"
+    whole = path.read_bytes()
+    path.write_bytes(DAMAGES[damage](whole) + b"\n" + whole)
+    with pytest.raises(UserError, match=r"journal\.log is damaged"):
+        study()
