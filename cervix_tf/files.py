@@ -103,7 +103,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     Raises:
         UserError: The folder cannot be made or written, or the disk is full.
     """
-    path = Path(path)
+    path = as_path(path, "path")
     with disk_errors(path), _beside(path, folder=False) as part:
         if path.is_file():
             part.chmod(stat.S_IMODE(path.stat().st_mode) & 0o777)

@@ -8,12 +8,17 @@ import pytest
 from cervix_tf import models
 from cervix_tf.archives import check_archive
 from cervix_tf.data.decoding import read_grey
-from cervix_tf.data.tables import read_table
+from cervix_tf.data.phantoms import phantom
+from cervix_tf.data.tables import read_lines, read_table
 from cervix_tf.errors import UserError
+from cervix_tf.files import write_text
 from cervix_tf.given import as_list, as_path, check_whole
 from cervix_tf.keras_card import load_card
 from cervix_tf.models.weights.keras_files import load_weights_file
 from cervix_tf.runs.file_shapes import read_object
+from cervix_tf.segmentation.annotations.reading import read_annotations
+from cervix_tf.segmentation.boxes import read_boxes
+from cervix_tf.segmentation.localizer import load_localizer
 from cervix_tf.segmentation.mask_files import read_note
 
 
@@ -50,6 +55,14 @@ def test_a_path_is_text_or_a_path_and_not_empty():
     for wrong in ("", b"a", None, 3, ["a"], zipfile):
         with pytest.raises(UserError, match="out is "):
             as_path(wrong, "out")
+
+
+def test_every_room_calls_what_is_no_path_so(tmp_path):
+    for read in (read_table, read_lines, read_boxes, load_localizer, read_annotations, phantom):
+        with pytest.raises(UserError, match="^(path|file|folder) is of type int: give a path"):
+            read(3)
+    with pytest.raises(UserError, match="^path is of type NoneType"):
+        write_text(None, "")
 
 
 def test_several_are_no_text():

@@ -20,6 +20,7 @@ from cervix_tf.data.manifests import check_manifest
 from cervix_tf.data.photographs import Progress
 from cervix_tf.data.square_rows import SquareArray, SquaresOnDemand, checksum
 from cervix_tf.errors import UserError
+from cervix_tf.given import as_path, check_whole
 
 
 def square_size(image_size: int) -> int:
@@ -127,6 +128,7 @@ def prepare(
     check_manifest(manifest)
     if ray is not None:
         check_cluster(ray)
+    check_whole(size, "size", 1)
     if size * size > max_pixels():
         raise UserError(
             f"size={size}: a square has at most {max_pixels()} pixels (CERVIX_TF_MAX_PIXELS raises it)."
@@ -147,7 +149,7 @@ def cache_folder(cache: Path | str | None) -> Iterator[Path]:
     Args:
         cache: The folder; by default one in the user's cache folder.
     """
-    folder = Path(cache) if cache else user_cache()
+    folder = as_path(cache, "cache") if cache else user_cache()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with working_in(folder):

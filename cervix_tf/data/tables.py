@@ -12,7 +12,7 @@ import pandas as pd
 from cervix_tf import cells
 from cervix_tf.data.names import normal
 from cervix_tf.errors import UserError, listed
-from cervix_tf.given import check_ordinary
+from cervix_tf.given import as_path, check_ordinary
 
 DELIMITERS = ",;\t"
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -49,7 +49,7 @@ def read_table(
     Example:
         >>> read_table("audit/audit.csv")["decision"]
     """
-    path = Path(path)
+    path = as_path(path, "path")
     encoding = encoding_of(path)
     try:
         names, delimiter = _header(path, encoding)
@@ -106,7 +106,7 @@ def read_header(path: Path | str) -> list[str]:
         >>> read_header("audit/manifest.csv")[0]
         'image'
     """
-    path = Path(path)
+    path = as_path(path, "path")
     encoding = encoding_of(path)
     try:
         return _header(path, encoding)[0]
@@ -167,7 +167,7 @@ def read_lines(path: Path | str) -> list[str]:
         >>> read_lines("boxes.tsv")[0]
     """
     try:
-        return Path(path).read_text(encoding=encoding_of(path)).splitlines()
+        return as_path(path, "path").read_text(encoding=encoding_of(path)).splitlines()
     except (OSError, UnicodeError) as error:
         raise UserError(f"{path} cannot be read: {_reason(error)}.") from error
 

@@ -16,6 +16,7 @@ from cervix_tf.evaluation.outputs import check_free, write_evaluation
 from cervix_tf.evaluation.seen_photographs import least_seen
 from cervix_tf.evaluation.strata import check_column, figures_by
 from cervix_tf.files import check_output
+from cervix_tf.given import as_path
 from cervix_tf.inference import Predictions, held_out, predictions_of
 from cervix_tf.inference.out_of_fold import by_others
 from cervix_tf.inference.patients import check_unit, group_table
@@ -82,7 +83,7 @@ def evaluate(
         >>> evaluate("runs/first", per="group", by="source", positive="Type_3")["operating_point"]
     """
     check_unit(per)
-    if out is not None and (Path(out) / "recipe.yaml").exists():
+    if out is not None and (as_path(out, "out") / "recipe.yaml").exists():
         raise UserError(f"{out} is a run's folder, with figures of its own: give another folder.")
     if out is not None:
         check_output(out, "folder")

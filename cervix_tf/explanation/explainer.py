@@ -13,6 +13,7 @@ from cervix_tf.errors import UserError, unknown
 from cervix_tf.explanation.attribution import METHODS, run_saliency
 from cervix_tf.explanation.overlays import Explanation, plot_explanation
 from cervix_tf.files import check_output
+from cervix_tf.given import as_list, as_path, is_whole
 from cervix_tf.inference import Predictions, held_out, predictions_of
 from cervix_tf.pages.figures import picture_format
 from cervix_tf.runs import Run, load
@@ -60,13 +61,14 @@ def explain(
     Example:
         >>> explain("runs/first").table[["image", "label", "predicted"]]
     """
-    methods = list(dict.fromkeys(methods))
+    methods = list(dict.fromkeys(as_list(methods, "methods")))
+    out = as_path(out, "out") if out else None
     for method in methods:
         if method not in METHODS:
             raise unknown("method", method, METHODS)
-    if not methods or not 1 <= photographs <= 24:
+    if not methods or not is_whole(photographs) or not 1 <= photographs <= 24:
         raise UserError(
-            f"photographs={photographs}, methods={methods}: show 1 to 24, by at least one method."
+            f"photographs={photographs!r}, methods={methods}: show 1 to 24, by at least one method."
         )
     if isinstance(run, Predictions):
         predictions = run
@@ -75,7 +77,7 @@ def explain(
             check_not_among(out, table["path"], table["label"], kind="file")
     else:
         run = load(run)
-        _check_path(Path(out) if out else run.path("plots/saliency.png"))
+        _check_path(out or run.path("plots/saliency.png"))
         candidates = _candidates(run, manifest)
         if out:
             for table in (candidates, run.manifest) if run.photographs else (candidates,):
@@ -107,7 +109,7 @@ def explain(
         predicted=classes[sheet.predicted], explained=classes[explained]
     )
     table[sheet.class_names] = sheet.probabilities
-    path = Path(out) if out else opened.path("plots/saliency.png")
+    path = out or opened.path("plots/saliency.png")
     explanation = Explanation(path, table, images, maps)
     what = photographs_or_phantoms(predictions.photographs)
     counts = (int(right.sum()), len(right)) if has_labels else None

@@ -16,6 +16,7 @@ import pandas as pd
 
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.files import check_output, replacing, replacing_folder
+from cervix_tf.given import as_path
 from cervix_tf.inference.predictions import crops, predictions_of
 from cervix_tf.inference.runtimes import RUNTIMES, checksum
 from cervix_tf.runs import Run, load
@@ -105,7 +106,7 @@ def export(
     run = load(run)
     _ = run.recipe, run.calibration, [member.model for member in run.members]  # damage ends here
     name = NAMES[format].replace(".", f"_{quantize}.") if quantize else NAMES[format]
-    target = Path(path) if path else run.path(f"export/{name}")
+    target = as_path(path, "path") if path else run.path(f"export/{name}")
     _check_target(target, format)
     photographs = _validation_photographs(run) if manifest is None else manifest
     predictions = predictions_of(run, photographs, progress=progress)

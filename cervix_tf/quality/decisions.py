@@ -17,6 +17,7 @@ from cervix_tf.data.names import normal
 from cervix_tf.data.tables import read_table
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.files import write_csv
+from cervix_tf.given import as_path
 from cervix_tf.quality.exclusions import noted
 from cervix_tf.quality.label_quality import JUDGED
 
@@ -46,7 +47,7 @@ def write_decisions(
     Example:
         >>> write_decisions(audit(read_manifest("data")), "audit/audit.csv")
     """
-    path = Path(path)
+    path = as_path(path, "path")
     earlier = read_decisions(path, audited) if path.exists() else _none_decided()
     if decided is not None and not decided.empty:
         earlier = agreed(earlier, decided, path)
@@ -114,7 +115,7 @@ def read_decisions(path: Path | str, manifest: pd.DataFrame) -> pd.DataFrame:
     Example:
         >>> read_decisions("audit/audit.csv", read_manifest("data"))
     """
-    path = Path(path)
+    path = as_path(path, "path")
     table = _read(path)
     labels = manifest.set_index("path")["label"]
     classes = sorted(set(labels.dropna()))
@@ -169,7 +170,7 @@ def apply_decisions(manifest: pd.DataFrame, path: Path | str) -> pd.DataFrame:
     Example:
         >>> manifest = apply_decisions(audit(read_manifest("data")), "audit/audit.csv")
     """
-    path, manifest = Path(path), validated(manifest, existing=False)
+    path, manifest = as_path(path, "path"), validated(manifest, existing=False)
     decided = read_decisions(path, manifest)
     decision = manifest["path"].map(decided["decision"]).astype("object")
     label = manifest["path"].map(decided["new_label"]).astype("object")

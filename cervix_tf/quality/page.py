@@ -12,6 +12,7 @@ from cervix_tf.data import flag_counts, summary
 from cervix_tf.data.flags import LABEL_ERROR, flag_words
 from cervix_tf.data.manifests import photographs_or_phantoms
 from cervix_tf.files import write_text
+from cervix_tf.given import as_path
 from cervix_tf.pages.figures import class_colour
 from cervix_tf.pages.pictures import thumbnails
 from cervix_tf.pages.templates import render, sealed
@@ -60,7 +61,7 @@ def write_audit_report(
     Example:
         >>> write_audit_report(audit(read_manifest("data")), "audit/audit.html")
     """
-    path = Path(path)
+    path = as_path(path, "path")
     counts = flag_counts(audited)
     number = {flag: row for row, flag in enumerate(counts["flag"], 1)}
     explained = dict(zip(counts["flag"], counts["explanation"], strict=True))

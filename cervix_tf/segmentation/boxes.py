@@ -12,6 +12,7 @@ from cervix_tf.data.manifests import validated
 from cervix_tf.data.names import normal
 from cervix_tf.data.tables import read_lines
 from cervix_tf.errors import UserError, listed
+from cervix_tf.given import as_path
 
 
 def read_boxes(file: Path | str) -> pd.DataFrame:
@@ -33,7 +34,7 @@ def read_boxes(file: Path | str) -> pd.DataFrame:
     Example:
         >>> read_boxes("Type_1_bbox.tsv")  # a line is: Type_1\10.jpg 1 402 812 1630 1588
     """
-    file = Path(file)
+    file = as_path(file, "file")
     if not file.is_file():
         raise UserError(f"The file of boxes {file} does not exist.")
     rows: dict[str, tuple] = {}

@@ -20,6 +20,7 @@ from cervix_tf.data.manifests import validated
 from cervix_tf.data.photographs import Progress, cores, read_bytes, scaled_down
 from cervix_tf.errors import UserError, listed
 from cervix_tf.files import is_temporary, write_text
+from cervix_tf.given import as_path
 from cervix_tf.segmentation import mask_files
 from cervix_tf.segmentation.annotations.coco import annotation, write_coco
 from cervix_tf.segmentation.annotations.reading import Annotations
@@ -115,7 +116,7 @@ def segment(
     else:
         find, settings = by_annotations(annotations, category, manifest)
     settings = {"version": _VERSION, **settings}
-    folder = None if out is None else Path(out).absolute()
+    folder = None if out is None else as_path(out, "out").absolute()
     tasks = _tasks(manifest, folder, settings)
     if folder:
         _claim(folder, settings)

@@ -284,6 +284,12 @@ def test_a_file_in_the_place_of_the_folder_is_named(manifest, tmp_path):
         prepare(manifest, SIZE, tmp_path / "file")
 
 
+@pytest.mark.parametrize("size", [0, "64", 64.0])
+def test_a_size_is_a_whole_number(manifest, cache, size):
+    with pytest.raises(UserError, match="size=.*: give a whole number from 1 up"):
+        prepare(manifest, size, cache)
+
+
 def test_empty_manifest_is_refused(manifest, cache):
     with pytest.raises(UserError, match="names no photograph"):
         prepare(manifest[:0], SIZE, cache)

@@ -64,8 +64,9 @@ def test_without_labels_the_predicted_class_is_explained(finished, phantoms, tmp
 def test_mistakes(finished, tmp_path):
     with pytest.raises(UserError, match="did you mean 'gradient'"):
         explain(finished, methods=["gradint"], out=tmp_path / "x.png")
-    with pytest.raises(UserError, match="show 1 to 24"):
-        explain(finished, photographs=0, out=tmp_path / "x.png")
+    for number in (0, "2"):
+        with pytest.raises(UserError, match="show 1 to 24"):
+            explain(finished, photographs=number, out=tmp_path / "x.png")
     gone = finished.manifest.assign(path="nowhere.jpg").head(1)
     with pytest.raises(UserError, match="do not exist"):
         explain(finished, gone, out=tmp_path / "x.png")

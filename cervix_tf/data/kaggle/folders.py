@@ -12,11 +12,12 @@ from cervix_tf.data.kaggle.labels import TYPES, corrected_labels, known_flags, r
 from cervix_tf.data.left_out import accounted
 from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError
+from cervix_tf.given import as_path
 
 
 def find_root(folder: Path | str) -> Path | None:
     """Find the folder of Kaggle's `train`: that given, the one above `train`, or the only one below."""
-    folder = Path(folder)
+    folder = as_path(folder, "folder")
     below = subfolders(folder)
     above = [folder.parent] if folder.name == "train" else []  # today's tree repeats the name
     for root in (*above, folder, *(below if len(below) == 1 else [])):

@@ -20,6 +20,7 @@ from cervix_tf.data.phantoms.anatomy import draw_cervix
 from cervix_tf.data.phantoms.scenes import photograph
 from cervix_tf.errors import UserError
 from cervix_tf.files import is_temporary, write_csv, write_text
+from cervix_tf.given import as_path
 
 CLASSES = ("Type_1", "Type_2", "Type_3")
 LARGEST = (3096, 4128)
@@ -93,7 +94,7 @@ def phantom(
         ...     manifest["label"].value_counts().sort_index().to_dict()
         {'Type_1': 2, 'Type_2': 2, 'Type_3': 2}
     """
-    folder = Path(folder).absolute()
+    folder = as_path(folder, "folder").absolute()
     settings: dict[str, Any] = {
         "version": _VERSION,
         "per_class": _counts(per_class),

@@ -9,6 +9,7 @@ from cervix_tf.data.outputs import check_no_photographs
 from cervix_tf.errors import UserError
 from cervix_tf.evaluation.report import card_wording
 from cervix_tf.files import check_output, printable, replacing, write_text
+from cervix_tf.given import as_path
 from cervix_tf.recipes import Recipe
 from cervix_tf.recipes.recipe_files import to_yaml
 from cervix_tf.runs import Ensemble, Run, load
@@ -46,7 +47,7 @@ def card(run: Run | Path | str, folder: Path | str | None = None) -> Path:
         '---'
     """
     run = load(run)
-    folder = run.path("card") if folder is None else Path(folder)
+    folder = run.path("card") if folder is None else as_path(folder, "folder")
     check_output(folder, "folder")
     if (folder / "manifest.csv").exists():
         raise UserError(f"{folder} is the folder of a run: name another one for its card.")

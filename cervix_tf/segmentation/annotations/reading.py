@@ -15,6 +15,7 @@ from cervix_tf.data.names import natural, normal
 from cervix_tf.data.picture_formats import UnreadableError
 from cervix_tf.data.tables import encoding_of
 from cervix_tf.errors import UserError, listed, unknown
+from cervix_tf.given import as_path
 from cervix_tf.segmentation.annotations import coco, label_tools, yolo
 from cervix_tf.segmentation.annotations.shapes import Picture, box
 from cervix_tf.segmentation.boxes import read_boxes
@@ -71,7 +72,7 @@ def read_annotations(path: Path | str, category: str | None = None) -> Annotatio
         >>> read_annotations("Type_1_bbox.tsv").pictures[0].shapes
         [('cervix', Box(sides=(402.0, 812.0, 1630.0, 1588.0)))]
     """
-    path = Path(path)
+    path = as_path(path, "path")
     if not os.path.exists(path):
         raise UserError(f"{path} does not exist: give a file or folder of annotations.")
     single = not path.is_dir()

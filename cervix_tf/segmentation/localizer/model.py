@@ -12,6 +12,7 @@ from cervix_tf.data.decoding import UnreadableError
 from cervix_tf.data.photographs import whole
 from cervix_tf.data.threads import spread
 from cervix_tf.errors import UserError
+from cervix_tf.given import as_path
 from cervix_tf.keras_card import load_card, load_network, save_model
 from cervix_tf.segmentation.mask_files import largest_part
 
@@ -116,7 +117,7 @@ def load_localizer(path: Path | str | None = None) -> Localizer:
     """
     from cervix_tf.segmentation.localizer import network as _registers  # noqa: F401
 
-    path = Path(path) if path else SHIPPED
+    path = as_path(path, "path") if path else SHIPPED
     if not path.is_file():
         raise UserError(f"The localiser {path} does not exist: train one by fit_localizer.")
     try:
@@ -169,7 +170,7 @@ def _mask(logits: np.ndarray, size: int) -> tuple[np.ndarray, float]:
 
 def keras_file(path: Path | str) -> Path:
     """Check that a localiser's file is to end as Keras wants it."""
-    path = Path(path)
+    path = as_path(path, "path")
     if path.suffix != ".keras":
         raise UserError(f"{path}: a localiser's file ends in .keras, such as localizer.keras.")
     return path
