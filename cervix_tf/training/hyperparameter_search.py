@@ -15,6 +15,7 @@ from cervix_tf.data.manifests import class_names, validated
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.evaluation.estimates import uncalibrated
 from cervix_tf.files import write_csv, write_text
+from cervix_tf.given import as_list, as_path, check_whole
 from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, Space, load_space
 from cervix_tf.recipes.recipe_files import to_yaml
@@ -106,7 +107,12 @@ def search(
     alone("search", "start it on each, and they share out the trials")
     if sampler not in SAMPLERS:
         raise unknown("sampler", sampler, SAMPLERS)
-    settings, space = list(settings), load_space(space)
+    check_whole(seed, "seed", 0)
+    for name, number in (("trials", trials), ("max_trials", max_trials)):
+        if number is not None:
+            check_whole(number, name, 1)
+    study = as_path(study, "study")
+    settings, space = as_list(settings, "settings"), load_space(space)
     base = with_values(recipe, settings, {})
     check_space(space, base, settings)
     if sampler == "grid":
@@ -115,7 +121,7 @@ def search(
         raise UserError(f"A {sampler} search has no end of its own: give --trials N.")
     manifest = validated(manifest)
     classes = class_names(manifest)  # what cannot be trained is refused here
-    if not (Path(study) / "study.yaml").is_file():
+    if not (study / "study.yaml").is_file():
         values = {key: ends[0] for key, ends in ends_of(space).items()}
         first = space.apply(base, settings, values)
         divided(manifest, first)  # too few groups end here
@@ -129,7 +135,7 @@ def search(
     }
     database = None if storage is None else Database(storage)
     with database.errors() if database else nullcontext():
-        opened = Study(Path(study), space, same, database)
+        opened = Study(study, space, same, database)
         check_told(opened, base, settings)
         with opened.lock:
             varied = {f"space.{key}": str(values) for key, values in same["space"]["space"].items()}

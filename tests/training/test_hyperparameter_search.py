@@ -150,6 +150,10 @@ def test_an_interrupted_trial_is_gone_on_with(curves, recipe, phantoms, tmp_path
     [
         ({"sampler": "gird"}, "Unknown sampler 'gird': did you mean 'grid'"),
         ({"sampler": "tpe"}, "give --trials N"),
+        ({"trials": "2"}, "trials='2': give a whole number from 1 up"),
+        ({"seed": -1}, "seed=-1: give a whole number from 0 up"),
+        ({"study": 3}, "study is of type int"),
+        ({"settings": "batch_size=8"}, "settings='batch_size=8': give a list"),
         ({"space": {"optimizer.learning_rat": [1]}}, "did you mean 'optimizer.learning_rate'"),
         ({"space": {"batch_size": [8, 0]}}, "'batch_size'.*received 0"),
         ({"space": {"model.dropuot": [0.1]}}, "varies model.dropuot, which cervixnet1 does not"),
