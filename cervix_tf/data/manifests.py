@@ -22,6 +22,7 @@ from cervix_tf.data.names import check_class_names, natural, warn_of_spellings
 from cervix_tf.data.tables import read_header, read_table
 from cervix_tf.errors import UserError, unknown
 from cervix_tf.files import write_csv
+from cervix_tf.given import as_path
 
 SPLITS = ("train", "validation", "test")
 PHANTOMS = "phantoms (drawn photographs)"
@@ -39,7 +40,7 @@ def read_csv(path: Path | str, labelled: bool = True, existing: bool = True) -> 
     Returns:
         The manifest, as `validated` gives it, all its paths absolute.
     """
-    path = Path(path)
+    path = as_path(path, "path")
     headers = read_header(path)
     table = read_table(path, named(headers, TEXT), named(headers, FILES))
     if existing:  # a finished run's columns are as it used them
@@ -80,9 +81,10 @@ def write_manifest(manifest: pd.DataFrame, path: Path | str, movable: bool = Fal
         >>> write_manifest(audit(read_manifest("data")), "audit/manifest.csv")
     """
     check_manifest(manifest)
-    if (manifest["path"].astype(str) == os.path.abspath(path)).any():
+    target = os.path.abspath(as_path(path, "path"))
+    if target in map(str, manifest["path"].tolist()):
         raise UserError(f"{path} is a photograph of the manifest: name another file to write.")
-    folder = Path(path).absolute().parent
+    folder = Path(target).parent
 
     def written(file: object) -> object:
         if pd.isna(file):  # type: ignore[call-overload]

@@ -10,6 +10,7 @@ from cervix_tf.data.flags import LEAK, has_flag
 from cervix_tf.data.group_folds import group_folds
 from cervix_tf.data.manifests import validated
 from cervix_tf.errors import UserError
+from cervix_tf.given import is_number, is_whole
 
 MOST = 6  # shares named in a warning
 
@@ -41,8 +42,8 @@ def split(manifest: pd.DataFrame, validation: float = 0.1, seed: int = 0) -> pd.
     Example:
         >>> split(read_manifest("data"), seed=1)["split"].value_counts()
     """
-    if not 0 < validation <= 0.5:
-        raise UserError(f"validation={validation}: give a share above 0 and at most 0.5.")
+    if not is_number(validation) or not 0 < validation <= 0.5:
+        raise UserError(f"validation={validation!r}: give a share above 0 and at most 0.5.")
     given, manifest = manifest, validated(manifest, existing=False)
     photographs = _divisible(manifest)
     classes, label = np.unique(photographs["label"].astype(str), return_inverse=True)
@@ -111,9 +112,9 @@ def folds(manifest: pd.DataFrame, number: int = 5, seed: int = 0) -> list[pd.Dat
     given, manifest = manifest, validated(manifest, existing=False)
     photographs = _divisible(manifest)
     groups = photographs["group"].nunique()
-    if not 2 <= number <= groups:
+    if not is_whole(number) or not 2 <= number <= groups:
         raise UserError(
-            f"{number} folds cannot be made: give 2 to {groups}, the number of groups (patients)."
+            f"{number!r} folds cannot be made: give 2 to {groups}, the number of groups (patients)."
         )
     classes, label = np.unique(photographs["label"].astype(str), return_inverse=True)
     parts = group_folds(label, photographs["group"].to_numpy(), number, seed)

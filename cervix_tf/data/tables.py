@@ -87,7 +87,8 @@ def read_table(
                 table[column] = pd.Series(read, table.index, dtype=table[column].dtype)
     unnamed = [c for c in names if c.startswith("Unnamed: ") and table[c].isna().all()]
     # Delimiters at the ends of lines, and lines of nothing else at the end, as spreadsheets leave them.
-    return _without_empty_end(table.drop(columns=unnamed))
+    table = _without_empty_end(table.drop(columns=unnamed))
+    return table.set_axis(table.columns.tolist(), axis=1)  # names of the usual dtype
 
 
 def read_header(path: Path | str) -> list[str]:

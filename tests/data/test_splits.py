@@ -145,9 +145,12 @@ def test_folds_are_stratified_and_seeded():
 
 def test_folds_faults():
     table = manifest([("a", 1)] * 4 + [("b", 1)] * 4)
-    for number in (1, 9):
-        with pytest.raises(UserError, match=f"^{number} folds cannot be made: give 2 to 8,"):
+    for number in (1, 9, 2.5, "2"):
+        with pytest.raises(UserError, match=f"^{number!r} folds cannot be made: give 2 to 8,"):
             folds(table, number)
+    for share in (0, 0.6, "0.1"):
+        with pytest.raises(UserError, match=f"^validation={share!r}: give a share"):
+            split(table, share)
     with pytest.raises(UserError, match="Class b: all its photographs belong to one group"):
         folds(manifest([("a", 1)] * 4 + [("b", 4)]), 2)
 

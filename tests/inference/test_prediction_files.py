@@ -251,9 +251,7 @@ def test_sets_and_flags_of_an_ensemble(finished, phantoms, tmp_path, monkeypatch
     table = cx.predict(ensemble, phantoms / "test", **given)
     assert list(table) == ["image", "path", *CLASSES, "set", "flags", "distance"]
     stored = read_table(done.path, ("image", "path", "set", "flags"))
-    pd.testing.assert_frame_equal(
-        stored.fillna(""), table.fillna(""), check_dtype=False, check_column_type=False
-    )
+    pd.testing.assert_frame_equal(stored.fillna(""), table.fillna(""), check_dtype=False)
 
 
 def test_parquet(folder, tmp_path, monkeypatch):
