@@ -52,6 +52,31 @@ def claimed(folder: Path) -> Iterator[None]:
             folder.rmdir()
 
 
+def is_claimed(folder: Path) -> bool:
+    """Tell whether another process has the folder, were it one that is stopped and gives no sign of life.
+
+    Args:
+        folder: The run's folder, there or not.
+
+    Returns:
+        Whether `claimed` would be refused.
+
+    Example:
+        >>> is_claimed(Path("runs/second"))
+        False
+    """
+    if not (folder / LOCK).is_file():
+        return False
+    lock = FileLock(folder / LOCK)
+    try:
+        with disk_errors(folder):
+            lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
 def check_free(folder: Path) -> None:
     """Refuse a folder that holds a run, or photographs.
 

@@ -28,6 +28,7 @@ from cervix_tf.progress import bar
 from cervix_tf.recipes import Recipe, load_recipe
 from cervix_tf.runs import Ensemble, Run, environment, fingerprint, geometric_mean
 from cervix_tf.runs.checked_folder import TABLE
+from cervix_tf.runs.claims import is_claimed
 from cervix_tf.runs.ensembles import ENSEMBLE
 from cervix_tf.runs.provenance import samples, warn_of_copies, with_content
 from cervix_tf.tracking.contents import parameters_of
@@ -203,7 +204,8 @@ def _trained(
     given: dict,
 ) -> bool:
     """Train the run of a fold, or go on with it, unless another process does; whether it was done."""
-    if not lease.take():
+    # A process that is stopped gives no sign of life, but the run is still its own.
+    if is_claimed(run.folder) or not lease.take():
         return False
     try:
         if run.complete:

@@ -17,6 +17,7 @@ from cervix_tf.files import disk_errors, write_text
 from cervix_tf.recipes import Range, Space
 from cervix_tf.recipes.yaml_text import loaded
 from cervix_tf.runs import Run
+from cervix_tf.runs.claims import is_claimed
 from cervix_tf.runs.file_shapes import check_object, reading
 from cervix_tf.training.leases import Lease, check_ours
 from cervix_tf.training.storages import Database, journal, optuna
@@ -165,7 +166,8 @@ class Study:
     def _leased(self, number: int) -> Lease | None:
         folder = self.folder / "locks" / f"{number:03d}"
         lease = self.leases.setdefault(number, Lease(folder))
-        return lease if lease.take() else None
+        # A process that is stopped gives no sign of life, but the run is still its own.
+        return None if is_claimed(self.run(number).folder) or not lease.take() else lease
 
 
 def _distribution(space: Space, key: str) -> distributions.BaseDistribution:

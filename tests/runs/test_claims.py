@@ -1,10 +1,11 @@
+import signal
 import subprocess
 import sys
 
 import pytest
 
 from cervix_tf.errors import UserError
-from cervix_tf.runs.claims import LOCK, claimed
+from cervix_tf.runs.claims import LOCK, claimed, is_claimed
 
 PROGRAM = """
 import sys
@@ -25,10 +26,13 @@ def test_one_process_trains_in_a_folder_and_its_lock_ends_with_it(tmp_path):
         assert other.stdout.readline() == b"mine\n"
         with pytest.raises(UserError, match="race is being trained by another process"):
             claimed(folder).__enter__()
+        other.send_signal(signal.SIGSTOP)
+        assert is_claimed(folder)
     finally:
         other.kill()
         other.communicate()
     assert (folder / LOCK).exists(), "the killed process could not take it away"
+    assert not is_claimed(folder)
     with claimed(folder):
         pass
     assert not folder.exists(), "nothing was written"

@@ -13,6 +13,7 @@ import pytest
 import cervix_tf as cx
 from cervix_tf.errors import UserError
 from cervix_tf.runs import Ensemble, Run, fit_calibration
+from cervix_tf.runs.claims import claimed
 from cervix_tf.tracking.event_files import events
 from cervix_tf.training import cross_validation, leases, loop
 from tests.planted import shortcuts
@@ -321,3 +322,10 @@ def test_a_fold_of_a_dead_machine_is_taken_over(tmp_path, monkeypatch, caplog):
         lease, run, None, None, None, {"devices": None}
     )  # the dead one awakes
     assert "Fold 1-1 is left to another process" in caplog.text
+
+
+def test_a_fold_of_a_stopped_process_is_left_to_it(tmp_path):
+    run, lease = Run(tmp_path / "1-1"), leases.Lease(tmp_path / "locks/1-1")  # silent for too long
+    with claimed(run.folder):
+        assert not cross_validation._trained(lease, run, None, None, None, {})
+    assert lease.take()

@@ -4,6 +4,7 @@ import pytest
 
 from cervix_tf.errors import UserError
 from cervix_tf.recipes import load_space
+from cervix_tf.runs.claims import claimed
 from cervix_tf.training.study import Study
 from tests.planted.damages import DAMAGES
 
@@ -51,6 +52,17 @@ def test_a_killed_process_leaves_its_trial_to_the_next(study):
     heir.lease.release()
     kept.lease.release()
     assert study().claim("grid", 6, 0).trial.number == 1, "what is told is not run again"
+
+
+def test_a_stopped_process_keeps_its_trial(study):
+    one, two = study(), study()
+    one.enqueue_grid(2, seed=0)
+    stopped = one.claim("grid", 2, 0)
+    with claimed(one.run(0).folder):
+        stopped.lease.release()  # as good as silent for too long
+        assert two.claim("grid", 2, 0).trial.number == 1
+        assert two.claim("grid", 2, 0) is None
+    assert two.claim("grid", 2, 0).trial.number == 0
 
 
 def test_a_kill_between_claim_and_values(study):
