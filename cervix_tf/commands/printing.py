@@ -87,6 +87,8 @@ def print_messages(verbose: bool = False, quiet: bool = False) -> None:
     if verbose:
         messages.setFormatter(logging.Formatter("%(asctime)s %(module)s: %(message)s"))
     log.handlers = [messages]
+    # Where HOME cannot be written it says twice that its list of fonts is made anew.
+    logging.getLogger("matplotlib").setLevel(logging.NOTSET if verbose else logging.ERROR)
 
 
 def is_verbose() -> bool:

@@ -216,10 +216,14 @@ class CacheFile:
     def _no_room(self, needed: int, reason: str) -> UserError:
         free = shutil.disk_usage(self.folder).free
         return UserError(
-            f"{self.folder} has no room for the prepared squares ({reason}): {needed / 1e9:.2f} GB "
-            f"are needed and {free / 1e9:.2f} GB free; name another folder with --cache, or use "
+            f"{self.folder} has no room for the prepared squares ({reason}): {_amount(needed)} "
+            f"are needed and {_amount(free)} free; name another folder with --cache, or use "
             "--cache memory."
         )
+
+
+def _amount(count: int) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 
 def _header(shape: tuple[int, ...]) -> bytes:

@@ -3,6 +3,7 @@
 import csv
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from cervix_tf.errors import UserError, listed
 from cervix_tf.given import as_path, check_ordinary
 
 DELIMITERS = ",;\t"
+MOST_COLUMNS = 10_000
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _ARCHIVES = (
     b"PK\3\4", b"PK\5\6", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"7z\xbc\xaf\x27\x1c", b"Rar!",
@@ -185,8 +187,12 @@ def _header(path: Path, encoding: str) -> tuple[list[str], str]:
     names = [normal(cells.read(cell)) or f"Unnamed: {k}" for k, cell in enumerate(row)]
     if not first:
         raise UserError(f"{path} cannot be read as a CSV: it is empty.")
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
+    if len(names) > MOST_COLUMNS:
+        raise UserError(
+            f"{path} has {len(names):,} columns, and no table more than {MOST_COLUMNS:,}: give one row a "
+            "photograph."
+        )
+    if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
         raise UserError(f"{path} has several columns of one name: {listed(repeated)}.")
     return names, delimiter
 

@@ -214,6 +214,8 @@ def _saved_model(run: Run, folder: Path, card: dict[str, Any]) -> None:
     }
     extra = folder / "assets.extra"
     extra.mkdir()
+    for made in (folder, *(inner for inner in folder.iterdir() if inner.is_dir())):
+        made.chmod(extra.stat().st_mode)  # as the umask has it, which TensorFlow does not ask
     (extra / CARD).write_text(json.dumps(card | {"sha256": sums}, indent=2), encoding="utf-8")
 
 

@@ -102,6 +102,7 @@ def test_lines_without_a_value_at_the_end_are_no_rows(tmp_path):
         ("path,label\n1,2\n1,2,3\n", "Expected 2 fields in line 3, saw 3"),
         ("path,label, label\n1,2,3\n", "several columns of one name: label"),
         ('path,label\n1,"2\n', "inside string"),
+        (",".join(map(str, range(10_001))), "has 10,001 columns, and no table more than 10,000"),
     ],
 )
 def test_what_is_no_table_is_said_in_a_line(tmp_path, content, reason):

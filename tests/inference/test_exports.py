@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import sys
 import zipfile
 
@@ -101,8 +102,11 @@ def test_real_weights_on_real_photographs(shared, make_run):
 
 @pytest.fixture(scope="module")
 def exported(finished, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exported")
-    return {f: export(finished, folder / exports.NAMES[f], format=f) for f in FORMATS}
+    folder, before = tmp_path_factory.mktemp("exported"), os.umask(0o002)
+    try:
+        return {f: export(finished, folder / exports.NAMES[f], format=f) for f in FORMATS}
+    finally:
+        os.umask(before)
 
 
 @pytest.mark.slow
@@ -114,6 +118,13 @@ def test_the_runtime_takes_any_number_of_raw_squares(finished, exported, format)
     batches = [images[:1], images[1:4], images[4:]]
     found = np.concatenate(list(runtimes.RUNTIMES[format](exported[format].path, batches)))
     np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def test_who_may_read_an_export_is_as_the_umask_has_it(exported):
+    made = [done.path for done in exported.values()]
+    for path in (*made, *exported["savedmodel"].path.rglob("*")):
+        wanted = 0o775 if path.is_dir() else 0o664
+        assert path.stat().st_mode & 0o777 == wanted, path
 
 
 def test_metadata(exported):
