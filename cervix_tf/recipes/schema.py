@@ -238,7 +238,7 @@ class Recipe(_Frozen):
         precision: What the network trains in: `float32`, or Keras' `mixed_bfloat16` or `mixed_float16`
             (with loss scaling). Variables, logits and loss, validation and the trained model are float32.
         jit: XLA: `auto` compiles the views with it, where it works on the device, `true` views and
-            network, `false` nothing.
+            network (on one device a host), `false` nothing.
         validation: Share of the labelled photographs to validate on, where the manifest has no split.
         validate_every: Steps between two validations.
         checkpoint_every: Steps between two checkpoints, from which a killed run goes on.

@@ -110,7 +110,7 @@ def crossfit(
     check_maker(callbacks, "crossfit")
     check_tracker(track)
     alone("crossfit", "start it on each, and they share out the folds", devices)
-    devices_of(devices).check(recipe.batch_size)
+    devices_of(devices).check(recipe)
     check_whole(folds, "folds", 2)
     check_whole(repeats, "repeats", 1)
     divisions = [divided(manifest, folds, recipe.seed + repeat) for repeat in range(repeats)]

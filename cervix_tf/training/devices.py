@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from cervix_tf.errors import UserError
+from cervix_tf.recipes import Recipe
 from cervix_tf.training.hosts import ALONE, Hosts, hosts_of
 
 # What an operation ends with that another host takes part in, when that host has gone.
@@ -53,20 +54,27 @@ class Devices:
         """Where variables are made and networks run, beside the shared steps."""
         return tf.device(self.name) if self.name else nullcontext()
 
-    def check(self, batch_size: int) -> None:
-        """Refuse a batch that cannot be shared equally.
+    def check(self, recipe: Recipe) -> None:
+        """Refuse a recipe that these devices cannot train together.
 
         Args:
-            batch_size: Photographs a step.
+            recipe: Its batch, `jit` and BatchNorm.
 
         Raises:
-            UserError: It is no multiple of the number of devices.
+            UserError: The batch is no multiple of the number of devices, or XLA cannot compile the step.
         """
-        if batch_size % self.count:
+        if recipe.batch_size % self.count:
             raise UserError(
-                f"batch_size {batch_size} cannot be shared equally by {self.count} devices: set it to "
-                f"a multiple of {self.count}."
+                f"batch_size {recipe.batch_size} cannot be shared equally by {self.count} devices: set "
+                f"it to a multiple of {self.count}."
             )
+        if recipe.jit is not True or self.count == 1:
+            return
+        # The variables lie on the first device of a host; XLA on another cannot reach them.
+        if self.count > self.hosts.count:
+            raise UserError("jit: true is for one device: leave it out, or give --devices 1.")
+        if any(stage.batch_norm == "synchronised" for stage in recipe.stages):
+            raise UserError("jit: true does not go with batch_norm: synchronised: leave one out.")
 
     def prefetched(self, stream: tf.data.Dataset) -> tf.data.Dataset:
         """Copy batches to the one device while it is still at work on those before.

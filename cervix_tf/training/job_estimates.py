@@ -83,7 +83,7 @@ def estimate(
     team = devices_of(devices)
     if team.hosts.count > 1:
         raise UserError("An estimate is of one host: leave out --devices hosts.")
-    team.check(recipe.batch_size)
+    team.check(recipe)
     if run:
         check_free(Path(run))
     size = recipe.image_size or spec(recipe.model.name).image_size

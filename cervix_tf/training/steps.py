@@ -1,5 +1,6 @@
 """One training step of one stage, compiled: view, network, loss, clipping, update."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,9 @@ from cervix_tf.recipes import Optimizer, Recipe, Stage
 from cervix_tf.training.devices import LOST, ONE, Devices
 from cervix_tf.training.precision import computing
 from cervix_tf.training.shares import mixes
+
+# Lines of TensorFlow's errors that do not say what went wrong.
+_TRACE = re.compile(r"\s*($|Graph execution error|Detected at node|<stack|File |\d+ root error)")
 
 
 class Stepper:
@@ -44,10 +48,6 @@ class Stepper:
     ):
         self.model, self.view, self.recipe, self.devices = model, view, recipe, devices
         self.synchronised = stage.batch_norm == "synchronised" and devices.count > 1
-        if self.synchronised and recipe.jit is True:
-            raise UserError(
-                "jit: true cannot be had with batch_norm: synchronised on several devices."
-            )
         self.weights = tf.constant(class_weights, tf.float32)
         set_trainable(model, stage.train, freeze_batch_norm=stage.batch_norm == "frozen")
         # Up to the logits, where the cross-entropy is exact however sure the network is.
@@ -123,9 +123,9 @@ class Stepper:
         except tf.errors.OpError as error:
             if self.recipe.jit is not True or isinstance(error, LOST):
                 raise
-            reason = str(error).splitlines()[0]
+            said = [line.strip() for line in str(error).splitlines() if not _TRACE.match(line)]
             raise UserError(
-                f"XLA cannot compile this step: {reason}; leave out jit: true."
+                f"XLA cannot compile this step: {said[0] if said else error}; leave out jit: true."
             ) from error
 
     def _step(self, images, keys, labels):

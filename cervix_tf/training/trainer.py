@@ -97,7 +97,7 @@ def fit(
     size = recipe.image_size or spec(recipe.model.name).image_size
     recipe = recipe.model_copy(update={"image_size": size})
     team = devices_of(devices)
-    team.check(recipe.batch_size)
+    team.check(recipe)
     manifest = divided(validated(manifest), recipe)
     begun = Run(run or new_folder(recipe.model.name))
     with claimed(begun.folder) if hosts.chief else nullcontext(), _together(team, run):
@@ -148,7 +148,7 @@ def resume(
     """
     begun = load(run)
     team = devices_of(devices)
-    team.check(begun.recipe.batch_size)
+    team.check(begun.recipe)
     claim = nullcontext() if begun.complete or not team.hosts.chief else claimed(begun.folder)
     with claim:
         if begun.complete:

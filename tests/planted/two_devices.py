@@ -117,7 +117,8 @@ def main(folder):
         "counter": model.get_layer("head_dropout").seed_generator.state.numpy().tolist(),
         "counts": [devices_of(n).count for n in (None, 1, 2, "1", "2", "all", "0,1", [0, 1], "1,")],
         "missing": [message(lambda n=n: devices_of(n)) for n in ("0,2", 3)],
-        "uneven": message(lambda: two.check(7)),
+        "uneven": message(lambda: two.check(recipe_of(batch_size=7))),
+        "compiled": message(lambda: two.check(recipe_of(jit=True))),
     }
     with devices_of("1,").scope():
         found["second"] = keras.Variable(0.0).value.device

@@ -1,11 +1,14 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from cervix_tf.data import read_manifest
 from cervix_tf.errors import UserError
+from cervix_tf.recipes import load_recipe
 from cervix_tf.training import crossfit, fit
-from cervix_tf.training.devices import devices_of
+from cervix_tf.training.devices import Devices, devices_of
+from cervix_tf.training.hosts import Hosts
 from tests.planted import two_devices
 from tests.planted.forks import forked
 
@@ -50,6 +53,7 @@ def test_devices_are_counted_or_named(two):
         f"devices {asked}: there is no device 2 here, but 2 (CPU:0, CPU:1)." for asked in ("0,2", 3)
     ]
     assert two["uneven"].startswith("batch_size 7 cannot be shared equally by 2 devices: ")
+    assert two["compiled"] == "jit: true is for one device: leave it out, or give --devices 1."
 
 
 @pytest.mark.parametrize(
@@ -63,6 +67,14 @@ def test_what_names_no_devices_is_refused(asked):
 def test_more_devices_than_a_list_can_hold():
     with pytest.raises(UserError, match=r"^devices 999999999999: there is no device 1 here"):
         devices_of("999999999999")
+
+
+def test_xla_on_two_hosts_of_one_device_each():
+    hosts = Devices(SimpleNamespace(num_replicas_in_sync=2), hosts=Hosts(("a:1", "b:1"), 0))
+    asked = {"model": {"name": "cervixnet1"}, "jit": True}
+    hosts.check(load_recipe({**asked, "stages": [{"steps": 1}]}))
+    with pytest.raises(UserError, match="^jit: true does not go with batch_norm: synchronised"):
+        hosts.check(load_recipe({**asked, "stages": [{"batch_norm": "synchronised", "steps": 1}]}))
 
 
 @pytest.mark.parametrize("verb", [fit, crossfit])

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from cervix_tf.data import read_manifest
+from cervix_tf.errors import UserError
 from cervix_tf.models import load_model
 from cervix_tf.models.normalization import FusedBatchNormalization
 from cervix_tf.recipes import load_recipe
@@ -98,6 +99,20 @@ def test_xla_for_the_whole_step_computes_the_same():
         taken[jit] = model.get_weights()
     for one, other in zip(*taken.values(), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+
+
+def test_why_xla_cannot_compile_a_step_is_said():
+    recipe = load_recipe({"model": {"name": "tiny"}, "jit": True, "stages": [{"steps": 1}]})
+
+    def view(images, keys, training):
+        return tf.ensure_shape(tf.py_function(tf.identity, [images], "uint8"), images.shape)
+
+    stepper = Stepper(network(), view, recipe, recipe.stages[0], np.ones(3, "float32"))
+    with pytest.raises(
+        UserError, match=r"^XLA cannot .*: Detected unsupported.* EagerPyFunc"
+    ) as said:
+        stepper(np.zeros((2, 8, 8, 3), "uint8"), np.zeros((2, 2), "int32"), np.zeros(2, "int32"))
+    assert "\n" not in str(said.value)
 
 
 @pytest.mark.slow
