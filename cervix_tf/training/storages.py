@@ -59,7 +59,7 @@ class Database:
         shown: The URL without user and password.
 
     Raises:
-        UserError: It is not such a URL.
+        UserError: It is not such a URL, or one of SQLite in memory.
     """
 
     def __init__(self, url: str):
@@ -74,6 +74,13 @@ class Database:
                 "--storage is not the URL of a database: write postgresql://USER@HOST/DATABASE, or "
                 "leave it out to keep the trials in the study's folder."
             ) from None
+        named = parsed.database or ":memory:"
+        in_memory = ":memory:" in named or parsed.query.get("mode") == "memory"
+        if parsed.get_backend_name() == "sqlite" and in_memory:
+            raise UserError(
+                "--storage: trials in memory would end with the process: name a file, such as "
+                "sqlite:///trials.db."
+            )
         postgres = parsed.drivername in ("postgres", "postgresql")
         self.url = parsed.set(drivername="postgresql+psycopg") if postgres else parsed
         bare = sqlalchemy.URL.create(

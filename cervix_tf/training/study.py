@@ -77,15 +77,23 @@ class Study:
             shown = database.shown if database else None
             path = folder / "journal.log"
             self.where = shown or str(path)
-            name = _same(folder / "study.yaml", {**same, "storage": shown})
-            with nullcontext() if database else reading(path), disk_errors(path):
-                self.optuna = optuna.create_study(
-                    storage=storage or journal(folder),
-                    study_name=name if database else "study",
-                    load_if_exists=True,
-                    direction="minimize",
-                )
-            if (folder / "trials").exists() and not self.optuna.get_trials(deepcopy=False):
+            begun = folder / "study.yaml"
+            new = not begun.exists()
+            name = _same(begun, {**same, "storage": shown})
+            try:
+                with nullcontext() if database else reading(path), disk_errors(path):
+                    self.optuna = optuna.create_study(
+                        storage=storage or journal(folder),
+                        study_name=name if database else "study",
+                        load_if_exists=True,
+                        direction="minimize",
+                    )
+                    trials = self.optuna.get_trials(deepcopy=False)
+            except Exception:
+                if new and database:  # whose tables may be something else's: another URL may follow
+                    begun.unlink()
+                raise
+            if (folder / "trials").exists() and not trials:
                 raise UserError(
                     f"The trials of {folder} are not in {shown or 'its journal'} "
                     "any more: bring them back, or choose another --study folder."

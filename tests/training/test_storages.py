@@ -1,8 +1,10 @@
 """Trials in a database: a real PostgreSQL server, kills, and what a user can get wrong."""
 
 import signal
+import sqlite3
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -92,7 +94,7 @@ def test_one_database_many_studies(url, tmp_path):
     assert two.enqueue_grid(4, seed=0) == 4
     with pytest.raises(UserError, match="another recipe: choose another --study"):
         Study(tmp_path / "a/study", load_space(SPACE), {"recipe": 1}, Database(url))
-    for database in (None, Database("sqlite://")):
+    for database in (None, Database(f"sqlite:///{tmp_path}/other.db")):
         with pytest.raises(
             UserError, match=r"trials are in postgresql://127.0.0.1:\d+/postgres: give"
         ):
@@ -161,6 +163,9 @@ def opened(url):
         ("postgresql://u:hidden@host:abc/x", "host:abc|is not the URL"),
         ("postgresql://u:hidden@127.0.0.1:1/x", "127.0.0.1:1/x: .*refused"),
         ("sqlite:////nowhere/at/all/x.db", "unable to open database file"),
+        ("sqlite://", "trials in memory would end with the process: name a file"),
+        ("sqlite:///:memory:", "trials in memory"),
+        ("sqlite:///file:x?mode=memory&uri=true", "trials in memory"),
     ],
 )
 def test_urls_that_do_not_work(url, message):
@@ -168,6 +173,18 @@ def test_urls_that_do_not_work(url, message):
         opened(url)
     assert "hidden" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("table", ["studies", "trials"])
+def test_a_database_of_other_tables(tmp_path, table):
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute(f"create table {table} (name text)")
+    database = Database(f"sqlite:///{tmp_path}/other.db")
+    with pytest.raises(UserError, match=f"other.db: .*{table}") as caught, database.errors():
+        Study(tmp_path / "study", load_space(SPACE), {}, database)
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in (tmp_path / "study").iterdir()] == ["locks"]
+    Study(tmp_path / "study", load_space(SPACE), {})
 
 
 def test_without_its_driver(monkeypatch):
