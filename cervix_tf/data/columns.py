@@ -114,6 +114,29 @@ def truths(table: pd.DataFrame, column: str, where: str, first: int = 0) -> np.n
     return np.array([_WORDS[word] for word in words], bool)
 
 
+def check_numbers(table: pd.DataFrame, columns: Iterable[str], where: str, first: int = 0) -> None:
+    """Refuse cells that are neither numbers nor empty.
+
+    Args:
+        table: Their table.
+        columns: The columns of numbers; those that it has not are passed over.
+        where: What the error messages call the table.
+        first: The number of the first row in error messages.
+
+    Raises:
+        UserError: A cell is no number.
+    """
+    for column in [name for name in columns if name in table]:
+        cells = table[column]
+        wrong = (cells.notna() & pd.to_numeric(cells, errors="coerce").isna()).to_numpy()
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise UserError(
+                f"{where}, row {row + first}, column {column!r}: {cells.iloc[row]!r} is no number: "
+                "write it with a point for decimals, or leave the cell empty."
+            )
+
+
 def _own(header: Hashable) -> Hashable:
     """The package's name of a column, whatever its letters' case; other headers as they are."""
     folded = header.strip().casefold() if isinstance(header, str) else header

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 
 from cervix_tf.data.columns import (
+    BOX,
     COLUMNS,
     FILES,
     TEXT,
     WHOLE,
+    check_numbers,
     in_own_names,
     named,
     texts,
@@ -250,8 +252,9 @@ def _checked(manifest: pd.DataFrame, where: str, existing: bool, first: int = 0)
         raise UserError(
             f"{where}, row {row + first}: {manifest['path'][row]} is listed twice; keep one of the rows."
         )
-    if existing:
+    if existing:  # a finished run may have been trained without its boxes
         check_present(paths, where)
+        check_numbers(manifest, BOX, where, first)
     for column in COLUMNS:
         if column not in manifest:
             manifest[column] = None

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cervix_tf.data.crops import BOX
+from cervix_tf.data.columns import BOX, check_numbers
 from cervix_tf.data.flags import NOT_LOCATED, flags_of, with_flags
 from cervix_tf.data.manifests import validated
 from cervix_tf.data.names import normal
@@ -80,6 +80,7 @@ def add_boxes(manifest: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
         >>> add_boxes(read_manifest("data"), read_boxes("Type_1_bbox.tsv"))
     """
     manifest = validated(manifest, existing=False)
+    check_numbers(manifest, BOX, "the manifest")
     if boxes.empty:
         raise UserError("There are no boxes: none was found in the file they were read from.")
     lines = {path_words(path): line for line, path in enumerate(boxes["path"])}
@@ -109,6 +110,12 @@ def add_boxes(manifest: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
         lost = [NOT_LOCATED] if np.isnan(values[row]).any() else []
         flags[row] = [word for word in flags[row] if word != NOT_LOCATED] + lost
     return with_flags(manifest.assign(**dict(zip(BOX, values.T, strict=True))), flags)
+
+
+def holds_box(line: str) -> bool:
+    """Tell whether a line is a path with at least a box, as `read_boxes` takes it."""
+    parsed = _parsed(line.strip())
+    return parsed is not None and parsed[1][0] is not None
 
 
 def _parsed(line: str) -> tuple[str, tuple] | None:

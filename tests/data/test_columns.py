@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from cervix_tf.data import read_manifest, write_manifest
-from cervix_tf.data.columns import in_own_names, truths
-from cervix_tf.data.manifests import is_phantom, validated
+from cervix_tf.data.columns import check_numbers, in_own_names, truths
+from cervix_tf.data.manifests import is_phantom, read_csv, validated
 from cervix_tf.errors import UserError
 
 
@@ -91,6 +91,17 @@ def test_true_and_false_in_words(tmp_path, photograph):
     path = listed(tmp_path, photograph, "path,label,phantom", "0.jpg,x,no", "1.jpg,y,perhaps")
     with pytest.raises(UserError, match=r"row 3, column 'phantom': 'perhaps' is not one of true"):
         read_manifest(path)
+
+
+@pytest.mark.parametrize("cell", ["10,5", "nan", "x"])
+def test_a_box_that_is_no_number_is_told_by_its_row_and_column(tmp_path, photograph, cell):
+    rows = "0.jpg;x;1.5;", "1.jpg;y;;2", f"2.jpg;y;{cell};3"
+    path = listed(tmp_path, photograph, "path;label;box_x;Box_Y", *rows)
+    said = rf"list.csv, row 4, column 'box_x': '{cell}' is no number: write it with a point"
+    with pytest.raises(UserError, match=said):
+        read_manifest(path)
+    assert len(read_csv(path, existing=False)) == 3  # as a finished run has it
+    check_numbers(pd.DataFrame({"a": [1, None, "2.5", np.inf]}), ["a", "b"], "it")
 
 
 def test_what_is_in_order_is_returned_as_it_is():

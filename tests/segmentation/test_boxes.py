@@ -8,6 +8,7 @@ from cervix_tf.data.crops import BOX, regions
 from cervix_tf.data.flags import NOT_LOCATED
 from cervix_tf.errors import UserError
 from cervix_tf.segmentation import add_boxes, read_boxes
+from cervix_tf.segmentation.boxes import holds_box
 
 NUMBER = st.integers(0, 4000)
 EDGE = st.integers(1, 4000)
@@ -44,6 +45,13 @@ def test_other_lines_are_named(tmp_path, line):
     file.write_text(f"b.jpg 1 1 2 3 4\n{line}\n")
     with pytest.raises(UserError, match=r"boxes.txt, line 2: write `path count x y w h"):
         read_boxes(file)
+
+
+@pytest.mark.parametrize(
+    ("line", "holds"), [("a.jpg 1 2 3 4 5\n", True), ("a.jpg 0", False), ("a.jpg 1 2", False)]
+)
+def test_a_line_that_holds_a_box_is_told(line, holds):
+    assert holds_box(line) is holds
 
 
 def test_mistakes_in_the_file(tmp_path):
@@ -84,6 +92,8 @@ def test_a_name_of_two_photographs_is_refused(boxes):
     assert add_boxes(manifest, whole)["box_x"].notna().tolist() == [True, False]
     with pytest.raises(UserError, match="None of the boxes' paths"):
         add_boxes(pd.DataFrame({"path": ["/d/9.jpg"]}), boxes)
+    with pytest.raises(UserError, match="row 0, column 'box_x': '10,5' is no number"):
+        add_boxes(manifest.assign(box_x="10,5"), boxes)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
