@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from cervix_tf.data.names import normal
 from cervix_tf.errors import UserError, listed
 from cervix_tf.segmentation.annotations.reading import Annotations
 from cervix_tf.segmentation.annotations.shapes import Picture
@@ -13,6 +14,7 @@ from cervix_tf.segmentation.boxes import path_words
 log = logging.getLogger(__name__)
 
 _UPLOADED = re.compile("[0-9a-f]{8}-")  # Label Studio puts it before the names of uploaded files
+_OF_ONE = (".txt", ".json", ".xml")  # of which tools write a file a photograph
 
 
 def matched(annotations: Annotations, paths: Sequence[str]) -> list[Picture | None]:
@@ -30,8 +32,8 @@ def matched(annotations: Annotations, paths: Sequence[str]) -> list[Picture | No
         the pictures that are of no photograph.
 
     Raises:
-        UserError: A picture may be of several photographs, a photograph has several pictures, or no
-            picture is of any.
+        UserError: A picture may be of several photographs, a photograph has several pictures, no
+            picture is of any, or a photograph has none but a file of its name that is no annotation.
     """
     rows: dict[str, list[int]] = {}
     words_of = [path_words(path) for path in paths]
@@ -68,6 +70,13 @@ def matched(annotations: Annotations, paths: Sequence[str]) -> list[Picture | No
             )
         found[row] = first
         lost += [picture.name for count, picture in pairs if count < most]
+    for file, why in annotations.others.items():
+        bare = rows.get("bare " + normal(file.stem).lower(), [])
+        of = next((paths[row] for row in bare if found[row] is None), None)
+        if of is not None and file.suffix.lower() in _OF_ONE:
+            raise UserError(
+                f"{why} It is called as {of} is: mend it, or take it out of the folder."
+            )
     if paths and not claims:
         raise UserError(
             f"{annotations.path}: none of its pictures, such as {annotations.pictures[0].name}, is "

@@ -5,7 +5,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.parsers.expat import ExpatError
@@ -18,15 +18,22 @@ from cervix_tf.errors import UserError, listed, unknown
 from cervix_tf.given import as_path
 from cervix_tf.segmentation.annotations import coco, label_tools, yolo
 from cervix_tf.segmentation.annotations.shapes import Picture, box
-from cervix_tf.segmentation.boxes import read_boxes
+from cervix_tf.segmentation.boxes import holds_box, read_boxes
 
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 2**28  # of a file
-FORMATS = "COCO, LabelMe or Label Studio JSON, CVAT's XML, YOLO's text or `path count x y w h ...`"
+FORMATS = (
+    "COCO, LabelMe or Label Studio JSON, CVAT's XML, YOLO's `class x y w h` (a point for decimals) or "
+    "`path count x y w h ...`"
+)
 _ENDINGS = (".json", ".xml", ".txt", ".tsv", ".csv")
 _ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError,
         ZeroDivisionError)  # fmt: skip
+
+
+class _OtherFile(UserError):
+    """A file is none of the formats."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +44,13 @@ class Annotations:
         path: The file or folder.
         pictures: What was drawn in each picture; nothing in some.
         digest: 16 hexadecimal digits of the files' content and the category.
+        others: What in the folder is none of the formats, each with an error's words.
     """
 
     path: Path
     pictures: list[Picture]
     digest: str
+    others: dict[Path, str] = field(default_factory=dict)
 
 
 def read_annotations(path: Path | str, category: str | None = None) -> Annotations:
@@ -78,23 +87,26 @@ def read_annotations(path: Path | str, category: str | None = None) -> Annotatio
     single = not path.is_dir()
     content = hashlib.blake2b(json.dumps(category).encode(), digest_size=8)
     pictures: list[Picture] = []
-    others = []
+    others: dict[Path, str] = {}
     for file in [path] if single else _files(path):
         data = _content(file)
-        found = _pictures(file, path, data)
-        if found is None and single:
-            raise UserError(f"{path} is none of {FORMATS}.")
-        if found is None:
-            others.append(file.name)
+        try:
+            found = _pictures(file, path, data)
+        except _OtherFile as error:
+            others[file] = str(error)
             continue
         pictures += found
         drawn = [name for one in found for name, _ in one.shapes]
         content.update(json.dumps([len(data), drawn]).encode() + data)
+    if others and not pictures:
+        first = next(iter(others.values()))
+        raise UserError(first if single else f"{path} holds no annotated picture: {first}")
     if not pictures:
         raise UserError(f"{path} holds no annotated picture: give {FORMATS}.")
     if others:
-        log.warning(f"{path}: {len(others)} files are no annotations: {listed(others, 3)}.")
-    return Annotations(path, _chosen(pictures, category, path), content.hexdigest())
+        names = listed((file.name for file in others), 3)
+        log.warning(f"{path}: {len(others)} files are no annotations: {names}.")
+    return Annotations(path, _chosen(pictures, category, path), content.hexdigest(), others)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -121,8 +133,8 @@ def _content(file: Path) -> bytes:
         raise UserError(f"{file} cannot be read: {error.strerror}.") from error
 
 
-def _pictures(file: Path, place: Path, data: bytes) -> list[Picture] | None:
-    """Read one file; None if it is none of the formats."""
+def _pictures(file: Path, place: Path, data: bytes) -> list[Picture]:
+    """Read one file; `_OtherFile` if it is none of the formats."""
     try:
         encoding = encoding_of(file)
         head = data[:4096].decode(encoding, "ignore").lstrip("\ufeff \t\r\n")
@@ -160,9 +172,11 @@ def _pictures(file: Path, place: Path, data: bytes) -> list[Picture] | None:
     except UserError as error:
         if number := yolo.broken_line(lines, alone=file.suffix.lower() == ".txt"):
             raise _not_yolo(file, number) from error
-        if place.is_dir():
-            return None
-        raise UserError(f"{file} is none of {FORMATS}: {error}") from error
+        if any(map(holds_box, lines)):  # the others are damaged
+            raise
+        numbered = ((n, line.strip()) for n, line in enumerate(lines, 1) if line.strip())
+        at = next((f", line {n}: {line[:60]!r}" for n, line in numbered), "")
+        raise _OtherFile(f"{file}{at} is none of {FORMATS}.") from error
     found = []
     for name, *sides in table[["path", *BOX]].itertuples(index=False):
         found.append(Picture(name))
@@ -178,7 +192,7 @@ def _not_yolo(file: Path, number: int) -> UserError:
     )
 
 
-def _of_json(content: Any, where: str) -> list[Picture] | None:
+def _of_json(content: Any, where: str) -> list[Picture]:
     if isinstance(content, dict):
         if {"images", "annotations"} <= set(content):
             return coco.pictures(content, where)
@@ -187,7 +201,7 @@ def _of_json(content: Any, where: str) -> list[Picture] | None:
         content = [content]
     if content and all(isinstance(one, dict) and "data" in one for one in content):
         return label_tools.label_studio(content, where)
-    return None
+    raise _OtherFile(f"{where} is none of {FORMATS}.")
 
 
 def _chosen(pictures: list[Picture], category: str | None, path: Path) -> list[Picture]:

@@ -38,3 +38,18 @@ def test_what_could_be_another_is_refused():
         match("a/1.jpg", "b/1.jpg", paths=PATHS[:1])
     with pytest.raises(UserError, match=r"none of its pictures, such as 9.jpg"):
         match("9.jpg")
+
+
+def test_a_file_of_a_photographs_name_that_is_none_of_the_formats_is_refused():
+    def found(other, *names):
+        pictures = [Picture(name, bare=True) for name in names]
+        return matched(Annotations(Path("f"), pictures, "", {Path(other): "It is none."}), PATHS)
+
+    for other in ("f/U\u0308 2.txt", "f/ü 2.json", "f/ü 2.XML"):
+        with pytest.raises(
+            UserError, match=r"^It is none. It is called as /d/.*/ü 2.png is: mend it"
+        ):
+            found(other, "Type_1/1")
+    for other in ("f/ü 2.csv", "f/notes.json", "f/README.txt", "f/\\.txt"):
+        assert found(other, "Type_1/1")[0]
+    assert found("f/ü 2.json", "ü 2")[2], "it may be a note of one that is annotated"

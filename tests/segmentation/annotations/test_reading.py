@@ -33,6 +33,7 @@ def read(tmp_path):
         files = list(tmp_path.iterdir())
         return read_annotations(files[0] if len(files) == 1 else tmp_path, category)
 
+    call.folder = tmp_path
     return call
 
 
@@ -73,6 +74,34 @@ def test_a_folder_of_several(read, tmp_path, caplog):
     assert [one.name for one in found.pictures] == ["a.jpg", "v.jpg", "labels/9", "labels/10"]
     assert found.pictures[3].shapes[0][0] == "os"
     assert caplog.messages == [f"{tmp_path}: 1 files are no annotations: read.txt."]
+    assert list(found.others) == [tmp_path / "read.txt"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0 0,5 0,5 0,2 0,2",
+        "0 nan 0.5 0.2 0.2",
+        "0,0.5,0.5,0.2,0.2",
+        "cervix 0.5 0.5 0.2 0.2",
+        "null",
+    ],
+)
+def test_a_file_of_no_format_is_told_with_its_line(read, text):
+    said = f"a.txt, line 2: '{text}' is none of COCO, LabelMe .*a point for decimals"
+    with pytest.raises(UserError, match=said):
+        read(a_txt="\n" + text)
+    with pytest.raises(UserError, match=f"holds no annotated picture: .*{said}"):
+        read(b_json={"shapes": []})
+    (other,) = read(b_json=LABELME).others.values()
+    assert text in other
+
+
+def test_a_damaged_box_file_is_named_by_its_line(read):
+    for _ in range(2):  # alone, and in a folder
+        with pytest.raises(UserError, match="^[^ ]*a.tsv, line 2: write `path count x y w h"):
+            read(a_tsv="a.jpg 1 2 3 4 5\nb.jpg 1 2 3 4")
+        (read.folder / "b.txt").write_text("0 0.5 0.5 0.2 0.2")
 
 
 @pytest.mark.parametrize(
