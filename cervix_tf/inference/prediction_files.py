@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ import pandas as pd
 from cervix_tf.data.cache_file import photograph_keys
 from cervix_tf.data.crops import regions
 from cervix_tf.data.outputs import check_not_read
-from cervix_tf.data.tables import read_table
+from cervix_tf.data.tables import read_header, read_table
 from cervix_tf.errors import UserError, need_package
-from cervix_tf.files import check_output, disk_errors, replacing, write_csv
+from cervix_tf.files import check_output, replacing, write_csv
 from cervix_tf.inference.engines import Runs
 from cervix_tf.inference.prediction_cluster import made_parts
 from cervix_tf.inference.prediction_parts import errors_of, is_whole, parts_folder, write_part
@@ -168,10 +168,10 @@ def _predict(
 
 
 def _is_table_of_errors(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with disk_errors(path), path.open("rb") as file:
-        return file.readline().strip() == ",".join(ERRORS).encode()
+    if path.is_file():
+        with suppress(UserError):  # no table at all
+            return tuple(read_header(path)) == ERRORS
+    return False
 
 
 def _check_table_of_errors(path: Path) -> None:

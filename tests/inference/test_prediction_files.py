@@ -232,6 +232,18 @@ def test_what_lies_beside_is_left_alone(folder, tmp_path):
     assert len(list(tmp_path.glob("new.csv*"))) == 0
 
 
+def test_the_table_of_errors_of_any_name_is_known_again(folder, tmp_path):
+    (folder / "37.jpg").rename(folder / "37\r.jpg")
+    first = write_predictions("run", folder, tmp_path / "out.csv", **GIVEN)
+    before = first.errors.read_bytes()
+    assert write_predictions("run", folder, tmp_path / "out.csv", **GIVEN) == first
+    assert first.errors.read_bytes() == before
+    for other in (b"", b"PK\3\4", b"image,path\n"):
+        first.errors.write_bytes(other)
+        with pytest.raises(UserError, match="but is something else"):
+            write_predictions("run", folder, tmp_path / "out.csv", **GIVEN)
+
+
 def test_groups_are_those_of_all_parts(folder, tmp_path):
     manifest = read_manifest(folder, labelled=False)
     manifest["group"] = [f"patient {k % 7}" for k in range(COUNT)]
