@@ -59,10 +59,28 @@ def check_present(paths: list[str], where: str) -> None:
         where: What the error message calls their manifest.
 
     Raises:
-        UserError: There is no such file; the message says what is likely wrong with the path.
+        UserError: There is no such file; the message says what is likely wrong with the path, or which
+            folder may not be looked into.
     """
     absent = [path for path in paths if not os.path.isfile(path)]
+    if barred := [folder for folder in map(_barred_by, absent) if folder]:
+        raise UserError(
+            f"{where}: {len(barred)} photographs cannot be read (permission denied): they lie in "
+            f"{listed(dict.fromkeys(barred))}. Permit looking into it, or move them elsewhere."
+        )
     if absent:
         hints = (hint for sign, hint in _HINTS.items() if any(re.search(sign, p) for p in absent))
         hint = next((f" {hint}" for hint in hints), "")
         raise UserError(f"{where}: {len(absent)} photographs do not exist: {listed(absent)}.{hint}")
+
+
+def _barred_by(path: str) -> str | None:
+    """The folder that may not be looked into, where that is why a path leads to no file."""
+    try:
+        os.stat(path)
+    except PermissionError:
+        above = Path(os.path.realpath(path)).parents
+        return next((str(folder) for folder in above if os.path.isdir(folder)), None)
+    except (OSError, ValueError):
+        pass
+    return None

@@ -36,6 +36,24 @@ def test_a_usual_path_that_leads_nowhere_has_no_hint(tmp_path):
         validated(pd.DataFrame({"path": [str(tmp_path / "a:b/x~.jpg")]}))
 
 
+def test_a_folder_that_may_not_be_looked_into_is_named(tmp_path, photograph, monkeypatch):
+    """The tests may run as root, who may look into every folder."""
+    shut, stat = tmp_path / "shut", os.stat
+
+    def denied(path, *args, **options):
+        if str(path).startswith(f"{shut}/"):
+            raise PermissionError
+        return stat(path, *args, **options)
+
+    names = ["a.jpg", "shut/b.jpg", "shut/more/c.jpg"]
+    paths = [str(photograph(tmp_path / name)) for name in names]
+    monkeypatch.setattr(os, "stat", denied)
+    with pytest.raises(
+        UserError, match=r"2 .* \(permission denied\): they lie in \S+/shut\. Permit"
+    ):
+        validated(pd.DataFrame({"path": paths}))
+
+
 def test_paths_from_python(tmp_path, photograph):
     odd = "é.jpg"
     paths = [str(photograph(tmp_path / name)) for name in ("a.jpg", "b.jpg", odd)]
