@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cervix_tf.data.decoding_pass import UnreadablePhotographs
 from cervix_tf.data.threads import ahead
 from cervix_tf.errors import UserError
 
@@ -114,6 +115,9 @@ def samples(manifest: pd.DataFrame) -> list[str]:
 
     Returns:
         A text a row, which another content or size changes.
+
+    Raises:
+        UnreadablePhotographs: Some cannot be read.
     """
     return _each(_sample, manifest["path"])
 
@@ -129,8 +133,9 @@ def with_content(manifest: pd.DataFrame, looked: list[str]) -> pd.DataFrame:
         A copy with the column.
     """
     if "mask" in manifest:
-        masks = _each(lambda path: "" if pd.isna(path) else _sample(path), manifest["mask"])
-        looked = [f"{one}|{mask}" for one, mask in zip(looked, masks, strict=True)]
+        there = manifest["mask"].notna()
+        masks = iter(_each(_sample, manifest["mask"][there]))
+        looked = [f"{a}|{next(masks) if b else ''}" for a, b in zip(looked, there, strict=True)]
     return manifest.assign(**{CONTENT: [_code(one) for one in looked]})
 
 
@@ -224,9 +229,21 @@ def check_photographs(manifest: pd.DataFrame, stored: str, folder: Path) -> None
 
 
 def _each(look: Callable[[str], str], files: "pd.Series[str]") -> list[str]:
-    names = files.tolist()
-    parts = (names[first : first + 64] for first in range(0, len(names), 64))
-    return [one for part in ahead(lambda part: list(map(look, part)), parts, 64) for one in part]
+    names, reasons = files.tolist(), {}
+
+    def read(row: int) -> str:
+        try:
+            return look(names[row])
+        except OSError as error:
+            reasons[row] = (error.strerror or str(error)).lower()  # as of `read_bytes`
+            return ""
+
+    rows = range(len(names))
+    parts = (rows[first : first + 64] for first in rows[::64])
+    found = [one for part in ahead(lambda part: list(map(read, part)), parts, 64) for one in part]
+    if reasons:
+        raise UnreadablePhotographs(list(map(Path, names)), reasons)
+    return found
 
 
 def _words(column: pd.Series) -> Iterator[str]:

@@ -79,6 +79,16 @@ def test_what_a_run_was_made_of_is_told_from_other_photographs(tmp_path):
         check_recorded(table, tmp_path)
 
 
+def test_all_that_cannot_be_read_are_named(tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.jpg").write_bytes(b"a")
+    (tmp_path / "c.jpg").mkdir()  # which root cannot read either
+    table = pd.DataFrame({"path": [str(tmp_path / f"{name}.jpg") for name in "acbe"]})
+    said = r"2 of 4 .* cannot be read: c.jpg \(is a directory\); e.jpg \(no such file .*\). Replace"
+    with pytest.raises(UserError, match=said):
+        samples(table)
+
+
 def test_copies_on_both_sides_are_warned_of(phantoms, tmp_path):
     table = read_manifest(phantoms)
     table = table[table["label"].notna()].head(6).reset_index(drop=True)
