@@ -189,9 +189,8 @@ def _write_groups(
     """Average the parts over groups, write these and count them."""
     table = pd.concat([read_table(file, TEXT) for file in files])
     known = stream.photographs.table
-    if errors is not None:
-        known = known[~known["path"].isin(errors["path"])]
-    groups = per_group(table, known, stream.engines[0].class_names)
+    read = ~known["path"].isin([] if errors is None else errors["path"]).to_numpy()
+    groups = per_group(table, known, read, stream.engines[0].class_names)
     if target.suffix == ".parquet":
         _write_parquet([groups], target)
     else:

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cervix_tf.errors import UserError, listed
@@ -96,8 +97,9 @@ def predict(
             stacklevel=2,
         )
     if per == "group":
-        known = stream.photographs.table.drop(index=lost.index)
-        table = per_group(table, known, stream.engines[0].class_names)
+        known = stream.photographs.table
+        read = ~known.index.isin(lost.index)
+        table = per_group(table, known, read, stream.engines[0].class_names)
     return table
 
 
@@ -110,10 +112,31 @@ def check_row(per: str, sets: float | None, flags: bool, shard: str | None) -> N
         raise UserError("A group may lie in several shards: leave out per group, or the shard.")
 
 
-def per_group(table: pd.DataFrame, known: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
-    """Average a table over the photographs of each group; their manifest's labels do not matter."""
-    groups = group_names(known)
-    named = known.drop(columns="label", errors="ignore").assign(group=groups)
+def per_group(
+    table: pd.DataFrame, known: pd.DataFrame, read: np.ndarray, classes: list[str]
+) -> pd.DataFrame:
+    """Average a table over the photographs of each group; their manifest's labels do not matter.
+
+    Args:
+        table: A row for each photograph that was read.
+        known: A row for each photograph.
+        read: (N,) whether it was read.
+        classes: The columns to average.
+
+    Returns:
+        A row a group: `group`, `photographs`, then the classes.
+
+    Warns:
+        UserWarning: Of a group no photograph was read.
+    """
+    every = group_names(known)
+    groups = every[read]
+    if gone := dict.fromkeys(every[~np.isin(every, groups)]):
+        warnings.warn(
+            f"{len(gone)} groups have no photograph that can be read, and so no row: {listed(gone)}.",
+            stacklevel=3,
+        )
+    named = known[read].drop(columns="label", errors="ignore").assign(group=groups)
     rows = group_table(named)[["group", "photographs"]]
     rows[classes] = group_means(table[classes].to_numpy("float64"), groups)
     return rows

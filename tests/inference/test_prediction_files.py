@@ -254,6 +254,31 @@ def test_groups_are_those_of_all_parts(folder, tmp_path):
     pd.testing.assert_frame_equal(pd.read_csv(done.path), table, check_dtype=False)
 
 
+def test_a_group_without_a_readable_photograph_is_named(folder, tmp_path, recwarn):
+    manifest = read_manifest(folder, labelled=False).iloc[35:39]
+    manifest["group"] = ["a", "a", "b", "b"]  # the third photograph is empty
+    given = {"per": "group", **GIVEN}
+
+    def said(call):
+        recwarn.clear()
+        table = call("run", manifest, **given)
+        return table, [str(one.message) for one in recwarn if one.category is UserWarning]
+
+    def write(*run, **given):
+        return write_predictions(*run, tmp_path / "out.csv", **given).rows
+
+    assert said(write) == (2, [])
+    (folder / "36.jpg").write_bytes(b"")
+    (folder / "38.jpg").write_bytes(b"")
+    named = "groups have no photograph that can be read, and so no row"
+    assert said(write) == (1, [f"1 {named}: b."])
+    table, words = said(cx.predict)
+    assert table["group"].tolist() == ["a"]
+    assert words[1:] == [f"1 {named}: b."]
+    (folder / "35.jpg").write_bytes(b"")
+    assert said(write) == (0, [f"2 {named}: a, b."])
+
+
 @pytest.mark.slow
 def test_sets_and_flags_of_an_ensemble(finished, phantoms, tmp_path, monkeypatch):
     monkeypatch.setattr(prediction_stream, "PART", 2)
