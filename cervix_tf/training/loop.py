@@ -116,6 +116,7 @@ class Loop:
         """Go through the stages, from the last checkpoint if there is one; keep the weights asked for."""
         self._stages(bar, self.checkpoint.exists())
         if self.recipe.keep == "best" and self.state.best_step:
+            self.devices.wait()  # for the chief, which may still write them
             load_variables(self.best, self.model.variables)
             self.probabilities = self.best_probabilities
         if self.hooks.train_end(self.state.history):

@@ -1,6 +1,7 @@
 """The loop around steps that are planted: when their figures are fetched, and what these end."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 
 from cervix_tf.errors import UserError
 from cervix_tf.training import loop
-from cervix_tf.training.checkpoints import load_state
+from cervix_tf.training.checkpoints import load_state, save_variables
+from cervix_tf.training.devices import Devices
+from cervix_tf.training.hosts import Hosts
 from tests.planted.loops import planted_loop
 
 
@@ -62,6 +65,18 @@ def test_figures_stay_on_the_device_until_they_are_logged(planted):
     assert [row["step"] for row in history] == [10, 15, 20, 25]
     means = [np.mean(losses[a:b]) for a, b in ((0, 10), (10, 15), (15, 20), (20, 25))]
     assert [row["train_loss"] for row in history] == pytest.approx(means, abs=1e-12)
+
+
+def test_the_best_weights_are_read_when_the_chief_has_written_them(planted, monkeypatch):
+    made, *_ = planted([1.0, 0.5], validate_every=1)
+    made.devices = replace(made.devices, hosts=Hosts(("a:1", "b:1"), 1))  # not the chief
+    monkeypatch.setattr(made, "_validated", lambda: np.full((4, 3), 1 / 3))
+    monkeypatch.setattr(Devices, "agree", lambda self, *_: None)
+    monkeypatch.setattr(
+        Devices, "wait", lambda self: save_variables(made.best, made.model.variables, {"step": 2})
+    )
+    made.train(lambda *_: None)
+    assert made.best.is_file()
 
 
 def test_a_loss_that_is_no_number_is_named_with_its_step_and_not_saved(planted, tmp_path):
