@@ -1,6 +1,7 @@
 """The parts of a prediction, each with its checksums, in a folder beside the file to be."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,14 +24,9 @@ def parts_folder(target: Path) -> Iterator[Path]:
     """
     folder = target.with_name(f"{target.name}.parts")
     with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "lock")
-    try:
-        lock.acquire(timeout=1)  # as `runs.claims` waits
-    except Timeout:
-        raise UserError(
-            f"{target} is being written by another process: give another file."
-        ) from None
+        lock = _locked(folder)
+    if lock is None:
+        raise UserError(f"{target} is being written by another process: give another file.")
     try:
         yield folder
         for part in _parts_in(folder):
@@ -41,6 +37,25 @@ def parts_folder(target: Path) -> Iterator[Path]:
         lock.release()
         with suppress(OSError):  # not empty
             folder.rmdir()
+
+
+def _locked(folder: Path) -> FileLock | None:
+    """Make the folder and lock it; None where another process keeps it."""
+    lock = FileLock(file := folder / "lock")
+    for _ in range(10):  # who had it may be removing the lock, then the folder, in between
+        with suppress(FileNotFoundError, FileExistsError):
+            with suppress(FileExistsError):
+                folder.mkdir(parents=True)
+            file.touch()
+            before = file.stat()
+            try:
+                lock.acquire(timeout=1)  # as `runs.claims` waits
+            except Timeout:
+                return None
+            if os.path.samestat(file.stat(), before):  # else a lock that is no longer there
+                return lock
+        lock.release()
+    return None
 
 
 def _parts_in(folder: Path) -> list[Path]:
