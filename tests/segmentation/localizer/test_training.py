@@ -114,9 +114,10 @@ def test_mistakes(drawn, tmp_path):
     with pytest.raises(UserError, match="no mask and no box"):
         fit_localizer(drawn.drop(columns="mask"), path)
     boxes = drawn.drop(columns="mask").assign(box_x=0.1, box_y=0.1, box_w=0.5, box_h=0.5)
-    for wrong in (boxes, boxes.assign(box_w="wide")):
-        with pytest.raises(UserError, match="photographs have no valid box"):
-            fit_localizer(wrong, path)
+    with pytest.raises(UserError, match="photographs have no valid box"):
+        fit_localizer(boxes, path)
+    with pytest.raises(UserError, match="row 0, column 'box_w': 'wide' is no number"):
+        fit_localizer(boxes.assign(box_w="wide"), path)
     with pytest.raises(UserError, match="steps=0"):
         fit_localizer(drawn, path, steps=0)
     wrong = {
