@@ -32,7 +32,8 @@ RESAMPLES = 2000
 
 def trained(phantoms: pd.DataFrame, folder: Path, settings=()) -> Run:
     """Train CervixNet-2 on three quarters of the phantoms."""
-    recipe = load_recipe("cervixnet2", [*SETTINGS, *settings])
+    chosen = dict(setting.split("=", 1) for setting in (*SETTINGS, *settings))
+    recipe = load_recipe("cervixnet2", ["=".join(one) for one in chosen.items()])
     return cx.training.fit(phantoms, recipe, run=folder, cache="memory")
 
 

@@ -1,7 +1,6 @@
 """Images a second of every part of a training run, and which part holds the others up."""
 
 import itertools
-import logging
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -25,7 +24,6 @@ from cervix_tf.training.determinism import repeatable
 from cervix_tf.training.loop import LOG_EVERY
 from cervix_tf.training.steps import Stepper
 
-log = logging.getLogger(__name__)
 ROUNDS = 5  # turns that the parts take, so that a machine busy for a while slows all alike
 DAY = 86_400  # seconds
 DECODED = 64  # photographs that one turn of the first pass decodes at least, if there are so many
@@ -68,8 +66,8 @@ def bench(
         UserError: A photograph cannot be read, or `seconds` is not above 0 and up to a day.
 
     Example:
-        >>> bench(read_manifest("data"), load_recipe("cervixnet2"))["bottleneck"]
-        'step'
+        >>> bench(read_manifest("data"), load_recipe("cervixnet2"))["device"]
+        'CPU:0'
     """
     if not 0 < seconds <= DAY:
         raise UserError(
@@ -127,9 +125,6 @@ def bench(
         "viewed": partial(train, real, itertools.repeat(constant)),
         "fit": partial(train, real, iter(stream)),
     }
-    log.info(
-        f"Measuring {len(parts)} parts in {ROUNDS} turns, none shorter than a batch of {batch} takes"
-    )
     with repeatable():  # as `fit` trains
         rates = _measured(parts, seconds, fetch)
         small, photographs = _smallest(recipe)

@@ -1,8 +1,10 @@
 """Predicting and preparing on a cluster: one played in this process, and a real one of two cores."""
 
 import contextlib
+import fcntl
 import os
 import pickle
+import signal
 import threading
 import time
 from pathlib import Path
@@ -154,35 +156,37 @@ def cluster():
 
 @pytest.fixture
 def killed_at(monkeypatch):
-    """Let the workers be killed while one of them reads a photograph; their process numbers."""
+    """Let the workers be killed while one of them opens a photograph; their process numbers."""
     psutil = pytest.importorskip("psutil")
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # what tells of a lease that is wanted
 
     def plant(module, photograph: Path) -> list[int]:
         killed: list[int] = []
-        each, content, photograph = module.each, photograph.read_bytes(), photograph.absolute()
+        each = module.each
 
-        def kill():
-            end = os.open(photograph, os.O_WRONLY)  # waits for the reader
-            whole = photograph.with_suffix(".whole")
-            whole.write_bytes(content)
-            whole.replace(photograph)
+        def kill(file):
+            while fcntl.fcntl(file, fcntl.F_GETLEASE) == fcntl.F_WRLCK:  # until somebody opens it
+                time.sleep(0.01)
             for process in psutil.Process().children(recursive=True):
                 if process.name().startswith("ray::Map"):
                     process.kill()
                     killed.append(process.pid)
-            os.close(end)
+            file.close()
 
-        def each_with_a_pipe(*given, **options):
-            photograph.unlink()
-            os.mkfifo(photograph)
-            threading.Thread(target=kill, daemon=True).start()
+        def each_with_a_lease(*given, **options):
+            file = photograph.open("rb+")
+            fcntl.fcntl(
+                file, fcntl.F_SETLEASE, fcntl.F_WRLCK
+            )  # who opens it waits till it is closed
+            threading.Thread(target=kill, args=(file,), daemon=True).start()
             with contextlib.closing(each(*given, **options)) as results:
                 yield from results
 
-        monkeypatch.setattr(module, "each", each_with_a_pipe)
+        monkeypatch.setattr(module, "each", each_with_a_lease)
         return killed
 
-    return plant
+    yield plant
+    signal.signal(signal.SIGIO, before)
 
 
 @pytest.mark.slow
