@@ -195,10 +195,11 @@ def _around(data: bytes, size: int, box: tuple[float, float, float, float]) -> n
 def _cut(decoded: Decoded, row: int, column: int, height: int, width: int, size: int) -> np.ndarray:
     """Cut a rectangle, in pixels of the whole photograph, and shrink it to a square."""
     picture, scale = decoded.picture, decoded.scale
-    if scale == 1:
-        return _resized(picture[row : row + height, column : column + width], size)
     lengths = height * scale, width * scale
     starts = decoded.top + row * scale, decoded.left + column * scale
+    if not any(number % 1 for number in (*lengths, *starts)):  # which takes less time
+        (top, left), (down, across) = map(int, starts), map(int, lengths)
+        return _resized(picture[top : top + down, left : left + across], size)
     skips: list[tuple[int, float]] = []
     for start, length in zip(starts, lengths, strict=True):  # first along rows, then along columns
         picture, skip, times = _begun(picture, start, length, size)
