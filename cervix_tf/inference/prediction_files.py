@@ -19,7 +19,7 @@ from cervix_tf.errors import UserError, need_package
 from cervix_tf.files import check_output, replacing, write_csv
 from cervix_tf.inference.engines import Runs
 from cervix_tf.inference.prediction_cluster import made_parts
-from cervix_tf.inference.prediction_parts import errors_of, is_whole, parts_folder, write_part
+from cervix_tf.inference.prediction_parts import errors_of, is_intact, parts_folder, write_part
 from cervix_tf.inference.prediction_stream import PredictionStream, Progress, prediction_stream
 from cervix_tf.inference.prediction_table import check_row, per_group
 
@@ -154,7 +154,7 @@ def _predict(
     stream: PredictionStream, files: dict[range, Path], progress: Progress | None, ray: str | None
 ) -> None:
     """Predict the parts that are not there yet, each written whole before the next one's table."""
-    left = [part for part, file in files.items() if not is_whole(file)]
+    left = [part for part, file in files.items() if not is_intact(file)]
     count = len(stream.photographs.table)
     before = count - sum(map(len, left))
 

@@ -91,7 +91,7 @@ def _checksums(file: Path) -> str:
     return "".join(lines)
 
 
-def is_whole(file: Path) -> bool:
+def is_intact(file: Path) -> bool:
     """Whether a part is there as it was written, and its table of errors too."""
     noted = _checksums_of(file)
     if not (file.is_file() and noted.is_file()):
